@@ -1,0 +1,1 @@
+//! Tools as upstreams describe them: names, search, signatures.

@@ -1,0 +1,1 @@
+//! The agent's MCP server and the path of one request.

@@ -1,0 +1,1 @@
+//! What runs inside the sandbox: interpreters and the program's SDK.

@@ -1,0 +1,306 @@
+//! What the bodies of messages hold.
+//!
+//! Values of the program's own are kept as raw JSON, so that no digit is lost and no tree is built.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::value::RawValue;
+
+use crate::Violation;
+
+/// A call of a tool by a program.
+///
+/// The program's words are passed on as they are: the host alone knows which tools there are and
+/// what their parameters are called, so the guest carries no catalog and both languages follow one
+/// set of rules.
+#[derive(Debug, Deserialize)]
+pub struct Call<'a> {
+    /// The path as written, without `tools.`: `github.create_issue`.
+    pub path: String,
+    #[serde(borrow, default)]
+    pub positional: Vec<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub named: Named<'a>,
+    /// The whole result is wanted, not the value in it.
+    #[serde(default)]
+    pub raw: bool,
+}
+
+/// Named arguments in the order written. A name that comes twice is refused.
+#[derive(Debug, Default)]
+pub struct Named<'a>(pub Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Named<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Named<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object of arguments")
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Named<'de>, A::Error> {
+                let mut named: Vec<(String, &RawValue)> = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
+                    if named.len() >= 1024 || named.iter().any(|(known, _)| *known == name) {
+                        return Err(de::Error::custom("a name twice, or more than 1,024 names"));
+                    }
+                    named.push((name, value));
+                }
+                Ok(Named(named))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+/// The program to run and what its runtime needs to know.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Job {
+    /// `python`, `javascript` or `typescript`.
+    pub language: String,
+    pub code: String,
+    /// Calls the program may have open at once; the runtime makes further ones wait.
+    pub in_flight: u32,
+    /// Largest body of one message to the host, so that the runtime can refuse an argument or a
+    /// value with an error the program can read.
+    pub message_bytes: u64,
+    /// Threads the program may have.
+    pub threads: u32,
+}
+
+/// Why a call has no value. What the program sees as `ToolError`.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Raise {
+    pub code: ErrorCode,
+    pub message: String,
+    /// The tool's path, where one was found.
+    pub tool: Option<String>,
+    pub server: Option<String>,
+    /// The same call may succeed later.
+    pub retryable: bool,
+    /// One line to paste in place of the call, which would run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+}
+
+/// How the program ended, in the guest's own words: claims, to be shown, never believed.
+#[derive(Debug, Serialize, Deserialize, Default)]
+pub struct Done {
+    /// JSON of the program's value; absent when it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ProgramError>,
+    /// One line each: what the runtime repaired or noticed.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// An error that ended a program.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct ProgramError {
+    pub code: ErrorCode,
+    pub message: String,
+    /// Place in the agent's own source, both from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+    /// Column after the last character concerned, on the same line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_column: Option<u32>,
+    /// What to do instead, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// One line to paste which would run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+}
+
+/// The guest could not lock itself down. It runs nothing.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Failed {
+    /// Name of the step, as in the lockdown table.
+    pub step: String,
+    pub errno: i32,
+    pub message: String,
+}
+
+/// The guest is locked down; what its own attempts to cross the boundary met.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Ready {
+    /// Name of the probe and the errno it met; 0 where the attempt succeeded.
+    pub probes: Vec<(String, i32)>,
+}
+
+/// Codes of errors an agent sees; a closed list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    Syntax,
+    UnknownTool,
+    UnknownParameter,
+    MissingArgument,
+    InvalidArgument,
+    AmbiguousArgument,
+    NotAwaited,
+    UndefinedName,
+    Import,
+    Exception,
+    ToolError,
+    UpstreamDown,
+    LoginNeeded,
+    ApprovalNeeded,
+    Denied,
+    LimitTime,
+    LimitMemory,
+    LimitThreads,
+    LimitCalls,
+    LimitOutput,
+    LimitWorkspace,
+    Busy,
+    Sandbox,
+    Protocol,
+    Cancelled,
+    Interrupted,
+}
+
+impl ErrorCode {
+    /// The code as the agent reads it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrorCode::Syntax => "syntax",
+            ErrorCode::UnknownTool => "unknown_tool",
+            ErrorCode::UnknownParameter => "unknown_parameter",
+            ErrorCode::MissingArgument => "missing_argument",
+            ErrorCode::InvalidArgument => "invalid_argument",
+            ErrorCode::AmbiguousArgument => "ambiguous_argument",
+            ErrorCode::NotAwaited => "not_awaited",
+            ErrorCode::UndefinedName => "undefined_name",
+            ErrorCode::Import => "import",
+            ErrorCode::Exception => "exception",
+            ErrorCode::ToolError => "tool_error",
+            ErrorCode::UpstreamDown => "upstream_down",
+            ErrorCode::LoginNeeded => "login_needed",
+            ErrorCode::ApprovalNeeded => "approval_needed",
+            ErrorCode::Denied => "denied",
+            ErrorCode::LimitTime => "limit_time",
+            ErrorCode::LimitMemory => "limit_memory",
+            ErrorCode::LimitThreads => "limit_threads",
+            ErrorCode::LimitCalls => "limit_calls",
+            ErrorCode::LimitOutput => "limit_output",
+            ErrorCode::LimitWorkspace => "limit_workspace",
+            ErrorCode::Busy => "busy",
+            ErrorCode::Sandbox => "sandbox",
+            ErrorCode::Protocol => "protocol",
+            ErrorCode::Cancelled => "cancelled",
+            ErrorCode::Interrupted => "interrupted",
+        }
+    }
+
+    /// The run was ended because a limit was reached.
+    pub fn is_limit(self) -> bool {
+        matches!(
+            self,
+            ErrorCode::LimitTime
+                | ErrorCode::LimitMemory
+                | ErrorCode::LimitThreads
+                | ErrorCode::LimitCalls
+                | ErrorCode::LimitOutput
+                | ErrorCode::LimitWorkspace
+        )
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Reads a body.
+///
+/// # Errors
+/// [`Violation::Body`] when it is not what its kind promises.
+pub fn decode<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Violation> {
+    serde_json::from_slice(body).map_err(|error| Violation::Body(error.to_string()))
+}
+
+/// Writes a body.
+pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
+    serde_json::to_vec(message).expect("messages have string keys and no failing serializers")
+}
+
+impl Serialize for Call<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::{SerializeMap, SerializeStruct};
+        struct Object<'a>(&'a [(String, &'a RawValue)]);
+        impl Serialize for Object<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut map = serializer.serialize_map(Some(self.0.len()))?;
+                for (name, value) in self.0 {
+                    map.serialize_entry(name, value)?;
+                }
+                map.end()
+            }
+        }
+        let mut call = serializer.serialize_struct("Call", 4)?;
+        call.serialize_field("path", &self.path)?;
+        call.serialize_field("positional", &self.positional)?;
+        call.serialize_field("named", &Object(&self.named.0))?;
+        call.serialize_field("raw", &self.raw)?;
+        call.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_written_as_they_are_serialised() {
+        for code in [
+            ErrorCode::Syntax,
+            ErrorCode::UnknownTool,
+            ErrorCode::LimitWorkspace,
+            ErrorCode::Interrupted,
+        ] {
+            assert_eq!(
+                serde_json::to_string(&code).unwrap(),
+                format!("{:?}", code.as_str())
+            );
+        }
+    }
+
+    #[test]
+    fn a_call_keeps_digits_and_order_and_refuses_a_name_twice() {
+        let body = br#"{"path":"a.b","named":{"z":12345678901234567890123,"a":[1.50]}}"#;
+        let call: Call = decode(body).unwrap();
+        let named: Vec<_> = call
+            .named
+            .0
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.get()))
+            .collect();
+        assert_eq!(named, [("z", "12345678901234567890123"), ("a", "[1.50]")]);
+        for hostile in [
+            &br#"{"path":"a.b","named":{"z":1,"z":2}}"#[..],
+            br#"{"path":"a.b","named":[]}"#,
+            br#"{"path":5}"#,
+            b"\xff",
+            b"",
+            br#"{"path":"a","positional":[NaN]}"#,
+        ] {
+            assert!(
+                decode::<Call>(hostile).is_err(),
+                "{}",
+                String::from_utf8_lossy(hostile)
+            );
+        }
+    }
+}

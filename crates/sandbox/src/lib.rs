@@ -1,0 +1,1 @@
+//! Start a process under a policy and say how it ended.
