@@ -1,0 +1,193 @@
+//! One guest process, seen from the host.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+
+use crate::launcher::{self, Orders};
+use crate::lockdown::{filters_of_self, status_field};
+use crate::{Error, ProcessLimits, Supervisor, Workspace};
+
+/// What runs in a guest process.
+#[derive(Debug, Clone)]
+pub enum Program {
+    /// This binary itself.
+    Own,
+    /// An interpreter, by its absolute path and arguments.
+    Interpreter(Vec<String>),
+}
+
+/// A guest process that has been started. It has no program yet. Dropping it kills it.
+#[derive(Debug)]
+pub struct Guest {
+    pid: Pid,
+    pidfd: OwnedFd,
+    /// The host's end of the frames.
+    pub channel: Option<UnixStream>,
+    /// What the guest prints.
+    pub stdout: Option<OwnedFd>,
+    pub stderr: Option<OwnedFd>,
+    /// Says how the process ended; closing it kills.
+    pub lifeline: Option<UnixStream>,
+}
+
+/// What a guest uses, from `/proc`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Resources {
+    pub threads: u32,
+    /// Memory that is really there.
+    pub resident_bytes: u64,
+    /// User and system time so far, in the clock ticks of `/proc` (10 ms).
+    pub cpu: Duration,
+}
+
+impl Guest {
+    /// Starts a guest in `workspace`. Blocks for a few milliseconds.
+    ///
+    /// # Errors
+    /// A descriptor cannot be made, or the supervisor cannot start a process. A failing step of the
+    /// launcher is told on the channel instead, as the protocol's `Failed`.
+    pub fn start(
+        supervisor: &Supervisor,
+        program: &Program,
+        workspace: &Workspace,
+        limits: ProcessLimits,
+    ) -> Result<Guest, Error> {
+        let fail = |step| move |error: std::io::Error| Error::Step { step, error };
+        let orders = Orders {
+            workspace: workspace.path().to_owned(),
+            limits,
+            interpreter: match program {
+                Program::Own => None,
+                Program::Interpreter(arguments) => Some(arguments.clone()),
+            },
+        };
+        let orders = launcher::orders_pipe(&orders).map_err(fail("orders"))?;
+        let nothing = std::fs::File::open("/dev/null").map_err(fail("dev_null"))?;
+        let (stdout, stdout_write) = std::io::pipe().map_err(fail("pipe"))?;
+        let (stderr, stderr_write) = std::io::pipe().map_err(fail("pipe"))?;
+        let (channel, theirs) = UnixStream::pair().map_err(fail("socket_pair"))?;
+        let started = supervisor
+            .start_guest(&[
+                nothing.as_fd(),
+                stdout_write.as_fd(),
+                stderr_write.as_fd(),
+                theirs.as_fd(),
+                orders.as_fd(),
+            ])
+            .map_err(fail("process"))?;
+        Ok(Guest {
+            pid: started.pid,
+            pidfd: started.pidfd,
+            channel: Some(channel),
+            stdout: Some(stdout.into()),
+            stderr: Some(stderr.into()),
+            lifeline: Some(started.lifeline),
+        })
+    }
+
+    /// Looks at a guest that says it is locked down, from outside.
+    ///
+    /// # Errors
+    /// [`Error::NotConfined`] names the first layer that is missing. Kill the guest and send nothing.
+    pub fn confirm(&self) -> Result<(), Error> {
+        let missing = |layer: &'static str, found: &str| Error::NotConfined {
+            layer,
+            found: found.to_owned(),
+        };
+        let folder = format!("/proc/{}", self.pid.as_raw_nonzero());
+        let status = std::fs::read_to_string(format!("{folder}/status"))
+            .map_err(|error| missing("status", &error.to_string()))?;
+        let field = |name| status_field(&status, name).unwrap_or("nothing");
+        let expect = |layer: &'static str, name: &str, wanted: &str| {
+            let found = status_field(&status, name).unwrap_or("nothing");
+            if found == wanted {
+                Ok(())
+            } else {
+                Err(missing(layer, found))
+            }
+        };
+        expect("no_new_privileges", "NoNewPrivs", "1")?;
+        expect("system_call_filter", "Seccomp", "2")?;
+        let own =
+            filters_of_self().map_err(|error| missing("system_call_filter", &error.to_string()))?;
+        if let Some(filters) = status_field(&status, "Seccomp_filters")
+            && filters.parse::<u32>().ok() != Some(own + 1)
+        {
+            return Err(missing("system_call_filter", filters));
+        }
+        for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            expect("no_capabilities", set, "0000000000000000")?;
+        }
+        let host = rustix::process::geteuid();
+        let wanted = if host.is_root() {
+            launcher::NOBODY
+        } else {
+            host.as_raw()
+        };
+        if field("Uid")
+            .split_whitespace()
+            .any(|uid| uid.parse() != Ok(wanted))
+        {
+            return Err(missing("unprivileged_uid", field("Uid")));
+        }
+        if host.is_root() {
+            expect("bounding_set", "CapBnd", "0000000000000000")?;
+            expect("no_groups", "Groups", "")?;
+            if field("Gid")
+                .split_whitespace()
+                .any(|gid| gid.parse() != Ok(launcher::NOBODY))
+            {
+                return Err(missing("unprivileged_gid", field("Gid")));
+            }
+        }
+        expect("threads", "Threads", "1")?;
+        // The kernel gives the files of a process nobody may look into to root.
+        let owner = std::fs::metadata(&folder)
+            .map_err(|error| missing("non_dumpable", &error.to_string()))?
+            .uid();
+        if owner == wanted && wanted != 0 {
+            return Err(missing(
+                "non_dumpable",
+                "a process its own user may look into",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Ends the process now, whatever it does. Harmless when it has ended.
+    pub fn kill(&self) {
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+    }
+
+    /// What the process uses; nothing once it has ended.
+    pub fn resources(&self) -> Resources {
+        let folder = format!("/proc/{}", self.pid.as_raw_nonzero());
+        let Ok(stat) = std::fs::read_to_string(format!("{folder}/stat")) else {
+            return Resources::default();
+        };
+        // The name, in parentheses, may hold anything; the fields after it count from 3.
+        let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        let fields: Vec<&str> = after_name.split(' ').collect();
+        let number = |index: usize| {
+            fields
+                .get(index - 3)
+                .and_then(|field| field.parse::<u64>().ok())
+                .unwrap_or(0)
+        };
+        Resources {
+            threads: number(20) as u32,
+            resident_bytes: number(24) * rustix::param::page_size() as u64,
+            cpu: Duration::from_millis((number(14) + number(15)) * 10),
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

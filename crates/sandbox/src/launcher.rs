@@ -1,0 +1,231 @@
+//! The first program of a guest process: gives up everything that must go before an interpreter
+//! starts, then becomes the interpreter.
+//!
+//! It is this binary again, freshly executed by the supervisor, so nothing of the supervisor's
+//! memory is in it. Straight-line system calls, one error variant a step; the first that fails is
+//! reported on the channel and ends the process. What must come after the interpreter has started
+//! (file rules, the system-call filter) is the [lockdown table](crate::Lockdown).
+
+use std::ffi::CString;
+use std::io::Write;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a guest finds the channel to its host.
+pub(crate) const CHANNEL: i32 = 3;
+/// Where the launcher finds what it is to do.
+pub(crate) const ORDERS: i32 = 4;
+
+/// The uid and gid of guests whose host is root. They own nothing.
+pub const NOBODY: u32 = 65534;
+
+/// What the launcher is to do, written by the host.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Orders {
+    pub(crate) workspace: PathBuf,
+    pub(crate) limits: ProcessLimits,
+    /// An interpreter to become, with its arguments; without one the launcher returns and this
+    /// binary is the guest.
+    pub(crate) interpreter: Option<Vec<String>>,
+}
+
+/// Limits the kernel itself keeps for one process.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct ProcessLimits {
+    /// Address space, in bytes; more than the memory a program may use, by what an interpreter maps
+    /// without touching.
+    pub address_space_bytes: u64,
+    /// CPU time in seconds after which the kernel ends the process, should the host fail to.
+    pub cpu_seconds: u64,
+    /// Longest file it may write, in bytes.
+    pub file_bytes: u64,
+    /// Open descriptors.
+    pub descriptors: u64,
+}
+
+/// A step that failed: its name, and the error the kernel gave.
+pub(crate) type StepError = (&'static str, std::io::Error);
+
+/// Runs the orders. Returns only for a guest that is this binary itself.
+pub(crate) fn run() -> Result<UnixStream, StepError> {
+    let orders = read_orders()?;
+    close_descriptors()?;
+    step("session", rustix::process::setsid().map(drop))?;
+    step_io("workspace", std::env::set_current_dir(&orders.workspace))?;
+    set_limits(&orders.limits)?;
+    drop_to_nobody()?;
+    die_with_parent()?;
+    // SAFETY: prctl with these arguments touches no memory.
+    let set = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    step_raw("no_new_privileges", set)?;
+    match &orders.interpreter {
+        Some(arguments) => Err(execute(arguments)),
+        None => {
+            // SAFETY: the supervisor put the channel there, and nobody else in this process knows it.
+            Ok(UnixStream::from(unsafe { OwnedFd::from_raw_fd(CHANNEL) }))
+        }
+    }
+}
+
+/// Tells the host which step failed, in a frame of the protocol's kind 1.
+///
+/// Written by hand because this crate knows no other: `length · kind · flags · id`, then JSON.
+pub(crate) fn report((step, error): &StepError) {
+    let body = serde_json::json!({
+        "step": step,
+        "errno": error.raw_os_error().unwrap_or(0),
+        "message": error.to_string(),
+    })
+    .to_string();
+    let mut frame = Vec::with_capacity(10 + body.len());
+    frame.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    frame.extend_from_slice(&[1, 0, 0, 0, 0, 0]);
+    frame.extend_from_slice(body.as_bytes());
+    // SAFETY: the descriptor is the channel for the whole life of this process, which ends next.
+    let mut channel = std::mem::ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(CHANNEL) });
+    // If the host has gone there is nobody to tell.
+    let _ = channel.write_all(&frame);
+}
+
+fn read_orders() -> Result<Orders, StepError> {
+    // SAFETY: the supervisor put the orders there for this function alone.
+    let file = unsafe { std::fs::File::from_raw_fd(ORDERS) };
+    serde_json::from_reader(std::io::BufReader::new(file))
+        .map_err(|error| ("orders", std::io::Error::other(error)))
+}
+
+fn close_descriptors() -> Result<(), StepError> {
+    // SAFETY: nothing in this process holds a descriptor above the channel.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, CHANNEL + 1, u32::MAX, 0) };
+    step_raw("close_descriptors", closed as i32)
+}
+
+fn set_limits(limits: &ProcessLimits) -> Result<(), StepError> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let rows = [
+        (
+            "limit_address_space",
+            Resource::As,
+            limits.address_space_bytes,
+        ),
+        ("limit_cpu", Resource::Cpu, limits.cpu_seconds),
+        ("limit_file_size", Resource::Fsize, limits.file_bytes),
+        ("limit_descriptors", Resource::Nofile, limits.descriptors),
+        ("limit_core", Resource::Core, 0),
+        ("limit_locked_memory", Resource::Memlock, 0),
+        ("limit_message_queues", Resource::Msgqueue, 0),
+        ("limit_pending_signals", Resource::Sigpending, 64),
+        ("limit_stack", Resource::Stack, 8 << 20),
+    ];
+    for (name, resource, wanted) in rows {
+        // A host may itself be held below what we ask; a limit is only ever lowered.
+        let allowed = getrlimit(resource).maximum.unwrap_or(u64::MAX).min(wanted);
+        step(
+            name,
+            setrlimit(
+                resource,
+                Rlimit {
+                    current: Some(allowed),
+                    maximum: Some(allowed),
+                },
+            ),
+        )?;
+    }
+    Ok(())
+}
+
+/// As root, becomes nobody, with no way back: no groups, no capability in any set.
+fn drop_to_nobody() -> Result<(), StepError> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    for capability in 0..64 {
+        // SAFETY: prctl with these arguments touches no memory.
+        let dropped = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+        if dropped != 0 {
+            match std::io::Error::last_os_error() {
+                // Past the last capability this kernel knows.
+                error if error.raw_os_error() == Some(libc::EINVAL) => break,
+                error => return Err(("bounding_set", error)),
+            }
+        }
+    }
+    // SAFETY: an empty list of groups is never read.
+    step_raw("no_groups", unsafe { libc::setgroups(0, std::ptr::null()) })?;
+    // SAFETY: these calls take plain numbers; there is one thread, so glibc has nobody to tell.
+    step_raw("unprivileged_gid", unsafe {
+        libc::setresgid(NOBODY, NOBODY, NOBODY)
+    })?;
+    // SAFETY: as above.
+    step_raw("unprivileged_uid", unsafe {
+        libc::setresuid(NOBODY, NOBODY, NOBODY)
+    })
+}
+
+/// The supervisor has one thread, so this fires when the process dies, not a thread of it. It comes
+/// after the change of uid, which clears it.
+fn die_with_parent() -> Result<(), StepError> {
+    let parent = rustix::process::getppid();
+    // SAFETY: prctl with these arguments touches no memory.
+    let set = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
+    step_raw("die_with_parent", set)?;
+    if rustix::process::getppid() != parent {
+        return Err((
+            "die_with_parent",
+            std::io::Error::other("the supervisor has gone"),
+        ));
+    }
+    Ok(())
+}
+
+/// Becomes the interpreter, with an empty environment. Returns only the error.
+fn execute(arguments: &[String]) -> StepError {
+    let words: Result<Vec<CString>, _> = arguments
+        .iter()
+        .map(|word| CString::new(std::ffi::OsStr::new(word).as_bytes()))
+        .collect();
+    let Ok(words) = words else {
+        return (
+            "interpreter",
+            std::io::Error::other("a NUL in its arguments"),
+        );
+    };
+    let mut pointers: Vec<*const libc::c_char> = words.iter().map(|word| word.as_ptr()).collect();
+    pointers.push(std::ptr::null());
+    let environment = [std::ptr::null()];
+    // SAFETY: both arrays end in NULL and point to strings that live until the call returns.
+    unsafe { libc::execve(pointers[0], pointers.as_ptr(), environment.as_ptr()) };
+    ("interpreter", std::io::Error::last_os_error())
+}
+
+fn step(name: &'static str, result: rustix::io::Result<()>) -> Result<(), StepError> {
+    result.map_err(|error| (name, error.into()))
+}
+
+fn step_io(name: &'static str, result: std::io::Result<()>) -> Result<(), StepError> {
+    result.map_err(|error| (name, error))
+}
+
+fn step_raw(name: &'static str, result: i32) -> Result<(), StepError> {
+    if result == 0 {
+        Ok(())
+    } else {
+        Err((name, std::io::Error::last_os_error()))
+    }
+}
+
+/// Writes orders to a pipe that the launcher will find as descriptor [`ORDERS`].
+pub(crate) fn orders_pipe(orders: &Orders) -> std::io::Result<OwnedFd> {
+    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    let bytes = serde_json::to_vec(orders)?;
+    // A pipe holds 64 KiB before a writer waits, and nobody reads yet.
+    if bytes.len() > 60_000 {
+        return Err(std::io::Error::other("the workspace's path is too long"));
+    }
+    std::fs::File::from(write).write_all(&bytes)?;
+    Ok(read)
+}

@@ -1,0 +1,514 @@
+//! The process that starts every other process, and outlives the gateway long enough to end them.
+//!
+//! It is this binary again, executed with an empty environment before the gateway has a second
+//! thread. It has one thread itself, so that the kernel's "die with your parent" means the process,
+//! and it is the subreaper of everything below it, so that a server's grandchildren are found even
+//! when they have left their process group.
+//!
+//! The host asks for a process with one message on the control socket, which carries the process's
+//! descriptors and one end of its *lifeline*. On the lifeline the supervisor answers what became of
+//! the request, and later how the process ended. The host closing its end, for whatever reason
+//! including its own death, ends the process: a guest by SIGKILL at once, a server's whole group by
+//! SIGTERM and [`GRACE`] later by SIGKILL.
+//!
+//! The host's death also closes the control socket; the supervisor then ends all that is left below
+//! it and itself.
+
+use std::io::{IoSlice, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::launcher::{CHANNEL, ORDERS};
+
+/// How long a server's process group has between SIGTERM and SIGKILL.
+pub const GRACE: Duration = Duration::from_secs(2);
+
+/// Longest request: arguments and environment of one process, as JSON.
+const REQUEST_BYTES: usize = 160 << 10;
+
+/// Name under which this binary is executed as supervisor and as launcher; argument zero.
+pub(crate) const SUPERVISOR: &str = "toolmill-supervisor";
+pub(crate) const LAUNCHER: &str = "toolmill-launcher";
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Request {
+    /// Descriptors: standard input, output, error, channel, orders, lifeline.
+    Guest,
+    /// Descriptors: standard input, output, error, lifeline.
+    Server {
+        command: String,
+        arguments: Vec<String>,
+        environment: Vec<(String, String)>,
+        directory: Option<PathBuf>,
+    },
+}
+
+/// What the supervisor says on a lifeline: a tag and a number, five bytes.
+const STARTED: u8 = 1;
+const REFUSED: u8 = 2;
+const ENDED: u8 = 3;
+/// Length of each message on a lifeline.
+pub const LIFELINE_BYTES: usize = 5;
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Code(i32),
+    Signal(i32),
+    /// The supervisor was lost with it.
+    Unknown,
+}
+
+impl Exit {
+    /// Reads the last message of a lifeline.
+    pub fn from_lifeline(message: &[u8; LIFELINE_BYTES]) -> Exit {
+        let status = i32::from_le_bytes([message[1], message[2], message[3], message[4]]);
+        if message[0] != ENDED {
+            Exit::Unknown
+        } else if libc::WIFSIGNALED(status) {
+            Exit::Signal(libc::WTERMSIG(status))
+        } else {
+            Exit::Code(libc::WEXITSTATUS(status))
+        }
+    }
+}
+
+/// The host's end: asks for processes. Cheap to share; dropping the last one ends all of them.
+#[derive(Debug)]
+pub struct Supervisor {
+    control: OwnedFd,
+}
+
+/// A process the supervisor has started.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) pid: Pid,
+    pub(crate) pidfd: OwnedFd,
+    pub(crate) lifeline: UnixStream,
+}
+
+/// A server's process: its ends of the pipes, and the lifeline whose closing ends it.
+#[derive(Debug)]
+pub struct Server {
+    pub stdin: OwnedFd,
+    pub stdout: OwnedFd,
+    pub stderr: OwnedFd,
+    pub lifeline: OwnedFd,
+}
+
+impl Supervisor {
+    /// Starts the supervisor.
+    ///
+    /// # Errors
+    /// [`Error::Threads`] when this process has more than one thread: what is inherited must be known.
+    pub fn start() -> Result<Supervisor, Error> {
+        let threads = std::fs::read_dir("/proc/self/task")
+            .map_err(|error| Error::Step {
+                step: "proc",
+                error,
+            })?
+            .count();
+        if threads != 1 {
+            return Err(Error::Threads(threads));
+        }
+        let (ours, theirs) = seqpacket().map_err(|error| Error::Step {
+            step: "control_socket",
+            error: error.into(),
+        })?;
+        Command::new("/proc/self/exe")
+            .arg0(SUPERVISOR)
+            .env_clear()
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(|error| Error::Step {
+                step: "supervisor",
+                error,
+            })?;
+        Ok(Supervisor { control: ours })
+    }
+
+    /// Starts a server in a process group of its own. Blocks for about a millisecond.
+    ///
+    /// # Errors
+    /// The command cannot be executed, for the reason the kernel gave.
+    pub fn start_server(
+        &self,
+        command: &str,
+        arguments: &[String],
+        environment: &[(String, String)],
+        directory: Option<&Path>,
+    ) -> std::io::Result<Server> {
+        let (stdin_read, stdin_write) = pipe()?;
+        let (stdout_read, stdout_write) = pipe()?;
+        let (stderr_read, stderr_write) = pipe()?;
+        let request = Request::Server {
+            command: command.to_owned(),
+            arguments: arguments.to_vec(),
+            environment: environment.to_vec(),
+            directory: directory.map(Path::to_owned),
+        };
+        let started = self.request(
+            &request,
+            &[
+                stdin_read.as_fd(),
+                stdout_write.as_fd(),
+                stderr_write.as_fd(),
+            ],
+        )?;
+        Ok(Server {
+            stdin: stdin_write,
+            stdout: stdout_read,
+            stderr: stderr_read,
+            lifeline: started.lifeline.into(),
+        })
+    }
+
+    pub(crate) fn start_guest(&self, descriptors: &[BorrowedFd]) -> std::io::Result<Started> {
+        self.request(&Request::Guest, descriptors)
+    }
+
+    fn request(&self, request: &Request, descriptors: &[BorrowedFd]) -> std::io::Result<Started> {
+        let bytes = serde_json::to_vec(request)?;
+        if bytes.len() > REQUEST_BYTES {
+            return Err(std::io::Error::other(
+                "arguments and environment of more than 160 KiB",
+            ));
+        }
+        let (ours, theirs) = UnixStream::pair()?;
+        let mut passed = descriptors.to_vec();
+        passed.push(theirs.as_fd());
+        send(self.control.as_fd(), &bytes, &passed)?;
+        drop(theirs);
+
+        let mut answer = [0; LIFELINE_BYTES];
+        let mut received = receive(ours.as_fd(), &mut answer)?;
+        let number = i32::from_le_bytes([answer[1], answer[2], answer[3], answer[4]]);
+        match (answer[0], received.1.pop()) {
+            (STARTED, Some(pidfd)) if received.0 == LIFELINE_BYTES => Ok(Started {
+                pid: Pid::from_raw(number).ok_or_else(lost)?,
+                pidfd,
+                lifeline: ours,
+            }),
+            (REFUSED, _) => Err(std::io::Error::from_raw_os_error(number)),
+            _ => Err(lost()),
+        }
+    }
+}
+
+fn lost() -> std::io::Error {
+    std::io::Error::other("the supervisor has gone; start toolmill again")
+}
+
+fn pipe() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+}
+
+fn seqpacket() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    rustix::net::socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+}
+
+fn send(socket: BorrowedFd, bytes: &[u8], descriptors: &[BorrowedFd]) -> rustix::io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(descriptors));
+    rustix::net::sendmsg(
+        socket,
+        &[IoSlice::new(bytes)],
+        &mut control,
+        SendFlags::NOSIGNAL,
+    )
+    .map(drop)
+}
+
+/// One message: its length, and the descriptors that came with it.
+fn receive(socket: BorrowedFd, buffer: &mut [u8]) -> rustix::io::Result<(usize, Vec<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let received = loop {
+        match rustix::net::recvmsg(
+            socket,
+            &mut [IoSliceMut::new(buffer)],
+            &mut control,
+            RecvFlags::CMSG_CLOEXEC,
+        ) {
+            Err(Errno::INTR) => {}
+            other => break other?,
+        }
+    };
+    let mut descriptors = Vec::new();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(passed) = message {
+            descriptors.extend(passed);
+        }
+    }
+    Ok((received.bytes, descriptors))
+}
+
+/// A process below the supervisor.
+struct Child {
+    pid: Pid,
+    guest: bool,
+    lifeline: UnixStream,
+    /// Set once its end has been asked for: when SIGTERM turns into SIGKILL.
+    kill_at: Option<Instant>,
+}
+
+/// The supervisor's whole life.
+pub(crate) fn run() -> ! {
+    // A terminal's Ctrl-C goes to the whole group: ending things in order is the host's decision.
+    let _ = rustix::process::setsid();
+    // SAFETY: prctl with these arguments touches no memory.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
+    let Ok(child_ended) = child_signals() else {
+        std::process::exit(70)
+    };
+    // SAFETY: standard input is the control socket and nobody else uses it.
+    let control = unsafe { BorrowedFd::borrow_raw(0) };
+    let mut children: Vec<Child> = Vec::new();
+    let mut host_lives = true;
+    let mut buffer = vec![0; REQUEST_BYTES];
+
+    while host_lives || !children.is_empty() {
+        let next_kill = children.iter().filter_map(|child| child.kill_at).min();
+        let timeout = next_kill.map(|at| {
+            let wait = at.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+            rustix::event::Timespec {
+                tv_sec: wait.as_secs() as i64,
+                tv_nsec: wait.subsec_nanos().into(),
+            }
+        });
+        let mut polled = vec![PollFd::new(&child_ended, PollFlags::IN)];
+        polled.extend(
+            children
+                .iter()
+                .filter(|child| child.kill_at.is_none())
+                .map(|child| PollFd::new(&child.lifeline, PollFlags::IN)),
+        );
+        if host_lives {
+            polled.push(PollFd::from_borrowed_fd(control, PollFlags::IN));
+        }
+        let _ = poll(&mut polled, timeout.as_ref());
+        let request_waits =
+            host_lives && polled.last().is_some_and(|last| !last.revents().is_empty());
+        drop(polled);
+
+        drain(&child_ended);
+        reap(&mut children);
+        for child in &mut children {
+            end_if_abandoned(child);
+        }
+        if request_waits {
+            match receive(control, &mut buffer) {
+                Ok((length, descriptors)) if length > 0 => {
+                    children.extend(start(&buffer[..length], descriptors));
+                }
+                _ => host_lives = false,
+            }
+        }
+    }
+    sweep();
+    std::process::exit(0)
+}
+
+fn child_signals() -> std::io::Result<OwnedFd> {
+    // SAFETY: the set is initialised before it is used, and there is one thread to mask it in.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGCHLD);
+        libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+        let descriptor = libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+        if descriptor < 0 {
+            Err(std::io::Error::last_os_error())
+        } else {
+            Ok(OwnedFd::from_raw_fd(descriptor))
+        }
+    }
+}
+
+fn drain(signals: &OwnedFd) {
+    let mut buffer = [0; 1024];
+    while matches!(rustix::io::read(signals, &mut buffer), Ok(length) if length > 0) {}
+}
+
+/// Collects what has ended, orphans included, and says so on the lifelines.
+fn reap(children: &mut Vec<Child>) {
+    while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+        let Some(index) = children.iter().position(|child| child.pid == pid) else {
+            continue;
+        };
+        let mut child = children.swap_remove(index);
+        if !child.guest {
+            // What the server started and left behind in its group.
+            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+        }
+        let mut message = [ENDED; LIFELINE_BYTES];
+        message[1..].copy_from_slice(&status.as_raw().to_le_bytes());
+        let _ = child.lifeline.write_all(&message);
+    }
+}
+
+/// Ends a child whose host has closed its lifeline, gently first where that means something.
+fn end_if_abandoned(child: &mut Child) {
+    match child.kill_at {
+        Some(at) if Instant::now() >= at => {
+            let _ = rustix::process::kill_process_group(child.pid, Signal::KILL);
+            // It may hang in the kernel; ask again later rather than at once.
+            child.kill_at = Some(Instant::now() + GRACE);
+        }
+        Some(_) => {}
+        None => {
+            // The host never writes here, so there is either nothing or the end.
+            let mut byte = [0];
+            let _ = child.lifeline.set_nonblocking(true);
+            if matches!(child.lifeline.read(&mut byte), Ok(0)) {
+                let (signal, grace) = if child.guest {
+                    (Signal::KILL, Duration::ZERO)
+                } else {
+                    (Signal::TERM, GRACE)
+                };
+                let _ = rustix::process::kill_process_group(child.pid, signal);
+                child.kill_at = Some(Instant::now() + grace);
+            }
+        }
+    }
+}
+
+/// Starts what a request asks for and answers on its lifeline.
+fn start(request: &[u8], mut descriptors: Vec<OwnedFd>) -> Option<Child> {
+    let lifeline = UnixStream::from(descriptors.pop()?);
+    let request: Result<Request, _> = serde_json::from_slice(request);
+    let outcome = match request {
+        Ok(Request::Guest) => start_guest(descriptors).map(|pid| (pid, true)),
+        Ok(Request::Server {
+            command,
+            arguments,
+            environment,
+            directory,
+        }) => start_server(&command, &arguments, environment, directory, descriptors)
+            .map(|pid| (pid, false)),
+        Err(error) => Err(std::io::Error::other(error)),
+    };
+    let mut message = [0; LIFELINE_BYTES];
+    match outcome {
+        Ok((pid, guest)) => {
+            message[0] = STARTED;
+            message[1..].copy_from_slice(&pid.as_raw_nonzero().get().to_le_bytes());
+            let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok();
+            let passed: Vec<BorrowedFd> = pidfd.iter().map(AsFd::as_fd).collect();
+            // Without a descriptor the host takes the start as failed and closes the lifeline.
+            let _ = send(lifeline.as_fd(), &message, &passed);
+            Some(Child {
+                pid,
+                guest,
+                lifeline,
+                kill_at: None,
+            })
+        }
+        Err(error) => {
+            message[0] = REFUSED;
+            message[1..].copy_from_slice(&error.raw_os_error().unwrap_or(libc::EIO).to_le_bytes());
+            let _ = send(lifeline.as_fd(), &message, &[]);
+            None
+        }
+    }
+}
+
+fn start_guest(descriptors: Vec<OwnedFd>) -> std::io::Result<Pid> {
+    let [stdin, stdout, stderr, channel, orders]: [OwnedFd; 5] = descriptors
+        .try_into()
+        .map_err(|_| std::io::Error::other("five descriptors make a guest"))?;
+    let mut command = Command::new("/proc/self/exe");
+    command
+        .arg0(LAUNCHER)
+        .env_clear()
+        .stdin(stdin)
+        .stdout(stdout)
+        .stderr(stderr);
+    // Above every number they are moved to, so that neither move closes the other's source.
+    let channel = rustix::io::fcntl_dupfd_cloexec(channel, 64)?;
+    let orders = rustix::io::fcntl_dupfd_cloexec(orders, 64)?;
+    // SAFETY: dup2 is async-signal-safe, and this process has one thread.
+    unsafe {
+        command.pre_exec(move || {
+            for (descriptor, number) in [(&channel, CHANNEL), (&orders, ORDERS)] {
+                if libc::dup2(descriptor.as_raw_fd(), number) < 0 {
+                    return Err(std::io::Error::last_os_error());
+                }
+            }
+            Ok(())
+        });
+    }
+    spawn(command.process_group(0))
+}
+
+fn start_server(
+    command: &str,
+    arguments: &[String],
+    environment: Vec<(String, String)>,
+    directory: Option<PathBuf>,
+    descriptors: Vec<OwnedFd>,
+) -> std::io::Result<Pid> {
+    let [stdin, stdout, stderr]: [OwnedFd; 3] = descriptors
+        .try_into()
+        .map_err(|_| std::io::Error::other("three descriptors make a server"))?;
+    let mut process = Command::new(command);
+    process
+        .args(arguments)
+        .env_clear()
+        .envs(environment)
+        .stdin(stdin)
+        .stdout(stdout)
+        .stderr(stderr);
+    if let Some(directory) = directory {
+        process.current_dir(directory);
+    }
+    spawn(process.process_group(0))
+}
+
+fn spawn(command: &mut Command) -> std::io::Result<Pid> {
+    // The handle is not kept: `reap` waits for every child, and a handle waits for none on drop.
+    let id = command.spawn()?.id();
+    Pid::from_raw(id as i32).ok_or_else(|| std::io::Error::other("a process without a number"))
+}
+
+/// Ends what is left below the supervisor: each KILL hands the victim's own children to us, so this
+/// goes on until there is nobody.
+fn sweep() {
+    let task = format!("/proc/self/task/{}/children", std::process::id());
+    loop {
+        let children = std::fs::read_to_string(&task).unwrap_or_default();
+        let pids: Vec<Pid> = children
+            .split_whitespace()
+            .filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
+            .collect();
+        for pid in &pids {
+            let _ = rustix::process::kill_process(*pid, Signal::KILL);
+        }
+        match rustix::process::wait(WaitOptions::empty()) {
+            Ok(_) => {}
+            Err(_) => return,
+        }
+    }
+}

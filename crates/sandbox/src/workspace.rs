@@ -1,0 +1,158 @@
+//! The folder a program may write in: its current directory, and the only part of the file system
+//! it can change.
+
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+
+use crate::Error;
+use crate::launcher::NOBODY;
+
+/// What is in a workspace, counted until a bound is passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    pub bytes: u64,
+    pub entries: u64,
+}
+
+/// One workspace, removed by [`Workspace::remove`].
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    path: PathBuf,
+}
+
+impl Workspace {
+    /// Makes (or takes up again) the workspace `name` below `folder`, which must be absolute and is
+    /// made where missing, for its user alone.
+    ///
+    /// When we are root the guest is nobody, who must be able to pass through `folder`; a folder
+    /// below one that only root may enter is refused by name rather than by the guest's first error.
+    ///
+    /// # Errors
+    /// [`Error::Workspace`] names the path and the reason.
+    pub fn open(folder: &Path, name: &str) -> Result<Workspace, Error> {
+        let path = folder.join(name);
+        let fail = |error: std::io::Error| Error::Workspace {
+            path: path.clone(),
+            error,
+        };
+        let root = rustix::process::geteuid().is_root();
+        let mode = if root { 0o711 } else { 0o700 };
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(mode)
+            .create(folder)
+            .map_err(fail)?;
+        // Another user could have made it first where everybody may write.
+        let found = std::fs::symlink_metadata(folder).map_err(fail)?;
+        if !found.is_dir() || found.uid() != rustix::process::geteuid().as_raw() {
+            return Err(fail(std::io::Error::other(
+                "its folder belongs to somebody else",
+            )));
+        }
+        match std::fs::DirBuilder::new().mode(0o700).create(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(fail(error));
+            }
+            _ => {}
+        }
+        if root {
+            if let Some(closed) = folder.ancestors().find(|above| {
+                std::fs::metadata(above).is_ok_and(|found| found.permissions().mode() & 0o001 == 0)
+            }) {
+                return Err(fail(std::io::Error::other(format!(
+                    "guests of root run as nobody, who cannot enter {}",
+                    closed.display()
+                ))));
+            }
+            std::os::unix::fs::lchown(&path, Some(NOBODY), Some(NOBODY)).map_err(fail)?;
+        }
+        Ok(Workspace { path })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Counts files and bytes without following a link, and stops once either bound is passed: a
+    /// hostile tree costs no more than an honest one at its limit.
+    pub fn usage(&self, at_most: Usage) -> Usage {
+        let mut usage = Usage {
+            bytes: 0,
+            entries: 0,
+        };
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Ok(top) = rustix::fs::open(&self.path, flags, Mode::empty()) else {
+            return usage;
+        };
+        // Relative paths from one descriptor: the tree may be deeper than there are descriptors.
+        let mut folders = vec![PathBuf::from(".")];
+        while let Some(folder) = folders.pop() {
+            let Ok(opened) = rustix::fs::openat(&top, &folder, flags, Mode::empty()) else {
+                continue;
+            };
+            let Ok(entries) = Dir::read_from(&opened) else {
+                continue;
+            };
+            for entry in entries.flatten() {
+                let name = entry.file_name();
+                if matches!(name.to_bytes(), b"." | b"..") {
+                    continue;
+                }
+                usage.entries += 1;
+                if let Ok(stat) = rustix::fs::statat(&opened, name, AtFlags::SYMLINK_NOFOLLOW) {
+                    // Blocks, because a sparse file costs nothing and a full one is not its length.
+                    usage.bytes += stat.st_blocks as u64 * 512;
+                    if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+                        use std::os::unix::ffi::OsStrExt;
+                        folders.push(folder.join(std::ffi::OsStr::from_bytes(name.to_bytes())));
+                    }
+                }
+                if usage.bytes > at_most.bytes || usage.entries > at_most.entries {
+                    return usage;
+                }
+            }
+        }
+        usage
+    }
+
+    /// Removes the folder and all in it; what cannot be removed stays and is the error.
+    pub fn remove(&self) -> std::io::Result<()> {
+        std::fs::remove_dir_all(&self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usage_counts_without_following_links_and_stops_at_the_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let workspace = Workspace::open(&folder.path().join("all"), "one").unwrap();
+        std::fs::create_dir_all(workspace.path().join("a/b")).unwrap();
+        std::fs::write(workspace.path().join("a/b/c"), vec![1; 10_000]).unwrap();
+        std::os::unix::fs::symlink("/usr", workspace.path().join("link")).unwrap();
+        let bounds = Usage {
+            bytes: u64::MAX,
+            entries: 1000,
+        };
+        let usage = workspace.usage(bounds);
+        assert_eq!(usage.entries, 4);
+        assert!(usage.bytes >= 10_000, "{usage:?}");
+        assert_eq!(
+            workspace
+                .usage(Usage {
+                    entries: 1,
+                    ..bounds
+                })
+                .entries,
+            2
+        );
+        workspace.remove().unwrap();
+        assert!(!workspace.path().exists());
+        assert!(Path::new("/usr/bin").exists());
+    }
+}
