@@ -1,1 +1,381 @@
-//! What happened: events and the file they are kept in.
+//! What happened, as events in one append-only file a day.
+//!
+//! An event names things and counts things; it never holds an argument, a result, a header, an
+//! environment value or a line from an upstream, so the journal can be shown to anybody who may see
+//! which tools were used. [`Journal::record`] has written the event when it returns: a gateway that
+//! is killed loses nothing it has acknowledged. Several gateways append to one file; each line is
+//! one write.
+//!
+//! Every line carries the schema version; a line of a newer one is reported, not guessed at.
+
+mod time;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Version of a line's schema.
+const VERSION: u32 = 1;
+
+/// One thing that happened. Ids are the full ones.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    GatewayStarted {
+        version: String,
+        process: u32,
+    },
+    GatewayEnded {
+        process: u32,
+    },
+    UpstreamChanged {
+        server: String,
+        state: String,
+    },
+    SessionOpened {
+        session: String,
+        face: String,
+    },
+    SessionEnded {
+        session: String,
+    },
+    Searched {
+        session: String,
+        queries: u32,
+        hits: u32,
+        duration_us: u64,
+    },
+    ExecutionStarted {
+        execution: String,
+        session: String,
+        language: String,
+        code_bytes: u64,
+    },
+    /// The sandbox has been confirmed; the program is about to be sent.
+    GuestConfirmed {
+        execution: String,
+        tier: String,
+        start_us: u64,
+    },
+    /// Written before the call is sent: what may have run is known even after a crash.
+    CallStarted {
+        execution: String,
+        call: u32,
+        server: String,
+        tool: String,
+        bytes: u64,
+    },
+    /// `outcome` is `ok` or an error code.
+    CallEnded {
+        execution: String,
+        call: u32,
+        outcome: String,
+        bytes: u64,
+        duration_us: u64,
+    },
+    ExecutionEnded {
+        execution: String,
+        outcome: String,
+        calls: u32,
+        duration_us: u64,
+        guest_us: u64,
+        peak_memory_bytes: u64,
+        answer_bytes: u64,
+    },
+}
+
+impl Event {
+    /// The execution this event belongs to, if it belongs to one.
+    pub fn execution(&self) -> Option<&str> {
+        match self {
+            Event::ExecutionStarted { execution, .. }
+            | Event::GuestConfirmed { execution, .. }
+            | Event::CallStarted { execution, .. }
+            | Event::CallEnded { execution, .. }
+            | Event::ExecutionEnded { execution, .. } => Some(execution),
+            _ => None,
+        }
+    }
+}
+
+/// An event with its time, as it stands in the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    #[serde(rename = "v")]
+    version: u32,
+    /// RFC 3339, UTC, microseconds.
+    pub at: String,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error("the journal {} cannot be written: {error}", path.display())]
+    Write {
+        path: PathBuf,
+        error: std::io::Error,
+    },
+    #[error("the journal {} cannot be read: {error}", path.display())]
+    Read {
+        path: PathBuf,
+        error: std::io::Error,
+    },
+    #[error("{}, line {line}, is of schema version {found}; this toolmill reads up to {VERSION}", path.display())]
+    Newer {
+        path: PathBuf,
+        line: usize,
+        found: u32,
+    },
+    #[error("no execution {0} in the journal")]
+    Unknown(String),
+}
+
+/// Where events go.
+#[derive(Debug)]
+pub struct Journal {
+    folder: PathBuf,
+    /// The open file and the day it is for.
+    today: Mutex<Option<(String, File)>>,
+}
+
+impl Journal {
+    /// A journal in `folder`, which is made at the first event, for its user alone.
+    pub fn new(folder: impl Into<PathBuf>) -> Journal {
+        Journal {
+            folder: folder.into(),
+            today: Mutex::new(None),
+        }
+    }
+
+    /// Appends an event. It is in the file, though not yet on the disk, when this returns.
+    ///
+    /// # Errors
+    /// The file cannot be written. The caller says so once and goes on: state that cannot be
+    /// written is no reason to fail a run.
+    pub fn record(&self, event: Event) -> Result<(), Error> {
+        let at = time::rfc3339(SystemTime::now());
+        let day = at[..10].to_owned();
+        let mut line = serde_json::to_vec(&Entry {
+            version: VERSION,
+            at,
+            event,
+        })
+        .expect("events have string keys and no failing serializers");
+        line.push(b'\n');
+        let mut today = self
+            .today
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let path = self.folder.join(format!("{day}.jsonl"));
+        let fail = |error| Error::Write {
+            path: path.clone(),
+            error,
+        };
+        if today.as_ref().is_none_or(|(open, _)| *open != day) {
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&self.folder)
+                .map_err(fail)?;
+            let file = File::options()
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .open(&path)
+                .map_err(fail)?;
+            *today = Some((day, file));
+        }
+        let (_, file) = today.as_mut().expect("just opened");
+        file.write_all(&line).map_err(fail)
+    }
+}
+
+/// Everything the journal in `folder` knows of one execution, in the order it happened. `wanted` is
+/// a whole id, or `last` for the latest execution of all.
+///
+/// # Errors
+/// No such execution; an unreadable file; a line of a newer schema. A line that a crash cut short
+/// is passed over.
+pub fn trace(folder: &Path, wanted: &str) -> Result<Vec<Entry>, Error> {
+    let read = |error| Error::Read {
+        path: folder.to_owned(),
+        error,
+    };
+    let mut days: Vec<PathBuf> = match std::fs::read_dir(folder) {
+        Ok(found) => found.filter_map(|entry| Some(entry.ok()?.path())).collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(read(error)),
+    };
+    days.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "jsonl")
+    });
+    days.sort();
+    let mut wanted = wanted.to_owned();
+    let mut entries = Vec::new();
+    // An execution may run past midnight, so its events may lie in two files.
+    for path in days.iter().rev() {
+        let day = read_day(path)?;
+        if wanted == "last"
+            && let Some(latest) = day.iter().rev().find_map(|entry| entry.event.execution())
+        {
+            wanted = latest.to_owned();
+        }
+        let found: Vec<Entry> = day
+            .into_iter()
+            .filter(|entry| entry.event.execution() == Some(&wanted))
+            .collect();
+        let begins = found
+            .iter()
+            .any(|entry| matches!(entry.event, Event::ExecutionStarted { .. }));
+        entries.splice(0..0, found);
+        if begins {
+            return Ok(entries);
+        }
+    }
+    if entries.is_empty() {
+        Err(Error::Unknown(wanted))
+    } else {
+        Ok(entries)
+    }
+}
+
+fn read_day(path: &Path) -> Result<Vec<Entry>, Error> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        v: u32,
+    }
+    let read = |error| Error::Read {
+        path: path.to_owned(),
+        error,
+    };
+    let file = File::open(path).map_err(read)?;
+    let mut entries = Vec::new();
+    for (index, line) in BufReader::new(file).split(b'\n').enumerate() {
+        let line = line.map_err(read)?;
+        match serde_json::from_slice::<Entry>(&line) {
+            Ok(entry) => entries.push(entry),
+            Err(_) => {
+                if let Ok(Versioned { v }) = serde_json::from_slice(&line)
+                    && v > VERSION
+                {
+                    return Err(Error::Newer {
+                        path: path.to_owned(),
+                        line: index + 1,
+                        found: v,
+                    });
+                }
+            }
+        }
+    }
+    Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn started(execution: &str) -> Event {
+        Event::ExecutionStarted {
+            execution: execution.into(),
+            session: "s_1".into(),
+            language: "python".into(),
+            code_bytes: 3,
+        }
+    }
+
+    #[test]
+    fn a_trace_is_one_execution_in_order_and_survives_a_torn_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::new(folder.path());
+        journal.record(started("x_a")).unwrap();
+        journal.record(started("x_b")).unwrap();
+        let call = Event::CallStarted {
+            execution: "x_a".into(),
+            call: 1,
+            server: "fs".into(),
+            tool: "read".into(),
+            bytes: 2,
+        };
+        journal.record(call.clone()).unwrap();
+        let file = std::fs::read_dir(folder.path())
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+            .path();
+        let mut torn = std::fs::read(&file).unwrap();
+        torn.extend_from_slice(b"{\"v\":1,\"at\":\"20");
+        std::fs::write(&file, torn).unwrap();
+        let trace = |wanted: &str| -> Vec<Event> {
+            super::trace(folder.path(), wanted)
+                .unwrap()
+                .into_iter()
+                .map(|entry| entry.event)
+                .collect()
+        };
+        assert_eq!(trace("x_a"), [started("x_a"), call]);
+        assert_eq!(trace("x_b"), [started("x_b")]);
+        assert_eq!(trace("last").len(), 2);
+        assert!(matches!(
+            super::trace(folder.path(), "x_c"),
+            Err(Error::Unknown(_))
+        ));
+    }
+
+    #[test]
+    fn an_execution_past_midnight_is_found_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = |at: &str, event: Event| {
+            let entry = Entry {
+                version: VERSION,
+                at: at.into(),
+                event,
+            };
+            format!("{}\n", serde_json::to_string(&entry).unwrap())
+        };
+        let ended = Event::CallEnded {
+            execution: "x_a".into(),
+            call: 1,
+            outcome: "ok".into(),
+            bytes: 0,
+            duration_us: 1,
+        };
+        std::fs::write(
+            folder.path().join("2026-01-01.jsonl"),
+            line("2026-01-01T23:59:59Z", started("x_a")),
+        )
+        .unwrap();
+        std::fs::write(
+            folder.path().join("2026-01-02.jsonl"),
+            line("2026-01-02T00:00:00Z", ended),
+        )
+        .unwrap();
+        assert_eq!(super::trace(folder.path(), "x_a").unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_newer_line_is_named_and_not_guessed_at() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join("2026-01-01.jsonl"),
+            "{\"v\":2,\"what\":1}\n",
+        )
+        .unwrap();
+        assert!(matches!(
+            super::trace(folder.path(), "x_a"),
+            Err(Error::Newer {
+                line: 1,
+                found: 2,
+                ..
+            })
+        ));
+    }
+}
