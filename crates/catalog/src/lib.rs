@@ -1,1 +1,30 @@
-//! Tools as upstreams describe them: names, search, signatures.
+//! Tools as upstreams describe them: names, search, signatures, the binding of arguments.
+//!
+//! A [`Catalog`] is an immutable snapshot of every [`Tool`] of every connected server. It answers
+//! the questions that an agent and its programs ask: which tools do this ([`answer`],
+//! [`Catalog::search`]), which tool is meant by this path ([`Catalog::resolve`]), and which
+//! parameters are meant by these arguments ([`Tool::bind`]).
+//!
+//! Everything a server says about its tools is hostile: names may be keywords, quotes or bidi
+//! controls, descriptions megabytes, schemas recursive. Work and depth are bounded everywhere, what
+//! is shown is first made plain, and a tool that cannot be used is left out and reported. This crate
+//! reads no files and does not log. Whether a call is permitted, and whether an argument has the
+//! type its schema asks for, is left to others.
+
+mod answer;
+mod bind;
+mod catalog;
+mod name;
+mod plain;
+mod schema;
+mod search;
+mod signature;
+mod tool;
+mod words;
+
+pub use answer::{Detail, SearchRequest, answer};
+pub use bind::{ArgumentError, ArgumentErrorCode};
+pub use catalog::{Catalog, Server, ServerTools, UnknownTool};
+pub use search::{Hit, SearchQuery, SearchResult};
+pub use signature::Language;
+pub use tool::Tool;

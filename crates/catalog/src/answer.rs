@@ -1,0 +1,291 @@
+//! The text that `search_tools` answers with.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::catalog::{Catalog, ServerTools};
+use crate::plain;
+use crate::search::{Hit, SearchQuery};
+use crate::signature::Language;
+use crate::tool::Tool;
+
+const MOST_QUERIES: usize = 16;
+const MOST_HITS: usize = 50;
+const INVENTORY_CHARS: usize = 1_500;
+const SERVER_TOOLS_CHARS: usize = 4_000;
+const UNAVAILABLE_CHARS: usize = 1_000;
+const DESCRIPTION_CHARS: usize = 2_000;
+
+/// What of one schema is shown: the recorded ones have a median of 700 bytes and a few 20,000.
+const SCHEMA_BYTES: usize = 12_000;
+
+/// How much is said about each hit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// Its path.
+    Name,
+    /// Its path and description.
+    Description,
+    /// Its signature and the first sentence of its description.
+    #[default]
+    Signature,
+    /// Everything: signature, description, schemas, score.
+    Full,
+}
+
+/// The arguments of `search_tools`.
+#[derive(Clone, Debug)]
+pub struct SearchRequest {
+    /// One phrase a step of the task; none asks for the inventory.
+    pub queries: Vec<String>,
+    pub server: Option<String>,
+    pub detail: Detail,
+    pub language: Language,
+    /// The number of hits for each query.
+    pub limit: usize,
+    /// How many of the best hits of each query to skip.
+    pub offset: usize,
+}
+
+impl Default for SearchRequest {
+    fn default() -> SearchRequest {
+        SearchRequest {
+            queries: Vec::new(),
+            server: None,
+            detail: Detail::default(),
+            language: Language::default(),
+            limit: 5,
+            offset: 0,
+        }
+    }
+}
+
+/// Answers `search_tools`. `unavailable` names the servers whose tools are not in the catalog, each
+/// with the reason, which may name the command that helps.
+pub fn answer(
+    catalog: &Catalog,
+    request: &SearchRequest,
+    unavailable: &[(String, String)],
+) -> String {
+    let server = match request
+        .server
+        .as_deref()
+        .map(|written| (written, catalog.server(written)))
+    {
+        None => None,
+        Some((_, Some(server))) => Some(server),
+        Some((written, None)) => {
+            let mut out = format!(
+                "no server {}; {}\n",
+                plain::quoted(written),
+                inventory(catalog)
+            );
+            push_unavailable(&mut out, "not available", unavailable);
+            return out;
+        }
+    };
+    let mut out = String::new();
+    if request.queries.is_empty() {
+        match server {
+            None => out.push_str(&inventory(catalog)),
+            Some(server) => push_server(&mut out, server),
+        }
+        out.push('\n');
+        push_unavailable(&mut out, "not available", unavailable);
+        return out;
+    }
+    let mut hits = Hits {
+        catalog,
+        request,
+        server,
+        shown: HashSet::new(),
+        out,
+    };
+    for (at, text) in request.queries.iter().take(MOST_QUERIES).enumerate() {
+        if request.queries.len() > 1 {
+            let _ = write!(hits.out, "{}: ", plain::quoted(text));
+        }
+        hits.push_query(text, at == 0);
+    }
+    let mut out = hits.out;
+    if request.queries.len() > MOST_QUERIES {
+        let _ = writeln!(out, "only the first {MOST_QUERIES} queries were answered");
+    }
+    push_unavailable(&mut out, "not searched", unavailable);
+    out
+}
+
+/// The answer to several queries, in which no tool is described twice.
+struct Hits<'a> {
+    catalog: &'a Catalog,
+    request: &'a SearchRequest,
+    server: Option<&'a ServerTools>,
+    shown: HashSet<String>,
+    out: String,
+}
+
+impl Hits<'_> {
+    /// One line of counts, to which the first adds what was searched, then the hits.
+    fn push_query(&mut self, text: &str, first: bool) {
+        let offset = self.request.offset;
+        let result = self.catalog.search(&SearchQuery {
+            text,
+            server: self.server.map(ServerTools::identifier),
+            limit: self.request.limit.clamp(1, MOST_HITS),
+            offset,
+        });
+        let (count, matches) = (result.hits.len(), result.matches);
+        let noun = if matches == 1 { "match" } else { "matches" };
+        let _ = match (count, matches) {
+            (_, 0) => write!(self.out, "0 matches"),
+            (0, _) => write!(self.out, "none after {offset} of {matches} {noun}"),
+            _ if offset == 0 => write!(self.out, "{count} of {matches} {noun}"),
+            _ => write!(
+                self.out,
+                "{}-{} of {matches} {noun}",
+                offset + 1,
+                offset + count
+            ),
+        };
+        if first {
+            let searched = self.server.map_or_else(|| totals(self.catalog), totals_of);
+            let _ = write!(self.out, ", {searched}");
+        }
+        if matches == 0 {
+            let nearest = self.catalog.nearest(text);
+            if !nearest.is_empty() {
+                let _ = write!(self.out, "; nearest names: {}", nearest.join(", "));
+            }
+        }
+        self.out.push('\n');
+        for hit in result.hits {
+            if self.shown.insert(hit.tool.path().to_owned()) {
+                push_hit(&mut self.out, &hit, self.request);
+            } else {
+                let _ = writeln!(self.out, "tools.{} (above)", hit.tool.path());
+            }
+        }
+    }
+}
+
+fn push_hit(out: &mut String, hit: &Hit, request: &SearchRequest) {
+    let tool = &*hit.tool;
+    match request.detail {
+        Detail::Name => {
+            let _ = writeln!(out, "tools.{}", tool.path());
+        }
+        Detail::Description => {
+            let _ = writeln!(out, "tools.{}", tool.path());
+            push_indented(
+                out,
+                tool,
+                &plain::line(tool.description(), DESCRIPTION_CHARS),
+            );
+        }
+        Detail::Signature => {
+            let _ = writeln!(out, "{}", tool.signature(request.language));
+            push_indented(out, tool, &tool.summary());
+        }
+        Detail::Full => {
+            let _ = writeln!(out, "{}", tool.signature(request.language));
+            push_indented(
+                out,
+                tool,
+                &plain::line(tool.description(), DESCRIPTION_CHARS),
+            );
+            let _ = writeln!(out, "  input: {}", schema(tool.input_schema()));
+            if let Some(output) = tool.output_schema() {
+                let _ = writeln!(out, "  output: {}", schema(output));
+            }
+            let _ = writeln!(out, "  score: {:.2}", hit.score);
+        }
+    }
+}
+
+fn push_indented(out: &mut String, tool: &Tool, text: &str) {
+    let words: Vec<&str> = [text]
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .chain(tool.effects())
+        .collect();
+    if !words.is_empty() {
+        let _ = writeln!(out, "  {}", words.join(" "));
+    }
+}
+
+/// A schema as compact JSON, in which escapes stand for characters that would not be seen.
+fn schema(schema: &Value) -> String {
+    let text = serde_json::to_string(schema).expect("a JSON value serialises");
+    let mut out = String::new();
+    for c in plain::head(&text, SCHEMA_BYTES).chars() {
+        if plain::is_treacherous(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    if text.len() > SCHEMA_BYTES {
+        let _ = write!(out, "… ({} bytes in all)", text.len());
+    }
+    out
+}
+
+fn inventory(catalog: &Catalog) -> String {
+    if catalog.servers().next().is_none() {
+        return totals(catalog);
+    }
+    format!(
+        "{}: {}",
+        totals(catalog),
+        catalog.inventory(INVENTORY_CHARS)
+    )
+}
+
+fn push_server(out: &mut String, server: &ServerTools) {
+    out.push_str(&totals_of(server));
+    let names: Vec<String> = server
+        .tools()
+        .iter()
+        .map(|tool| format!("tools.{}", tool.path()))
+        .collect();
+    if !names.is_empty() {
+        let _ = write!(out, ": {}", plain::list(&names, SERVER_TOOLS_CHARS));
+    }
+}
+
+fn totals(catalog: &Catalog) -> String {
+    format!(
+        "{} on {}",
+        counted(catalog.len(), "tool"),
+        counted(catalog.servers().count(), "server")
+    )
+}
+
+fn totals_of(server: &ServerTools) -> String {
+    format!(
+        "{} on {}",
+        counted(server.tools().len(), "tool"),
+        server.identifier()
+    )
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn push_unavailable(out: &mut String, label: &str, unavailable: &[(String, String)]) {
+    if unavailable.is_empty() {
+        return;
+    }
+    let servers: Vec<String> = unavailable
+        .iter()
+        .map(|(server, reason)| {
+            format!("{} ({})", plain::line(server, 80), plain::line(reason, 200))
+        })
+        .collect();
+    let _ = writeln!(out, "{label}: {}", plain::list(&servers, UNAVAILABLE_CHARS));
+}

@@ -1,0 +1,378 @@
+//! Signatures: one line that says what a tool takes and gives.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::name::PYTHON_KEYWORDS;
+use crate::plain;
+use crate::schema::{Field, Fields, MOST_STEPS, array, resolved, step};
+
+/// The language of a program, which decides the words for types and the form of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    #[default]
+    Python,
+    TypeScript,
+}
+
+/// How many required parameters, and optional ones of a short and a long signature, are shown.
+const MOST_REQUIRED: usize = 24;
+const MOST_OPTIONAL: usize = 6;
+const MOST_OPTIONAL_WHEN_LONG: usize = 4;
+const LONG_CHARS: usize = 200;
+
+/// How many members of an object are shown, by how deep it lies.
+const MOST_MEMBERS: [usize; 4] = [4, 4, 2, 0];
+const MOST_ENUM_VALUES: usize = 6;
+const MOST_ALTERNATIVES: usize = 4;
+
+/// Variants of a union or values of an enum that are looked at, shown or not.
+const MOST_LOOKED_AT: usize = 64;
+
+const LONGEST_NAME: usize = 64;
+const LONGEST_LITERAL: usize = 40;
+
+/// A signature longer than this is drawn without members of objects and values of enums.
+const TOO_LONG_CHARS: usize = 1_000;
+
+pub(crate) fn of_tool(
+    path: &str,
+    input: &Value,
+    output: Option<&Value>,
+    language: Language,
+) -> String {
+    let draw = |most_optional: usize, fine: bool| {
+        let mut drawing = Drawing {
+            root: input,
+            language,
+            fine,
+            steps: MOST_STEPS,
+        };
+        let fields = Fields::of(input, input, &mut drawing.steps);
+        let parameters = drawing.parameters(&fields, most_optional);
+        let mut signature = match language {
+            Language::TypeScript if !parameters.is_empty() => {
+                format!("tools.{path}({{{parameters}}})")
+            }
+            _ => format!("tools.{path}({parameters})"),
+        };
+        if let Some(output) = output {
+            let mut drawing = Drawing {
+                root: output,
+                ..drawing
+            };
+            let result = drawing.type_of(unwrapped(output), 0).shown(language);
+            let _ = write!(signature, " -> {result}");
+        }
+        signature
+    };
+    let signature = draw(MOST_OPTIONAL, true);
+    match signature.chars().count() {
+        0..=LONG_CHARS => signature,
+        _ => Some(draw(MOST_OPTIONAL_WHEN_LONG, true))
+            .filter(|shorter| shorter.len() <= TOO_LONG_CHARS)
+            .unwrap_or_else(|| draw(MOST_OPTIONAL_WHEN_LONG, false)),
+    }
+}
+
+/// The schema of what a program receives: a sole member `result` is a wrapping that is undone.
+fn unwrapped(output: &Value) -> &Value {
+    match output.get("properties").and_then(Value::as_object) {
+        Some(properties) if properties.len() == 1 => properties.get("result").unwrap_or(output),
+        _ => output,
+    }
+}
+
+/// A name as it can be written for a parameter, quoted where the language has no other way.
+pub(crate) fn parameter_name(name: &str, language: Language) -> String {
+    if is_plain_parameter(name, language) {
+        name.to_owned()
+    } else {
+        literal(&Value::from(plain::line(name, LONGEST_NAME)))
+    }
+}
+
+/// Whether `name` can be written bare: as a Python keyword argument or a JavaScript property.
+pub(crate) fn is_plain_parameter(name: &str, language: Language) -> bool {
+    let identifier = name.len() <= LONGEST_NAME
+        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    identifier && (language == Language::TypeScript || !PYTHON_KEYWORDS.contains(&name))
+}
+
+fn literal(value: &Value) -> String {
+    serde_json::to_string(value).expect("a JSON value serialises")
+}
+
+/// A type as alternatives in words, `null` apart because it is drawn differently.
+#[derive(Default)]
+struct Type {
+    alternatives: Vec<String>,
+    nullable: bool,
+}
+
+impl Type {
+    fn word(word: impl Into<String>) -> Type {
+        Type {
+            alternatives: vec![word.into()],
+            nullable: false,
+        }
+    }
+
+    fn add(&mut self, other: Type) {
+        self.nullable |= other.nullable;
+        for word in other.alternatives {
+            if !self.alternatives.contains(&word) {
+                self.alternatives.push(word);
+            }
+        }
+    }
+
+    fn shown(&self, language: Language) -> String {
+        let null = match language {
+            Language::Python => "None",
+            Language::TypeScript => "null",
+        };
+        let (words, nullable) = (&self.alternatives, self.nullable);
+        if words.iter().any(|word| word == "any") {
+            return "any".to_owned();
+        }
+        match (words.len(), nullable) {
+            (0, true) => null.to_owned(),
+            (0, false) => "any".to_owned(),
+            (1, true) if language == Language::Python => format!("{}?", words[0]),
+            (_, true) => format!("{}|{null}", words.join("|")),
+            (_, false) => words.join("|"),
+        }
+    }
+}
+
+struct Drawing<'a> {
+    root: &'a Value,
+    language: Language,
+    /// Whether members of objects and values of enums are drawn.
+    fine: bool,
+    steps: usize,
+}
+
+impl<'a> Drawing<'a> {
+    fn parameters(&mut self, fields: &Fields<'a>, most_optional: usize) -> String {
+        let (required, optional): (Vec<_>, Vec<_>) = fields.all.iter().partition(|f| f.required);
+        let mut parts: Vec<String> = Vec::new();
+        let shown = required.iter().take(MOST_REQUIRED);
+        parts.extend(shown.map(|field| self.field(field, 1)));
+        if required.len() > MOST_REQUIRED {
+            parts.push(format!("+{} required", required.len() - MOST_REQUIRED));
+        }
+        // Replacing a last one by `+1 optional` would save nothing.
+        let most = if optional.len() == most_optional + 1 {
+            optional.len()
+        } else {
+            most_optional
+        };
+        parts.extend(optional.iter().take(most).map(|field| self.field(field, 1)));
+        if optional.len() > most {
+            parts.push(format!("+{} optional", optional.len() - most));
+        }
+        if fields.open {
+            parts.push("...".to_owned());
+        }
+        parts.join(", ")
+    }
+
+    fn field(&mut self, field: &Field<'a>, depth: usize) -> String {
+        let name = parameter_name(field.name, self.language);
+        let mut kind = field
+            .schema
+            .map_or_else(Type::default, |schema| self.type_of(schema, depth));
+        // For a member that may be left out, null rarely says more than leaving it out.
+        kind.nullable &= field.required || kind.alternatives.is_empty();
+        let optional = if field.required { "" } else { "?" };
+        format!("{name}{optional}: {}", kind.shown(self.language))
+    }
+
+    fn type_of(&mut self, schema: &'a Value, depth: usize) -> Type {
+        let Some(schema) = resolved(self.root, schema).filter(|_| step(&mut self.steps)) else {
+            return Type::default();
+        };
+        if let Some(value) = schema.get("const") {
+            return self.literals(std::slice::from_ref(value), schema, depth);
+        }
+        let values = array(schema, "enum");
+        if !values.is_empty() {
+            return self.literals(values, schema, depth);
+        }
+        for keyword in ["anyOf", "oneOf"] {
+            let variants = array(schema, keyword);
+            if !variants.is_empty() && schema.get("properties").is_none() {
+                return self.union(variants, depth);
+            }
+        }
+        self.by_type(schema, depth)
+    }
+
+    fn union(&mut self, variants: &'a [Value], depth: usize) -> Type {
+        let mut kind = Type::default();
+        // A variant deep inside variants is one level down too: nesting must end.
+        if depth + 1 >= MOST_MEMBERS.len() + 2 {
+            return kind;
+        }
+        for variant in variants.iter().take(MOST_LOOKED_AT) {
+            let variant = self.type_of(variant, depth + 1);
+            if variant.alternatives.is_empty() && !variant.nullable {
+                return Type::default();
+            }
+            kind.add(variant);
+        }
+        let all = kind.alternatives.len() + variants.len().saturating_sub(MOST_LOOKED_AT);
+        let more = all.saturating_sub(MOST_ALTERNATIVES);
+        let all_literals = kind.alternatives.iter().all(|word| word.starts_with('"'));
+        if more > 0 && !(all_literals && all <= MOST_ENUM_VALUES) {
+            kind.alternatives.truncate(MOST_ALTERNATIVES);
+            kind.alternatives.push(format!("+{more}"));
+        }
+        kind
+    }
+
+    /// The values of an enum, or its type when they are too many or too long to be shown.
+    fn literals(&mut self, values: &'a [Value], schema: &'a Value, depth: usize) -> Type {
+        let looked_at = &values[..values.len().min(MOST_LOOKED_AT)];
+        let nullable = looked_at.contains(&Value::Null);
+        let few = values.len() <= MOST_ENUM_VALUES + usize::from(nullable);
+        let literals = looked_at.iter().filter(|value| !value.is_null());
+        let shown: Option<Vec<String>> = if self.fine && few {
+            literals.map(|value| self.literal(value)).collect()
+        } else {
+            None
+        };
+        match shown {
+            Some(alternatives) => Type {
+                alternatives,
+                nullable,
+            },
+            None if schema.get("type").is_some() => {
+                let mut kind = self.by_type(schema, depth);
+                kind.nullable |= nullable;
+                kind
+            }
+            None => {
+                let strings = looked_at
+                    .iter()
+                    .all(|value| value.is_string() || value.is_null());
+                let word = if strings { self.word("string") } else { "any" };
+                Type {
+                    alternatives: vec![word.to_owned()],
+                    nullable,
+                }
+            }
+        }
+    }
+
+    fn literal(&self, value: &Value) -> Option<String> {
+        match (value, self.language) {
+            (Value::String(text), _) => {
+                let plain = !text.chars().any(plain::is_treacherous);
+                (plain && text.chars().count() <= LONGEST_LITERAL).then(|| literal(value))
+            }
+            (Value::Bool(true), Language::Python) => Some("True".to_owned()),
+            (Value::Bool(false), Language::Python) => Some("False".to_owned()),
+            (Value::Bool(_) | Value::Number(_), _) => Some(literal(value)),
+            _ => None,
+        }
+    }
+
+    fn by_type(&mut self, schema: &'a Value, depth: usize) -> Type {
+        match schema.get("type") {
+            Some(Value::String(name)) => self.named_type(name, schema, depth),
+            Some(Value::Array(names)) => {
+                let mut kind = Type::default();
+                for name in names
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .take(MOST_ENUM_VALUES + 1)
+                {
+                    kind.add(self.named_type(name, schema, depth));
+                }
+                kind
+            }
+            _ if schema.get("properties").is_some() || schema.get("allOf").is_some() => {
+                self.named_type("object", schema, depth)
+            }
+            _ if schema.get("items").is_some() => self.named_type("array", schema, depth),
+            _ => Type::default(),
+        }
+    }
+
+    fn named_type(&mut self, name: &str, schema: &'a Value, depth: usize) -> Type {
+        match name {
+            "null" => Type {
+                alternatives: Vec::new(),
+                nullable: true,
+            },
+            "array" => {
+                let items = match schema.get("items") {
+                    Some(items) if depth < MOST_MEMBERS.len() => {
+                        self.type_of(items, depth + 1).shown(self.language)
+                    }
+                    _ => "any".to_owned(),
+                };
+                Type::word(format!("[{items}]"))
+            }
+            "object" => self.object(schema, depth),
+            name => Type::word(self.word(name)),
+        }
+    }
+
+    fn object(&mut self, schema: &'a Value, depth: usize) -> Type {
+        let most = if self.fine {
+            MOST_MEMBERS.get(depth).copied().unwrap_or(0)
+        } else {
+            0
+        };
+        if most == 0 {
+            return Type::word(self.word("object"));
+        }
+        let fields = Fields::of(self.root, schema, &mut self.steps);
+        if fields.all.is_empty() {
+            let values = schema
+                .get("additionalProperties")
+                .filter(|values| values.is_object());
+            let values = values.map(|values| self.type_of(values, depth + 1).shown(self.language));
+            return Type::word(match values {
+                Some(values) if values != "any" => format!("{{{}: {values}}}", self.word("string")),
+                _ => self.word("object").to_owned(),
+            });
+        }
+        let most = if fields.all.len() == most + 1 {
+            most + 1
+        } else {
+            most
+        };
+        let mut parts: Vec<String> = fields
+            .all
+            .iter()
+            .take(most)
+            .map(|field| self.field(field, depth + 1))
+            .collect();
+        if fields.all.len() > most {
+            parts.push(format!("+{}", fields.all.len() - most));
+        }
+        Type::word(format!("{{{}}}", parts.join(", ")))
+    }
+
+    fn word(&self, name: &str) -> &'static str {
+        match (self.language, name) {
+            (Language::Python, "string") => "str",
+            (Language::Python, "integer") => "int",
+            (Language::Python, "number") => "float",
+            (Language::Python, "boolean") => "bool",
+            (Language::Python, "object") => "dict",
+            (Language::TypeScript, "string") => "string",
+            (Language::TypeScript, "integer" | "number") => "number",
+            (Language::TypeScript, "boolean") => "boolean",
+            (Language::TypeScript, "object") => "object",
+            _ => "any",
+        }
+    }
+}
