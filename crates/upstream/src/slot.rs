@@ -1,0 +1,629 @@
+//! The byte path beside rmcp: arguments and results which rmcp must not parse.
+//!
+//! rmcp turns every message into typed values, which costs 230 ms for a 14 MB result and loses the
+//! digits of large integers. It also lets a request carry values which are never serialised but
+//! reach the transport: a [`Slot`] travels there. On the way out it holds the bytes of the
+//! arguments, on the way in the transport puts the bytes of the result into it and hands rmcp an
+//! empty result in their place. rmcp keeps what it is good at: ids, `_meta`, cancellation, order.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use rmcp::model::{
+    CallToolRequest, ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, ErrorData,
+    Extensions, JsonRpcMessage, RequestId, RequestMetaObject, ServerJsonRpcMessage, ServerResult,
+};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use crate::CallError;
+use crate::lines::Oversized;
+
+/// A request, notification or typed result larger than this is refused: nothing legitimate that
+/// rmcp has to parse comes near it.
+const TYPED_LIMIT_BYTES: usize = 4 << 20;
+/// Waiting requests above which abandoned ones are cleared away.
+const MANY: usize = 1024;
+
+/// What rides beside one request: the bytes of its arguments, and later of its result.
+#[derive(Clone)]
+pub(crate) struct Slot(Arc<Inner>);
+
+struct Inner {
+    arguments: Option<Box<RawValue>>,
+    sent: AtomicBool,
+    /// Held only to put or take the answer.
+    answer: Mutex<Option<Result<Box<RawValue>, CallError>>>,
+}
+
+impl Slot {
+    pub(crate) fn new(arguments: Option<Box<RawValue>>) -> Self {
+        Self(Arc::new(Inner {
+            arguments,
+            sent: AtomicBool::new(false),
+            answer: Mutex::new(None),
+        }))
+    }
+
+    /// Whether any of the request may have reached the server.
+    pub(crate) fn was_sent(&self) -> bool {
+        self.0.sent.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn answer(&self, answer: Result<Box<RawValue>, CallError>) {
+        *self
+            .0
+            .answer
+            .lock()
+            .expect("nothing panics while it is held") = Some(answer);
+    }
+
+    pub(crate) fn take(&self) -> Option<Result<Box<RawValue>, CallError>> {
+        self.0
+            .answer
+            .lock()
+            .expect("nothing panics while it is held")
+            .take()
+    }
+}
+
+/// One outgoing message as a line of JSON, without its line end.
+pub(crate) fn encode(message: &ClientJsonRpcMessage) -> serde_json::Result<Vec<u8>> {
+    if let JsonRpcMessage::Request(request) = message
+        && let ClientRequest::CallToolRequest(call) = &request.request
+        && let Some(slot) = call.extensions.get::<Slot>()
+        && let Some(arguments) = &slot.0.arguments
+    {
+        return encode_call(&request.id, call, arguments);
+    }
+    serde_json::to_vec(message)
+}
+
+fn encode_call(
+    id: &RequestId,
+    call: &CallToolRequest,
+    arguments: &RawValue,
+) -> serde_json::Result<Vec<u8>> {
+    #[derive(Serialize)]
+    struct Call<'a> {
+        jsonrpc: &'static str,
+        id: &'a RequestId,
+        method: &'static str,
+        params: Params<'a>,
+    }
+    #[derive(Serialize)]
+    struct Params<'a> {
+        #[serde(rename = "_meta", skip_serializing_if = "Option::is_none")]
+        meta: Option<&'a RequestMetaObject>,
+        name: &'a str,
+        arguments: &'a RawValue,
+    }
+    let mut line = serde_json::to_vec(&Call {
+        jsonrpc: "2.0",
+        id,
+        method: "tools/call",
+        params: Params {
+            meta: call.extensions.get(),
+            name: &call.params.name,
+            arguments,
+        },
+    })?;
+    // Valid JSON has line ends only between tokens, where a space means the same.
+    for byte in &mut line {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+    Ok(line)
+}
+
+/// The requests of one connection which still wait for an answer.
+///
+/// Every answer to an id which is not here (any more) is dropped unread, so that the late answer
+/// to a cancelled call costs no parsing.
+pub(crate) struct Waiting {
+    server: Arc<str>,
+    requests: HashMap<i64, Wait>,
+    /// Whether rmcp needs to read lists of tools, too.
+    shows_lists: bool,
+}
+
+/// Who reads the answer to a request. Slots are held weakly: who drops theirs waits no more.
+enum Wait {
+    /// The slot; rmcp sees an empty result.
+    Slot(Weak<Inner>),
+    /// The slot and rmcp.
+    Both(Weak<Inner>),
+    Rmcp,
+    /// rmcp, when the subscription ends; so an answer that does not say whose it is is not this.
+    Subscription,
+}
+
+impl Wait {
+    fn slot(&self) -> Option<Slot> {
+        match self {
+            Self::Slot(slot) | Self::Both(slot) => slot.upgrade().map(Slot),
+            Self::Rmcp | Self::Subscription => None,
+        }
+    }
+
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Slot(slot) | Self::Both(slot) => slot.strong_count() == 0,
+            Self::Rmcp | Self::Subscription => false,
+        }
+    }
+}
+
+impl Waiting {
+    pub(crate) fn new(server: Arc<str>, shows_lists: bool) -> Self {
+        Self {
+            server,
+            requests: HashMap::new(),
+            shows_lists,
+        }
+    }
+
+    /// Takes note of what is about to be sent.
+    pub(crate) fn note(&mut self, message: &ClientJsonRpcMessage) {
+        match message {
+            JsonRpcMessage::Request(request) => {
+                let Some(id) = number(&request.id) else {
+                    return;
+                };
+                let slot = |extensions: &Extensions| {
+                    let slot = extensions.get::<Slot>()?;
+                    slot.0.sent.store(true, Ordering::Relaxed);
+                    Some(Arc::downgrade(&slot.0))
+                };
+                let wait = match &request.request {
+                    ClientRequest::CallToolRequest(call) => slot(&call.extensions).map(Wait::Slot),
+                    ClientRequest::ListToolsRequest(list) => {
+                        slot(&list.extensions).map(if self.shows_lists {
+                            Wait::Both
+                        } else {
+                            Wait::Slot
+                        })
+                    }
+                    ClientRequest::SubscriptionsListenRequest(_) => Some(Wait::Subscription),
+                    _ => None,
+                }
+                .unwrap_or(Wait::Rmcp);
+                // Over HTTP a request may end without its answer or a cancellation passing here.
+                if self.requests.len() >= MANY {
+                    self.requests.retain(|_, wait| !wait.is_abandoned());
+                }
+                self.requests.insert(id, wait);
+            }
+            JsonRpcMessage::Notification(notification) => {
+                if let ClientNotification::CancelledNotification(cancelled) =
+                    &notification.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    self.forget(id);
+                }
+            }
+            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
+        }
+    }
+
+    pub(crate) fn forget(&mut self, id: &RequestId) {
+        if let Some(id) = number(id) {
+            self.requests.remove(&id);
+        }
+    }
+
+    /// Reads one message of the server: puts a raw result into its slot and returns what rmcp is
+    /// to see of the message.
+    pub(crate) fn read(&mut self, text: &[u8]) -> Read {
+        let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(text) else {
+            return self.read_broken(text);
+        };
+        if envelope.method.is_some() {
+            return typed(text, TYPED_LIMIT_BYTES).map_or(Read::Dropped, Read::Message);
+        }
+        let Some(id) = envelope.id.as_ref().and_then(Id::number) else {
+            return match (self.only(), envelope.result, envelope.error) {
+                // JSON-RPC lets a server that could not read a request answer without its id.
+                (Some(id), None, Some(error)) => {
+                    self.requests.remove(&id);
+                    Read::Message(error_for(id, read_error(error.get())))
+                }
+                (_, None, None) => Read::NotJsonRpc,
+                _ => Read::Dropped,
+            };
+        };
+        let wait = self
+            .requests
+            .remove(&id)
+            .filter(|wait| !wait.is_abandoned());
+        let Some(wait) = wait else {
+            return Read::Unasked {
+                id,
+                is_result: envelope.result.is_some(),
+            };
+        };
+        let result = match (envelope.result, envelope.error) {
+            (Some(result), None) => result,
+            (None, Some(error)) => return Read::Message(error_for(id, read_error(error.get()))),
+            _ => return fail(id, &wait, "it has neither one result nor one error"),
+        };
+        let for_rmcp = match &wait {
+            Wait::Slot(_) => Some(empty_result(id)),
+            Wait::Both(_) => typed(text, usize::MAX),
+            Wait::Rmcp | Wait::Subscription => typed(text, TYPED_LIMIT_BYTES),
+        };
+        let Some(for_rmcp) = for_rmcp else {
+            return fail(id, &wait, "it does not have the form of this result");
+        };
+        if let Some(slot) = wait.slot() {
+            slot.answer(complete(result));
+        }
+        Read::Message(for_rmcp)
+    }
+
+    /// A line which is not JSON: a broken message ends the request it answers, anything else is a
+    /// banner or a log line and nobody's answer.
+    ///
+    /// Which request a broken message answers is told by its id, if that can still be read; if not
+    /// and only one request waits, it is that one. Otherwise the deadlines of the calls decide:
+    /// failing calls which may yet be answered would be worse than waiting.
+    fn read_broken(&mut self, text: &[u8]) -> Read {
+        let looks_like_a_message = text.trim_ascii_start().starts_with(b"{")
+            && memchr::memmem::find(text, b"\"jsonrpc\"").is_some();
+        if !looks_like_a_message {
+            return Read::NotJsonRpc;
+        }
+        let id = match Pieces::of(text, text) {
+            Pieces {
+                is_answer: false, ..
+            } => None,
+            Pieces { id: None, .. } => self.only(),
+            Pieces { id, .. } => id,
+        };
+        match id.and_then(|id| Some((id, self.requests.remove(&id)?))) {
+            Some((id, wait)) => fail(id, &wait, "it is not valid JSON"),
+            None => Read::Dropped,
+        }
+    }
+
+    /// A message which was too large to keep, of which only the ends are known.
+    ///
+    /// If they do not tell whose answer it was, every call in flight fails: one of them was meant
+    /// and will never be answered.
+    pub(crate) fn read_oversized(
+        &mut self,
+        message: &Oversized,
+        limit: usize,
+    ) -> Vec<ServerJsonRpcMessage> {
+        let ids = match Pieces::of(&message.head, &message.tail) {
+            Pieces {
+                is_answer: false, ..
+            } => Vec::new(),
+            Pieces { id: Some(id), .. } => vec![id],
+            Pieces { id: None, .. } => self.meant().collect(),
+        };
+        self.fail_each(
+            ids,
+            &CallError::TooLarge {
+                bytes: message.bytes,
+                limit,
+            },
+        )
+    }
+
+    /// The connection has ended: nothing that still waits will be answered.
+    pub(crate) fn lose_all(&mut self) -> Vec<ServerJsonRpcMessage> {
+        let ids = self.requests.keys().copied().collect();
+        self.fail_each(
+            ids,
+            &CallError::Lost {
+                server: self.server.to_string(),
+            },
+        )
+    }
+
+    /// Ends one request for a reason found by the transport.
+    pub(crate) fn fail(
+        &mut self,
+        id: &RequestId,
+        error: &CallError,
+    ) -> Option<ServerJsonRpcMessage> {
+        self.fail_each(vec![number(id)?], error).pop()
+    }
+
+    fn fail_each(&mut self, ids: Vec<i64>, error: &CallError) -> Vec<ServerJsonRpcMessage> {
+        ids.into_iter()
+            .filter_map(|id| {
+                if let Some(slot) = self.requests.remove(&id)?.slot() {
+                    slot.answer(Err(error.clone()));
+                }
+                Some(error_for(id, unreadable(&error.to_string())))
+            })
+            .collect()
+    }
+
+    /// The requests which an answer without an id may be meant for.
+    fn meant(&self) -> impl Iterator<Item = i64> {
+        self.requests
+            .iter()
+            .filter(|(_, wait)| !matches!(wait, Wait::Subscription) && !wait.is_abandoned())
+            .map(|(id, _)| *id)
+    }
+
+    fn only(&self) -> Option<i64> {
+        let mut ids = self.meant();
+        ids.next().filter(|_| ids.next().is_none())
+    }
+}
+
+fn fail(id: i64, wait: &Wait, problem: &str) -> Read {
+    if let Some(slot) = wait.slot() {
+        slot.answer(Err(CallError::Protocol {
+            message: problem.to_owned(),
+        }));
+    }
+    Read::Message(error_for(id, unreadable(problem)))
+}
+
+/// What a message of the server turned out to be.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "short-lived, and the large one is the usual one"
+)]
+pub(crate) enum Read {
+    /// For rmcp.
+    Message(ServerJsonRpcMessage),
+    /// The answer to a request which does not wait any more, or never did.
+    Unasked { id: i64, is_result: bool },
+    /// A message of the protocol which nobody here can use.
+    Dropped,
+    /// Not a message at all.
+    NotJsonRpc,
+}
+
+/// The members of a message which say what it is; payloads stay bytes.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    id: Option<Id<'a>>,
+    method: Option<IgnoredAny>,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Id<'a> {
+    Number(i64),
+    Text(#[serde(borrow)] Cow<'a, str>),
+    Other(IgnoredAny),
+}
+
+impl Id<'_> {
+    /// rmcp's ids are numbers; some servers return them as text.
+    fn number(&self) -> Option<i64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(text) => text.parse().ok(),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+fn number(id: &RequestId) -> Option<i64> {
+    match id {
+        RequestId::Number(number) => Some(*number),
+        RequestId::String(_) => None,
+    }
+}
+
+fn typed(text: &[u8], limit: usize) -> Option<ServerJsonRpcMessage> {
+    if text.len() > limit {
+        None
+    } else {
+        serde_json::from_slice(text).ok()
+    }
+}
+
+/// A result, unless it is a request for input in the place of one (multi-round-trip requests of
+/// revision 2026-07-28).
+fn complete(result: &RawValue) -> Result<Box<RawValue>, CallError> {
+    #[derive(Deserialize)]
+    struct Kind<'a> {
+        #[serde(rename = "resultType", borrow)]
+        result_type: Option<Cow<'a, str>>,
+    }
+    // Most results never mention it, and looking for the word is far cheaper than parsing.
+    if memchr::memmem::find(result.get().as_bytes(), b"\"input_required\"").is_some()
+        && let Ok(Kind {
+            result_type: Some(kind),
+        }) = serde_json::from_str(result.get())
+        && kind == "input_required"
+    {
+        let message = "the server asked for input, which is not supported yet".to_owned();
+        return Err(CallError::Protocol { message });
+    }
+    Ok(result.to_owned())
+}
+
+fn read_error(text: &str) -> ErrorData {
+    let error = if text.len() > TYPED_LIMIT_BYTES {
+        None
+    } else {
+        serde_json::from_str(text).ok()
+    };
+    error.unwrap_or_else(|| unreadable("the server answered with an error that cannot be read"))
+}
+
+fn unreadable(problem: &str) -> ErrorData {
+    ErrorData::new(ErrorCode::INTERNAL_ERROR, problem.to_owned(), None)
+}
+
+pub(crate) fn error_for(id: i64, error: ErrorData) -> ServerJsonRpcMessage {
+    ServerJsonRpcMessage::error(error, Some(RequestId::Number(id)))
+}
+
+fn empty_result(id: i64) -> ServerJsonRpcMessage {
+    ServerJsonRpcMessage::response(ServerResult::empty(()), RequestId::Number(id))
+}
+
+/// What the ends of a message tell about it when it was too large to keep, or is broken.
+struct Pieces {
+    id: Option<i64>,
+    /// False for the server's own requests and notifications, as far as that can be seen.
+    is_answer: bool,
+}
+
+impl Pieces {
+    fn of(head: &[u8], tail: &[u8]) -> Self {
+        let mut pieces = Self {
+            id: None,
+            is_answer: true,
+        };
+        // The error at the place where the piece ends does not matter.
+        let _ = (&mut pieces).deserialize(&mut serde_json::Deserializer::from_slice(head));
+        pieces.id = pieces.id.or_else(|| id_in_tail(tail));
+        pieces
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Pieces {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Pieces {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a JSON-RPC message")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            match &*key {
+                "id" => self.id = map.next_value::<Id<'de>>()?.number(),
+                "method" => {
+                    self.is_answer = false;
+                    map.next_value::<IgnoredAny>()?;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Finds `"id": 7` as a last member: the TypeScript SDK writes `{"result":…,"jsonrpc":"2.0","id":7}`.
+fn id_in_tail(tail: &[u8]) -> Option<i64> {
+    let at = memchr::memmem::rfind(tail, b"\"id\"")?;
+    let mut member = b"{".to_vec();
+    member.extend_from_slice(&tail[at..]);
+    // Parses only if nothing but this object's own members follows, so an `id` further in cannot
+    // be taken for the message's.
+    serde_json::from_slice::<Envelope<'_>>(&member)
+        .ok()?
+        .id?
+        .number()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_found_in_the_ends_of_a_message() {
+        #[track_caller]
+        fn check(head: &str, tail: &str, expected: Option<i64>) {
+            let pieces = Pieces::of(head.as_bytes(), tail.as_bytes());
+            assert_eq!(pieces.id.filter(|_| pieces.is_answer), expected);
+        }
+        check(
+            r#"{"jsonrpc":"2.0","id":7,"result":{"content":[{"te"#,
+            "xxx",
+            Some(7),
+        );
+        check(
+            r#"{"jsonrpc":"2.0","id":"7","result":{"content":[{"te"#,
+            "xxx",
+            Some(7),
+        );
+        check(
+            r#"{"result":{"id":9,"content":[{"te"#,
+            r#"xx"}]},"jsonrpc":"2.0","id":7}"#,
+            Some(7),
+        );
+        check(
+            r#"{"result":{"te"#,
+            r#"xx"}]},"id": "7", "jsonrpc":"2.0" } "#,
+            Some(7),
+        );
+        check(r#"{"result":{"te"#, r#"xx","id":7}}"#, None);
+        check(r#"{"result":{"te"#, r#"xx\"id\":7}"}"#, None);
+        check(r#"{"id":7,"method":"ping","params":{"te"#, "xxx", None);
+        check("", "", None);
+    }
+
+    #[test]
+    fn broken_messages_end_a_request_and_banners_do_not() {
+        #[track_caller]
+        fn check(waiting: &[i64], line: &str, expected: &str) {
+            let mut requests = Waiting::new("s".into(), false);
+            requests
+                .requests
+                .extend(waiting.iter().map(|id| (*id, Wait::Rmcp)));
+            let got = match requests.read(line.as_bytes()) {
+                Read::Message(JsonRpcMessage::Error(error)) => {
+                    format!("error for {}", error.id.expect("the request it ends"))
+                }
+                Read::Message(_) => "message".to_owned(),
+                Read::Unasked { id, .. } => format!("unasked {id}"),
+                Read::Dropped => "dropped".to_owned(),
+                Read::NotJsonRpc => "not JSON-RPC".to_owned(),
+            };
+            assert_eq!(got, expected);
+        }
+        check(&[1, 2], "Server listening", "not JSON-RPC");
+        check(&[1], "{\"level\":\"info\"}", "not JSON-RPC");
+        check(&[1], "[1,2]", "not JSON-RPC");
+        check(
+            &[1, 2],
+            r#"{"jsonrpc":"2.0","id":2,"result":{"content":[}"#,
+            "error for 2",
+        );
+        check(
+            &[1],
+            r#"{"jsonrpc":"2.0","result":{"content":["#,
+            "error for 1",
+        );
+        check(
+            &[1, 2],
+            r#"{"jsonrpc":"2.0","result":{"content":["#,
+            "dropped",
+        );
+        check(
+            &[1],
+            r#"{"jsonrpc":"2.0","error":{"code":-32700,"message":"?"}}"#,
+            "error for 1",
+        );
+        check(&[1], r#"{"jsonrpc":"2.0","id":5,"result":{}}"#, "unasked 5");
+        check(&[1], r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, "message");
+        check(&[1], r#"{"jsonrpc":"2.0","id":1}"#, "error for 1");
+        check(
+            &[],
+            r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":1}}"#,
+            "message",
+        );
+    }
+}
