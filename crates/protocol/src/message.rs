@@ -89,14 +89,23 @@ pub struct Raise {
 /// How the program ended, in the guest's own words: claims, to be shown, never believed.
 #[derive(Debug, Serialize, Deserialize, Default)]
 pub struct Done {
-    /// JSON of the program's value; absent when it has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// JSON of the program's value; absent when it has none, which is not the same as `null`.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub value: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ProgramError>,
     /// One line each: what the runtime repaired or noticed.
     #[serde(default)]
     pub notes: Vec<String>,
+}
+
+/// A member that is there, even as `null`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// An error that ended a program.
@@ -120,6 +129,22 @@ pub struct ProgramError {
     pub fix: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
+}
+
+impl ProgramError {
+    /// An error without a place or a remedy.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> ProgramError {
+        ProgramError {
+            code,
+            message: message.into(),
+            line: None,
+            column: None,
+            end_column: None,
+            hint: None,
+            fix: None,
+            signature: None,
+        }
+    }
 }
 
 /// The guest could not lock itself down. It runs nothing.
@@ -275,6 +300,19 @@ mod tests {
                 format!("{:?}", code.as_str())
             );
         }
+    }
+
+    #[test]
+    fn a_value_of_null_is_a_value() {
+        assert_eq!(
+            decode::<Done>(br#"{"value":null}"#)
+                .unwrap()
+                .value
+                .unwrap()
+                .get(),
+            "null"
+        );
+        assert!(decode::<Done>(b"{}").unwrap().value.is_none());
     }
 
     #[test]

@@ -145,8 +145,8 @@ impl Guest {
             }
         }
         expect("threads", "Threads", "1")?;
-        // The kernel gives the files of a process nobody may look into to root.
-        let owner = std::fs::metadata(&folder)
+        // The kernel gives the files, though not the folder, of a process nobody may look into to root.
+        let owner = std::fs::metadata(format!("{folder}/status"))
             .map_err(|error| missing("non_dumpable", &error.to_string()))?
             .uid();
         if owner == wanted && wanted != 0 {
@@ -163,10 +163,23 @@ impl Guest {
         let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
     }
 
-    /// What the process uses; nothing once it has ended.
-    pub fn resources(&self) -> Resources {
-        let folder = format!("/proc/{}", self.pid.as_raw_nonzero());
-        let Ok(stat) = std::fs::read_to_string(format!("{folder}/stat")) else {
+    /// Reads what the process uses.
+    pub fn meter(&self) -> Meter {
+        Meter {
+            stat: format!("/proc/{}/stat", self.pid.as_raw_nonzero()),
+        }
+    }
+}
+
+/// Reads what one process uses. Reads nothing once it has ended.
+#[derive(Debug, Clone)]
+pub struct Meter {
+    stat: String,
+}
+
+impl Meter {
+    pub fn read(&self) -> Resources {
+        let Ok(stat) = std::fs::read_to_string(&self.stat) else {
             return Resources::default();
         };
         // The name, in parentheses, may hold anything; the fields after it count from 3.

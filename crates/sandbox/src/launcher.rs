@@ -36,6 +36,8 @@ pub(crate) struct Orders {
 /// Limits the kernel itself keeps for one process.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct ProcessLimits {
+    /// Memory the program may use, which a guest that is this binary keeps to by itself.
+    pub memory_bytes: u64,
     /// Address space, in bytes; more than the memory a program may use, by what an interpreter maps
     /// without touching.
     pub address_space_bytes: u64,
@@ -51,10 +53,9 @@ pub struct ProcessLimits {
 pub(crate) type StepError = (&'static str, std::io::Error);
 
 /// Runs the orders. Returns only for a guest that is this binary itself.
-pub(crate) fn run() -> Result<UnixStream, StepError> {
+pub(crate) fn run() -> Result<(UnixStream, u64), StepError> {
     let orders = read_orders()?;
     close_descriptors()?;
-    step("session", rustix::process::setsid().map(drop))?;
     step_io("workspace", std::env::set_current_dir(&orders.workspace))?;
     set_limits(&orders.limits)?;
     drop_to_nobody()?;
@@ -66,7 +67,8 @@ pub(crate) fn run() -> Result<UnixStream, StepError> {
         Some(arguments) => Err(execute(arguments)),
         None => {
             // SAFETY: the supervisor put the channel there, and nobody else in this process knows it.
-            Ok(UnixStream::from(unsafe { OwnedFd::from_raw_fd(CHANNEL) }))
+            let channel = UnixStream::from(unsafe { OwnedFd::from_raw_fd(CHANNEL) });
+            Ok((channel, orders.limits.memory_bytes))
         }
     }
 }

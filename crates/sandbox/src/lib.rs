@@ -28,7 +28,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-pub use guest::{Guest, Program, Resources};
+pub use guest::{Guest, Meter, Program, Resources};
 pub use launcher::{NOBODY, ProcessLimits};
 pub use lockdown::{Calls, Error as LockdownError, Files, Lockdown, apply, landlock_abi};
 pub use supervisor::{Exit, GRACE, LIFELINE_BYTES, Server, Supervisor};
@@ -57,8 +57,8 @@ pub enum Error {
 pub enum Role {
     /// The program a person or an agent started.
     Host,
-    /// The guest that is this binary itself, with its channel.
-    Guest(UnixStream),
+    /// The guest that is this binary itself, with its channel and the memory it may use, in bytes.
+    Guest(UnixStream, u64),
 }
 
 /// Decides, first thing in `main`, which part this process plays. As supervisor it does not return;
@@ -67,7 +67,7 @@ pub fn enter() -> Role {
     match std::env::args_os().next() {
         Some(name) if name == OsStr::new(supervisor::SUPERVISOR) => supervisor::run(),
         Some(name) if name == OsStr::new(supervisor::LAUNCHER) => match launcher::run() {
-            Ok(channel) => Role::Guest(channel),
+            Ok((channel, memory_bytes)) => Role::Guest(channel, memory_bytes),
             Err(error) => {
                 launcher::report(&error);
                 std::process::exit(70)
