@@ -1,0 +1,253 @@
+//! What ended a program, as the agent reads it.
+
+use protocol::{ErrorCode, ProgramError};
+use rquickjs::atom::PredefinedAtom;
+use rquickjs::{Coerced, Ctx, Exception, IntoAtom, Object, Value};
+
+use super::prelude::Prelude;
+use super::source::{Place, Script};
+
+/// The name of the program's script in the engine's stacks.
+pub(super) const SCRIPT_NAME: &str = "program";
+
+/// What is kept of each text of an error, which a program can make as long as its memory.
+const MAX_TEXT_BYTES: usize = 16 << 10;
+
+/// An error without a place.
+pub(super) fn error(code: ErrorCode, message: impl Into<String>) -> ProgramError {
+    ProgramError {
+        code,
+        message: message.into(),
+        line: None,
+        column: None,
+        end_column: None,
+        hint: None,
+        fix: None,
+        signature: None,
+    }
+}
+
+/// Reads what was thrown.
+pub(super) struct Failure<'a, 'js> {
+    pub(super) ctx: &'a Ctx<'js>,
+    pub(super) prelude: &'a Prelude<'js>,
+    pub(super) script: &'a Script,
+    pub(super) memory_bytes: usize,
+}
+
+impl<'js> Failure<'_, 'js> {
+    /// The error for a value that nobody caught.
+    pub(super) fn thrown(&self, thrown: &Value<'js>) -> ProgramError {
+        // What the engine throws where not even an error fits in memory any more.
+        if thrown.is_null() {
+            return self.out_of_memory();
+        }
+        let Some(object) = thrown.as_object().filter(|object| object.is_error()) else {
+            let text = self.inspect(thrown);
+            return error(ErrorCode::Exception, format!("thrown: {text}"));
+        };
+        let class = self.text(object, PredefinedAtom::Name).unwrap_or_default();
+        let message = self
+            .text(object, PredefinedAtom::Message)
+            .unwrap_or_default();
+        if class == "InternalError" && message.starts_with("out of memory") {
+            return self.out_of_memory();
+        }
+        let code = self.code(object, &class);
+        let mut error = error(code, described(&class, &message, code));
+        if let Ok(cause) = object.get::<_, Exception>("cause")
+            && let Some(cause) = self.text(cause.as_object(), PredefinedAtom::Message)
+        {
+            error.message.push_str(&format!(" (cause: {cause})"));
+        }
+        let path = self.path_of(object);
+        if let Some(mut place) = self.place(object) {
+            if let Some(path) = &path {
+                place = self.script.start_of_call(place, path);
+            }
+            error.line = Some(place.line);
+            error.column = Some(place.column);
+        }
+        match code {
+            ErrorCode::UndefinedName => {
+                if let Some(name) = message.strip_suffix(" is not defined") {
+                    error.hint = Some(name_hint(name));
+                    if let (Some(line), Some(column)) = (error.line, error.column) {
+                        error.end_column = self.script.end_of_word(Place { line, column }, name);
+                    }
+                }
+            }
+            ErrorCode::Import => {
+                let module = self.text(object, "module").unwrap_or_default();
+                error.hint = Some(import_hint(&module));
+            }
+            _ => {}
+        }
+        if path.is_some() {
+            error.fix = self.text(object, "fix");
+            error.signature = self.text(object, "signature");
+        }
+        error
+    }
+
+    /// The error for a failed operation of the runtime's own.
+    pub(super) fn engine(&self, failed: &rquickjs::Error) -> ProgramError {
+        match failed {
+            rquickjs::Error::Exception => self.thrown(&self.ctx.catch()),
+            rquickjs::Error::Allocation | rquickjs::Error::Unknown => self.out_of_memory(),
+            other => error(ErrorCode::Exception, other.to_string()),
+        }
+    }
+
+    /// The tool whose call failed with this.
+    pub(super) fn tool(&self, thrown: &Value<'js>) -> Option<String> {
+        let object = thrown
+            .as_object()
+            .filter(|object| self.path_of(object).is_some())?;
+        self.text(object, "tool")
+    }
+
+    fn out_of_memory(&self) -> ProgramError {
+        let limit = self.memory_bytes >> 20;
+        ProgramError {
+            hint: Some("keep less at once: filter each result before you fetch the next".into()),
+            ..error(
+                ErrorCode::LimitMemory,
+                format!("the program needs more than its {limit} MiB of memory"),
+            )
+        }
+    }
+
+    fn code(&self, object: &Object<'js>, class: &str) -> ErrorCode {
+        if self.path_of(object).is_some()
+            && let Some(code) = self.text(object, "code")
+            && let Ok(code) = serde_json::from_str(&format!("{code:?}"))
+        {
+            return code;
+        }
+        match class {
+            "ReferenceError" => ErrorCode::UndefinedName,
+            _ => ErrorCode::Exception,
+        }
+    }
+
+    /// The path of the call that an error of ours is about.
+    fn path_of(&self, object: &Object<'js>) -> Option<String> {
+        let path: Value = self.prelude.path_of.call((object.clone(),)).ok()?;
+        path.is_string().then(|| self.prelude.text(&path).ok())?
+    }
+
+    /// The innermost place in the program of an error's stack.
+    fn place(&self, object: &Object<'js>) -> Option<Place> {
+        let stack = self.text(object, PredefinedAtom::Stack)?;
+        // The constructor of an error class of the program's is not where the error was made.
+        let class = object.get::<_, Object>(PredefinedAtom::Constructor);
+        let class = class
+            .ok()
+            .and_then(|class| self.text(&class, PredefinedAtom::Name));
+        let constructor = format!("    at {} (", class.unwrap_or_default());
+        let mut lines = stack.lines();
+        let (line, column) = lines
+            .clone()
+            .filter(|line| !line.starts_with(&constructor))
+            .find_map(position)
+            .or_else(|| lines.find_map(position))?;
+        self.script.place(line, column)
+    }
+
+    pub(super) fn inspect(&self, value: &Value<'js>) -> String {
+        self.prelude
+            .inspect
+            .call((value.clone(),))
+            .and_then(|text: Value| self.short(&text))
+            .unwrap_or_else(|_| {
+                self.ctx.catch();
+                "a value that cannot be shown".into()
+            })
+    }
+
+    /// A member as text; the program may have made it anything.
+    fn text<K: IntoAtom<'js>>(&self, object: &Object<'js>, name: K) -> Option<String> {
+        let text = object
+            .get::<_, Option<Coerced<rquickjs::String>>>(name)
+            .and_then(|text| text.map(|text| self.short(text.0.as_value())).transpose());
+        text.unwrap_or_else(|_| {
+            self.ctx.catch();
+            None
+        })
+    }
+
+    fn short(&self, text: &Value<'js>) -> rquickjs::Result<String> {
+        let mut text = self.prelude.text(text)?;
+        text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
+        Ok(text)
+    }
+}
+
+/// The message, led by the class where the class says more than that it failed.
+fn described(class: &str, message: &str, code: ErrorCode) -> String {
+    let is_plain =
+        matches!(class, "" | "Error" | "ToolError") || code == ErrorCode::InvalidArgument;
+    match (is_plain, message) {
+        (true, "") => "Error".into(),
+        (true, message) => message.to_owned(),
+        (false, "") => class.to_owned(),
+        (false, message) => format!("{class}: {message}"),
+    }
+}
+
+/// Line and column of a stack's line, if it is one of the program's: `at name (program:1:2)`.
+fn position(line: &str) -> Option<(u32, u32)> {
+    let start = line.rfind([' ', '('])? + 1;
+    let place = line[start..].trim_end_matches(')');
+    let (line, column) = place
+        .strip_prefix(SCRIPT_NAME)?
+        .strip_prefix(':')?
+        .split_once(':')?;
+    match (line.parse().ok()?, column.parse().ok()?) {
+        (0, _) | (_, 0) => None,
+        place => Some(place),
+    }
+}
+
+const NO_NETWORK: &str = "programs have no network: call a tool instead (search_tools finds one)";
+const NO_FILES: &str =
+    "programs have no files: call a tool of a file server instead (search_tools finds one)";
+const NO_PROCESS: &str = "programs have no process, environment or shell: call a tool instead";
+
+/// What to use instead of a module.
+pub(super) fn import_hint(module: &str) -> String {
+    let name = module.strip_prefix("node:").unwrap_or(module);
+    let name = name.split_once('/').map_or(name, |(package, _)| package);
+    let instead = match name {
+        "fs" | "path" | "os" => NO_FILES,
+        "http" | "https" | "net" | "axios" | "got" | "undici" | "node-fetch" | "cross-fetch" => {
+            NO_NETWORK
+        }
+        "child_process" | "process" | "worker_threads" => NO_PROCESS,
+        _ => {
+            "programs have no packages: standard JavaScript is there, and the tools by \
+             import { server } from \"tools\""
+        }
+    };
+    instead.to_owned()
+}
+
+/// What to do about a name that is not there.
+fn name_hint(name: &str) -> String {
+    match name {
+        "fetch" | "XMLHttpRequest" | "WebSocket" | "EventSource" | "axios" => NO_NETWORK.into(),
+        "process" | "Deno" | "Bun" => NO_PROCESS.into(),
+        "fs" | "path" | "__dirname" | "__filename" => NO_FILES.into(),
+        "Buffer" => "Buffer is Node's: use strings and Uint8Array".into(),
+        "module" | "exports" => "end the program with `return value` to give its value".into(),
+        "window" | "document" | "navigator" | "localStorage" => {
+            "programs run in no browser: call a tool of a browser server instead".into()
+        }
+        "print" => "print with console.log(…)".into(),
+        "mcp" | "client" | "server" | "api" => {
+            "tools are called by tools.server.tool({…}); search_tools lists them".into()
+        }
+        _ => format!("declare it (const {name} = …); a tool is called by tools.server.tool({{…}})"),
+    }
+}

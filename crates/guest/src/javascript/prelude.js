@@ -1,0 +1,597 @@
+// What programs find in the global scope, and the few functions of the runtime that are easier to
+// say in JavaScript than in Rust.
+//
+// A program may replace any built-in before its next line: what is needed after it has begun is
+// taken here, by value. Hence also no spread, no destructuring of arrays and no `for … of` below,
+// which would look up `Symbol.iterator` on a prototype that is no longer ours.
+(function (promiseState) {
+  "use strict";
+
+  const { apply, construct, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys } =
+    Reflect;
+  const { isArray } = Array;
+  const { isError, captureStackTrace } = Error;
+  const { stringify } = JSON;
+  const BuiltinString = String;
+  const BuiltinDate = Date;
+  const BuiltinRegExp = RegExp;
+  const BuiltinMap = Map;
+  const BuiltinSet = Set;
+  const BuiltinError = Error;
+  const BuiltinTypeError = TypeError;
+  const BuiltinProxy = Proxy;
+  const { trunc } = Math;
+  const ObjectPrototype = Object.prototype;
+
+  const method = (function_) => (self, ...args) => apply(function_, self, args);
+  const getter = (prototype, name) => method(getOwnPropertyDescriptor(prototype, name).get);
+
+  const join = method(Array.prototype.join);
+  const slice = method(String.prototype.slice);
+  const includes = method(String.prototype.includes);
+  const toWellFormed = method(String.prototype.toWellFormed);
+  const propertyIsEnumerable = method(Object.prototype.propertyIsEnumerable);
+  const getTime = method(Date.prototype.getTime);
+  const toISOString = method(Date.prototype.toISOString);
+  const mapSize = getter(Map.prototype, "size");
+  const mapForEach = method(Map.prototype.forEach);
+  const mapGet = method(Map.prototype.get);
+  const mapSet = method(Map.prototype.set);
+  const mapHas = method(Map.prototype.has);
+  const setSize = getter(Set.prototype, "size");
+  const setForEach = method(Set.prototype.forEach);
+  const setAdd = method(Set.prototype.add);
+  const regExpSource = getter(RegExp.prototype, "source");
+  const regExpFlags = getter(RegExp.prototype, "flags");
+  const functionToString = method(Function.prototype.toString);
+  const symbolToString = method(Symbol.prototype.toString);
+  const typedArrayLength = getter(getPrototypeOf(Uint8Array.prototype), "length");
+  const bufferSlice = method(ArrayBuffer.prototype.slice);
+  const unboxNumber = method(Number.prototype.valueOf);
+  const unboxString = method(String.prototype.valueOf);
+  const unboxBoolean = method(Boolean.prototype.valueOf);
+  const unboxBigInt = method(BigInt.prototype.valueOf);
+  const { toPrimitive, toStringTag } = Symbol;
+
+  // The answer of a method that throws on every object but its own kind, else undefined.
+  const ask = (question, object) => {
+    try {
+      return question(object);
+    } catch {
+      return undefined;
+    }
+  };
+
+  const append = (array, value) =>
+    defineProperty(array, array.length, {
+      __proto__: null,
+      value,
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
+
+  const setOwn = (object, name, value, enumerable) =>
+    defineProperty(object, name, {
+      __proto__: null,
+      value,
+      writable: true,
+      enumerable,
+      configurable: true,
+    });
+
+  class ToolError extends BuiltinError {}
+  setOwn(ToolError.prototype, "name", "ToolError", false);
+
+  // Errors made here, each with the path of its call: a `code` that a program puts on an error of
+  // its own means nothing to us.
+  const made = new WeakMap();
+  const madeGet = method(WeakMap.prototype.get);
+  const madeSet = method(WeakMap.prototype.set);
+
+  // `facts` become own properties, the stack is the one of the call.
+  const makeError = (kind, message, facts, path, stack) => {
+    const error = new kind(message);
+    const names = ownKeys(facts);
+    for (let i = 0; i < names.length; i++) {
+      if (facts[names[i]] !== undefined) setOwn(error, names[i], facts[names[i]], true);
+    }
+    if (stack !== undefined) setOwn(error, "stack", stack, false);
+    madeSet(made, error, path);
+    return error;
+  };
+
+  // Answers with a tool's path.
+  const PATH = Symbol("path");
+
+  // Set once the program is known.
+  let call;
+
+  const invoke = (path, raw, args) => {
+    const site = { __proto__: null };
+    captureStackTrace(site, invoke);
+    return call(path, raw, args, site.stack);
+  };
+
+  // Nothing is known here of which tools there are: every path is one until the host says no.
+  const toolAt = (path, depth) =>
+    new BuiltinProxy(() => {}, {
+      __proto__: null,
+      get(_, key) {
+        if (typeof key === "symbol") {
+          if (key === PATH) return path;
+          if (key === toPrimitive) return () => name(path);
+          if (key === toStringTag) return "Tool";
+          return undefined;
+        }
+        // A thenable would be called by every await, `toJSON` by every stringify.
+        if (key === "then" || key === "toJSON" || key === "constructor") return undefined;
+        if (key === "raw" && depth >= 2) return (...args) => invoke(path, true, args);
+        return toolAt(path === "" ? key : path + "." + key, depth + 1);
+      },
+      apply(_, self, args) {
+        if (path === "") throw new BuiltinTypeError("tools is not a function: call tools.server.tool(…)");
+        return invoke(path, false, args);
+      },
+      construct() {
+        throw new BuiltinTypeError(name(path) + " is a tool: call it without new");
+      },
+      set() {
+        throw new BuiltinTypeError("tools cannot be changed");
+      },
+      defineProperty() {
+        throw new BuiltinTypeError("tools cannot be changed");
+      },
+      deleteProperty() {
+        throw new BuiltinTypeError("tools cannot be changed");
+      },
+    });
+
+  const name = (path) => (path === "" ? "tools" : "tools." + path);
+
+  const tools = toolAt("", 0);
+
+  const call_tool = (path, ...args) => {
+    if (typeof path !== "string") {
+      throw new BuiltinTypeError('call_tool needs a path first: call_tool("server.tool", {…})');
+    }
+    return invoke(path, false, args);
+  };
+
+  const search_tools = (...args) => invoke("search_tools", false, args);
+
+  // What an import of "tools" has: the servers, and these by name.
+  const sdk = new BuiltinProxy(() => {}, {
+    __proto__: null,
+    get(_, key) {
+      switch (key) {
+        case "default":
+        case "tools":
+          return tools;
+        case "call_tool":
+        case "callTool":
+          return call_tool;
+        case "search_tools":
+          return search_tools;
+        case "ToolError":
+          return ToolError;
+        default:
+          return tools[key];
+      }
+    },
+  });
+
+  const require = (module) => {
+    if (module === "tools" || module === "toolmill") return sdk;
+    const facts = { __proto__: null, code: "import", module: BuiltinString(module) };
+    throw makeError(BuiltinError, "there is no module " + stringify(facts.module), facts, "");
+  };
+
+  const dynamicImport = async (module) => require(module);
+
+  const describeFunction = (value) => {
+    const path = value[PATH];
+    if (typeof path !== "string") return "is a function";
+    if (path === "") return "is tools itself, not what a tool returned";
+    return "is the tool " + name(path) + ", which was not called";
+  };
+
+  // What JSON is to have for an object that is neither an array nor plain; the object itself if
+  // its members say it all.
+  const plain = (value) => {
+    const time = ask(getTime, value);
+    if (time !== undefined) return time === time ? toISOString(value) : null;
+    const toJSON = value.toJSON;
+    if (typeof toJSON === "function" && toJSON !== ObjectPrototype.toJSON) {
+      return apply(toJSON, value, [""]);
+    }
+    if (ask(mapSize, value) !== undefined) return plainMap(value);
+    if (ask(setSize, value) !== undefined) {
+      const items = [];
+      setForEach(value, (item) => append(items, item));
+      return items;
+    }
+    if (isError(value)) {
+      const members = { __proto__: null, name: value.name, message: value.message };
+      copyMembers(value, members);
+      return members;
+    }
+    // An array here is a proxy of one.
+    const length = isArray(value) ? value.length : ask(typedArrayLength, value);
+    if (length !== undefined) {
+      const items = [];
+      for (let i = 0; i < length; i++) append(items, value[i]);
+      return items;
+    }
+    if (ask(regExpSource, value) !== undefined && value !== BuiltinRegExp.prototype) {
+      return BuiltinString(value);
+    }
+    const unboxed = unbox(value);
+    return unboxed === undefined ? value : unboxed;
+  };
+
+  const plainMap = (map) => {
+    const members = { __proto__: null };
+    const pairs = [];
+    let named = true;
+    mapForEach(map, (value, key) => {
+      named &&= typeof key === "string" || typeof key === "number" || typeof key === "bigint";
+      if (named) members[key] = value;
+      append(pairs, [key, value]);
+    });
+    return named ? members : pairs;
+  };
+
+  const unbox = (value) => {
+    let primitive = ask(unboxNumber, value);
+    if (primitive === undefined) primitive = ask(unboxString, value);
+    if (primitive === undefined) primitive = ask(unboxBoolean, value);
+    if (primitive === undefined) primitive = ask(unboxBigInt, value);
+    return primitive;
+  };
+
+  const copyMembers = (from, to) => {
+    const keys = ownKeys(from);
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i];
+      if (typeof key === "string" && propertyIsEnumerable(from, key)) setOwn(to, key, from[key], true);
+    }
+  };
+
+  const structuredClone = (value) => {
+    const copies = new BuiltinMap();
+    const copyOf = (value) => {
+      if (typeof value === "function" || typeof value === "symbol" || promiseState(value)) {
+        const error = new BuiltinError(inspect(value) + " cannot be cloned");
+        setOwn(error, "name", "DataCloneError", false);
+        throw error;
+      }
+      if (typeof value !== "object" || value === null) return value;
+      if (mapHas(copies, value)) return mapGet(copies, value);
+      const remember = (copy) => {
+        mapSet(copies, value, copy);
+        return copy;
+      };
+      if (isArray(value)) {
+        const copy = remember([]);
+        copy.length = value.length;
+        copyMembersDeep(value, copy);
+        return copy;
+      }
+      const time = ask(getTime, value);
+      if (time !== undefined) return remember(new BuiltinDate(time));
+      if (ask(mapSize, value) !== undefined) {
+        const copy = remember(new BuiltinMap());
+        mapForEach(value, (item, key) => mapSet(copy, copyOf(key), copyOf(item)));
+        return copy;
+      }
+      if (ask(setSize, value) !== undefined) {
+        const copy = remember(new BuiltinSet());
+        setForEach(value, (item) => setAdd(copy, copyOf(item)));
+        return copy;
+      }
+      if (ask(regExpSource, value) !== undefined && value !== BuiltinRegExp.prototype) {
+        return remember(new BuiltinRegExp(regExpSource(value), regExpFlags(value)));
+      }
+      if (isError(value)) {
+        const copy = remember(new BuiltinError(value.message));
+        setOwn(copy, "name", value.name, false);
+        setOwn(copy, "stack", value.stack, false);
+        return copy;
+      }
+      if (ask(typedArrayLength, value) !== undefined) {
+        return remember(construct(value.constructor, [value]));
+      }
+      const buffer = ask(bufferSlice, value);
+      if (buffer !== undefined) return remember(buffer);
+      const unboxed = unbox(value);
+      if (unboxed !== undefined) return remember(Object(unboxed));
+      const copy = remember({});
+      copyMembersDeep(value, copy);
+      return copy;
+    };
+    const copyMembersDeep = (from, to) => {
+      const keys = ownKeys(from);
+      for (let i = 0; i < keys.length; i++) {
+        const key = keys[i];
+        if (typeof key === "string" && propertyIsEnumerable(from, key)) {
+          setOwn(to, key, copyOf(from[key]), true);
+        }
+      }
+    };
+    return copyOf(value);
+  };
+
+  const WIDTH = 76;
+  const MAX_DEPTH = 6;
+  const MAX_ITEMS = 100;
+
+  const quote = (text) => {
+    const quoted = stringify(text);
+    const plain = !includes(quoted, "\\") && !includes(text, "'");
+    return plain ? "'" + text + "'" : quoted;
+  };
+
+  const isIdentifier = (text) => {
+    for (let i = 0; i < text.length; i++) {
+      const letter = includes("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_$", text[i]);
+      if (!letter && (i === 0 || !includes("0123456789", text[i]))) return false;
+    }
+    return text !== "";
+  };
+
+  // Text for people, close to what Node prints.
+  const inspect = (value) => inspectAt(value, [], "");
+
+  const inspectAt = (value, around, indent) => {
+    switch (typeof value) {
+      case "string":
+        return quote(value);
+      case "bigint":
+        return BuiltinString(value) + "n";
+      case "number":
+        return value === 0 && 1 / value < 0 ? "-0" : BuiltinString(value);
+      case "symbol":
+        return symbolToString(value);
+      case "function":
+        return inspectFunction(value);
+      case "object":
+        return value === null ? "null" : inspectObject(value, around, indent);
+      default:
+        return BuiltinString(value);
+    }
+  };
+
+  const inspectFunction = (value) => {
+    const path = value[PATH];
+    if (typeof path === "string") return "[" + (path === "" ? "tools" : "tool " + path) + "]";
+    const text = functionToString(value);
+    const kind = slice(text, 0, 5) === "class" ? "class" : "Function:";
+    const name = getOwnPropertyDescriptor(value, "name");
+    const known = name !== undefined && typeof name.value === "string" && name.value !== "";
+    return "[" + kind + " " + (known ? name.value : "(anonymous)") + "]";
+  };
+
+  const className = (value) => {
+    const prototype = getPrototypeOf(value);
+    if (prototype === null || prototype === ObjectPrototype) return "";
+    const constructor = ask((value) => value.constructor, value);
+    return typeof constructor === "function" && typeof constructor.name === "string"
+      ? constructor.name
+      : "";
+  };
+
+  const inspectObject = (value, around, indent) => {
+    for (let i = 0; i < around.length; i++) {
+      if (around[i] === value) return "[Circular]";
+    }
+    const time = ask(getTime, value);
+    if (time !== undefined) return time === time ? toISOString(value) : "Invalid Date";
+    const state = promiseState(value);
+    if (state !== undefined) return "Promise { <" + state + "> }";
+    const isRegExp = ask(regExpSource, value) !== undefined && value !== BuiltinRegExp.prototype;
+    if (isRegExp) return "/" + regExpSource(value) + "/" + regExpFlags(value);
+    const unboxed = unbox(value);
+    if (unboxed !== undefined) return "[" + className(value) + ": " + inspect(unboxed) + "]";
+
+    const array = isArray(value) || ask(typedArrayLength, value) !== undefined;
+    const size = ask(mapSize, value);
+    const members = size === undefined ? ask(setSize, value) : size;
+    let head = className(value);
+    if (head === "Array") head = "";
+    if (isError(value)) head = inspectError(value);
+    else if (members !== undefined) head += "(" + members + ")";
+    else if (array && head !== "") head += "(" + value.length + ")";
+    if (head !== "") head += " ";
+    if (around.length >= MAX_DEPTH) return "[" + (className(value) || "Object") + "]";
+
+    const inner = indent + "  ";
+    const within = [];
+    for (let i = 0; i < around.length; i++) append(within, around[i]);
+    append(within, value);
+    const show = (item) => inspectAt(item, within, inner);
+    const parts = [];
+    let left = 0;
+    const add = (part) => (parts.length < MAX_ITEMS ? append(parts, part()) : left++);
+
+    if (array) {
+      const shown = value.length < MAX_ITEMS ? value.length : MAX_ITEMS;
+      for (let i = 0; i < shown; i++) append(parts, show(value[i]));
+      left = value.length - shown;
+    } else if (size !== undefined) {
+      mapForEach(value, (item, key) => add(() => show(key) + " => " + show(item)));
+    } else if (members !== undefined) {
+      setForEach(value, (item) => add(() => show(item)));
+    }
+    const keys = ownKeys(value);
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i];
+      const descriptor = getOwnPropertyDescriptor(value, key);
+      if (descriptor === undefined || !descriptor.enumerable) continue;
+      if (array && typeof key === "string" && isIndex(key)) continue;
+      add(() => inspectKey(key) + ": " + (descriptor.get ? "[Getter]" : show(descriptor.value)));
+    }
+    if (left > 0) append(parts, "… " + left + " more");
+    if (parts.length === 0 && isError(value)) return slice(head, 0, -1);
+    return layOut(head, parts, array ? "[" : "{", array ? "]" : "}", indent);
+  };
+
+  const inspectError = (value) => {
+    const name = BuiltinString(value.name);
+    const message = BuiltinString(value.message);
+    const text = message === "" ? name : name + ": " + message;
+    const cause = getOwnPropertyDescriptor(value, "cause");
+    return cause === undefined ? text : text + " (cause: " + inspect(cause.value) + ")";
+  };
+
+  const isIndex = (key) => BuiltinString(key >>> 0) === key;
+
+  const inspectKey = (key) => {
+    if (typeof key === "symbol") return "[" + symbolToString(key) + "]";
+    return isIdentifier(key) ? key : quote(key);
+  };
+
+  // On one line where that is short, else with as many short parts on a line as fit.
+  const layOut = (head, parts, open, close, indent) => {
+    if (parts.length === 0) return head + open + close;
+    let length = head.length + indent.length + 4;
+    let long = false;
+    for (let i = 0; i < parts.length; i++) {
+      length += parts[i].length + 2;
+      long ||= includes(parts[i], "\n");
+    }
+    if (!long && length <= WIDTH) {
+      return head + open + " " + join(parts, ", ") + " " + close;
+    }
+    const lines = [];
+    const packed = open === "[" && parts.length > 6;
+    let line = "";
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i] + (i + 1 < parts.length ? "," : "");
+      const fits = packed && line !== "" && indent.length + line.length + part.length < WIDTH;
+      if (fits) {
+        line += " " + part;
+      } else {
+        if (line !== "") append(lines, line);
+        line = part;
+      }
+    }
+    append(lines, line);
+    return head + open + "\n" + indent + "  " + join(lines, "\n" + indent + "  ") + "\n" + indent + close;
+  };
+
+  // One line of output: strings as they are, the rest inspected, `%s` and its like filled in.
+  const format = (args) => {
+    let text = "";
+    let next = 0;
+    if (typeof args[0] === "string" && includes(args[0], "%") && args.length > 1) {
+      const pattern = args[0];
+      next = 1;
+      for (let i = 0; i < pattern.length; i++) {
+        const directive = pattern[i] === "%" ? pattern[i + 1] : undefined;
+        if (directive === "%") {
+          text += "%";
+          i++;
+        } else if (directive !== undefined && includes("sdifjoOc", directive) && next < args.length) {
+          text += fill(directive, args[next++]);
+          i++;
+        } else {
+          text += pattern[i];
+        }
+      }
+      if (next < args.length) text += " ";
+    }
+    for (let i = next; i < args.length; i++) {
+      if (i > next) text += " ";
+      text += typeof args[i] === "string" ? args[i] : inspect(args[i]);
+    }
+    return text;
+  };
+
+  const fill = (directive, value) => {
+    switch (directive) {
+      case "s":
+        return typeof value === "string" ? value : inspect(value);
+      case "d":
+        return typeof value === "bigint" ? inspect(value) : inspect(+value);
+      case "i":
+        return inspect(trunc(+value));
+      case "f":
+        return inspect(+value);
+      case "j":
+        return BuiltinString(stringify(value));
+      case "c":
+        return "";
+      default:
+        return inspect(value);
+    }
+  };
+
+  const defineGlobals = (globals) => {
+    const names = ownKeys(globals);
+    for (let i = 0; i < names.length; i++) setOwn(globalThis, names[i], globals[names[i]], false);
+  };
+
+  // The last step before the program: from here on, calls can be made.
+  const install = (native) => {
+    call = native.call;
+    const printer = (stream) => (...args) => native.print(stream, format(args));
+    const timer = (repeats, fixedDelay) => (callback, ...args) => {
+      if (typeof callback !== "function") throw new BuiltinTypeError("a timer needs a function");
+      const rest = [];
+      for (let i = fixedDelay === undefined ? 1 : 0; i < args.length; i++) append(rest, args[i]);
+      const delay = fixedDelay === undefined ? +args[0] : fixedDelay;
+      return native.startTimer(() => apply(callback, undefined, rest), delay > 0 ? delay : 0, repeats);
+    };
+    const clear = (timer) => {
+      if (typeof timer === "number") native.stopTimer(timer);
+    };
+    const out = printer(1);
+    const err = printer(2);
+    defineGlobals({
+      __proto__: null,
+      ToolError,
+      call_tool,
+      callTool: call_tool,
+      clearImmediate: clear,
+      clearInterval: clear,
+      clearTimeout: clear,
+      console: { log: out, info: out, debug: out, warn: err, error: err },
+      require,
+      search_tools,
+      setImmediate: timer(false, 0),
+      setInterval: timer(true),
+      setTimeout: timer(false),
+      structuredClone,
+      tools,
+    });
+  };
+
+  const toolError = (message, facts, path, stack) =>
+    makeError(ToolError, message, facts, path, stack);
+  const argumentError = (message, code, path, stack) =>
+    makeError(BuiltinTypeError, message, { __proto__: null, code }, path, stack);
+  const pathOf = (error) => madeGet(made, error);
+  // Takes on an error of the engine's as one about a call.
+  const adopt = (error, path, stack) => {
+    setOwn(error, "stack", stack, false);
+    madeSet(made, error, path);
+  };
+
+  return {
+    __proto__: null,
+    adopt,
+    argumentError,
+    bigInt: BigInt,
+    describeFunction,
+    dynamicImport,
+    inspect,
+    install,
+    objectPrototype: ObjectPrototype,
+    pathOf,
+    plain,
+    require,
+    toolError,
+    toWellFormed,
+  };
+});

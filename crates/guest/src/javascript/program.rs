@@ -1,0 +1,380 @@
+//! One program from its first line to its value.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::AsFd;
+use std::rc::Rc;
+
+use protocol::{Done, ErrorCode, Job, Kind, ProgramError, message};
+use rquickjs::context::EvalOptions;
+use rquickjs::promise::PromiseState;
+use rquickjs::runtime::RejectionTracker;
+use rquickjs::{Ctx, Function, Object, Persistent, Promise, Result, Value};
+use rustix::event::{PollFd, PollFlags, poll};
+use serde_json::value::RawValue;
+
+use super::calls::Calls;
+use super::channel::{Channel, Lost};
+use super::failure::{self, Failure, SCRIPT_NAME};
+use super::prelude::Prelude;
+use super::source::Script;
+use super::timers::Timers;
+use super::value::{Purpose, Refusal, Writer};
+
+pub(super) struct Program<'a, 'js> {
+    ctx: Ctx<'js>,
+    channel: Rc<RefCell<Channel>>,
+    prelude: Rc<Prelude<'js>>,
+    rejections: &'a Rejections,
+    script: Script,
+    calls: Rc<Calls<'js>>,
+    timers: Rc<Timers<'js>>,
+    memory_bytes: usize,
+    message_bytes: usize,
+}
+
+/// Why there is no value.
+enum Ending {
+    Lost,
+    Error(Box<ProgramError>),
+}
+
+impl From<Lost> for Ending {
+    fn from(Lost: Lost) -> Self {
+        Ending::Lost
+    }
+}
+
+impl From<ProgramError> for Ending {
+    fn from(error: ProgramError) -> Self {
+        Ending::Error(Box::new(error))
+    }
+}
+
+impl<'a, 'js> Program<'a, 'js> {
+    pub(super) fn new(
+        ctx: Ctx<'js>,
+        channel: Channel,
+        prelude: Prelude<'js>,
+        rejections: &'a Rejections,
+        script: Script,
+        job: &Job,
+        memory_bytes: usize,
+    ) -> Self {
+        let channel = Rc::new(RefCell::new(channel));
+        let prelude = Rc::new(prelude);
+        let message_bytes = usize::try_from(job.message_bytes).unwrap_or(usize::MAX);
+        Program {
+            calls: Rc::new(Calls::new(
+                channel.clone(),
+                prelude.clone(),
+                job.in_flight as usize,
+                message_bytes,
+            )),
+            ctx,
+            channel,
+            prelude,
+            rejections,
+            script,
+            timers: Rc::default(),
+            memory_bytes,
+            message_bytes,
+        }
+    }
+
+    /// Runs the program and says how it ended.
+    pub(super) fn run(&self) -> std::result::Result<(), Lost> {
+        let mut notes = self.script.notes.clone();
+        let done = match self.value(&mut notes) {
+            Ok(value) => Done {
+                value,
+                error: None,
+                notes,
+            },
+            Err(Ending::Error(error)) => Done {
+                value: None,
+                error: Some(*error),
+                notes,
+            },
+            Err(Ending::Lost) => return Err(Lost),
+        };
+        let mut body = message::encode(&done);
+        if body.len() > self.message_bytes {
+            body = message::encode(&Done {
+                error: Some(self.too_long()),
+                ..Done::default()
+            });
+        }
+        self.channel.borrow_mut().send(Kind::Done, 0, &body)
+    }
+
+    fn value(&self, notes: &mut Vec<String>) -> std::result::Result<Option<Box<RawValue>>, Ending> {
+        self.install().map_err(|error| self.failed(&error))?;
+        let program = self.start()?;
+        if !self.turn_until(|| program.state() != PromiseState::Pending)? {
+            return Err(stuck("the program waits for a promise that can never settle").into());
+        }
+        let value: Value = program
+            .result()
+            .expect("no longer pending")
+            .map_err(|error| self.failed(&error))?;
+        let json = self.settled_json(&value, notes)?;
+        if let Some(reason) = self.rejections.first(&self.ctx) {
+            return Err(self.not_awaited(&reason).into());
+        }
+        if json.is_none() {
+            if self.script.result_unused {
+                notes.push(
+                    "the last expression has no value; end with `return result` to give that of \
+                     the variable"
+                        .into(),
+                );
+            }
+            if self.timers.next_due().is_some() {
+                notes.push("the program ended while a timer was set, which did not run".into());
+            }
+        }
+        Ok(json.map(|json| RawValue::from_string(json).expect("the writer writes JSON")))
+    }
+
+    /// Gives the program its globals.
+    fn install(&self) -> Result<()> {
+        let native = Object::new_proto(self.ctx.clone(), None)?;
+        let calls = self.calls.clone();
+        native.set(
+            "call",
+            Function::new(
+                self.ctx.clone(),
+                move |ctx: Ctx<'js>,
+                      path: Value<'js>,
+                      raw: bool,
+                      args: Vec<Value<'js>>,
+                      stack: Value<'js>| {
+                    calls.make(&ctx, &path, raw, args, stack)
+                },
+            )?,
+        )?;
+        let prelude = self.prelude.clone();
+        native.set(
+            "print",
+            Function::new(self.ctx.clone(), move |stream: u32, text: Value<'js>| {
+                prelude.text(&text).map(|text| match stream {
+                    1 => print(io::stdout().as_fd(), text),
+                    _ => print(io::stderr().as_fd(), text),
+                })
+            })?,
+        )?;
+        let timers = self.timers.clone();
+        native.set(
+            "startTimer",
+            Function::new(
+                self.ctx.clone(),
+                move |callback: Function<'js>, delay_ms: f64, repeats: bool| {
+                    timers.start(callback, delay_ms, repeats)
+                },
+            )?,
+        )?;
+        let timers = self.timers.clone();
+        native.set(
+            "stopTimer",
+            Function::new(self.ctx.clone(), move |id: f64| timers.stop(id as u32))?,
+        )?;
+        self.prelude.install.call((native,))
+    }
+
+    /// Runs the program up to its first `await`.
+    fn start(&self) -> std::result::Result<Promise<'js>, Ending> {
+        let mut options = EvalOptions::default();
+        options.filename = Some(SCRIPT_NAME.into());
+        let main: Function = self
+            .ctx
+            .eval_with_options(self.script.text.as_str(), options)
+            // What the parser let pass and the engine does not, a regular expression for one.
+            .map_err(|error| {
+                let mut error = self.failure().engine(&error);
+                if let Some(message) = error.message.strip_prefix("SyntaxError: ") {
+                    error.message = message.to_owned();
+                    error.code = ErrorCode::Syntax;
+                }
+                error
+            })?;
+        let imports = (
+            self.prelude.require.clone(),
+            self.prelude.dynamic_import.clone(),
+        );
+        main.call(imports).map_err(|error| self.failed(&error))
+    }
+
+    /// Runs whatever is ready, and waits for what is not, until `done`. False if there is nothing
+    /// left to wait for.
+    fn turn_until(&self, done: impl Fn() -> bool) -> std::result::Result<bool, Ending> {
+        loop {
+            while self.ctx.execute_pending_job() {}
+            if done() {
+                return Ok(true);
+            }
+            let due = self.timers.next_due();
+            if due.is_none() && !self.calls.are_open() {
+                return Ok(false);
+            }
+            // What has come goes first, so that timers cannot keep an answer waiting.
+            let message = self.channel.borrow_mut().receive(due)?;
+            match message {
+                Some(message) => self.calls.answer(&self.ctx, &message)?,
+                None => self
+                    .timers
+                    .run_next()
+                    .map_err(|error| self.failed(&error))?,
+            }
+        }
+    }
+
+    /// The JSON of the program's value, once no call is open and no promise in it.
+    fn settled_json(
+        &self,
+        value: &Value<'js>,
+        notes: &mut Vec<String>,
+    ) -> std::result::Result<Option<String>, Ending> {
+        loop {
+            self.turn_until(|| !self.calls.are_open())?;
+            let mut writer = Writer::new(&self.prelude, Purpose::Value, self.message_bytes);
+            let json = writer
+                .json("value", value)
+                .map_err(|refusal| self.no_value(refusal))?;
+            let Some((place, _)) = writer.open_promises.first() else {
+                notes.extend(
+                    writer
+                        .not_finite
+                        .map(|what| format!("{what}, which JSON lacks: null is in its place")),
+                );
+                return Ok(json);
+            };
+            let is_open = |promise: &Promise| promise.state() == PromiseState::Pending;
+            if !self.turn_until(|| !writer.open_promises.iter().any(|(_, p)| is_open(p)))? {
+                return Err(stuck(format!("{place} is a promise that can never settle")).into());
+            }
+        }
+    }
+
+    fn no_value(&self, refusal: Refusal<'js>) -> Ending {
+        match refusal {
+            Refusal::Unfit { place, what } => ProgramError {
+                hint: Some("a program's value is data: return only what JSON can hold".into()),
+                ..failure::error(ErrorCode::Exception, format!("{place} {what}"))
+            }
+            .into(),
+            Refusal::TooLong => self.too_long().into(),
+            Refusal::Rejected(reason) => self.failure().thrown(&reason).into(),
+            Refusal::Thrown(error) => self.failed(&error),
+        }
+    }
+
+    fn too_long(&self) -> ProgramError {
+        ProgramError {
+            hint: Some("return a part of it, or a summary".into()),
+            ..failure::error(
+                ErrorCode::LimitOutput,
+                format!(
+                    "the program's value is longer than the limit of {} bytes",
+                    self.message_bytes
+                ),
+            )
+        }
+    }
+
+    /// The error of a promise that was rejected while nothing waited for it.
+    fn not_awaited(&self, reason: &Value<'js>) -> ProgramError {
+        let failure = self.failure();
+        let error = failure.thrown(reason);
+        let message = match failure.tool(reason) {
+            Some(tool) => format!(
+                "{tool} was called without await, and failed: {}",
+                error.message
+            ),
+            None => format!(
+                "a promise that nothing awaits was rejected: {}",
+                error.message
+            ),
+        };
+        ProgramError {
+            message,
+            hint: error.hint.or(Some("put await before it".into())),
+            ..error
+        }
+    }
+
+    fn failed(&self, error: &rquickjs::Error) -> Ending {
+        self.failure().engine(error).into()
+    }
+
+    fn failure(&self) -> Failure<'_, 'js> {
+        Failure {
+            ctx: &self.ctx,
+            prelude: &self.prelude,
+            script: &self.script,
+            memory_bytes: self.memory_bytes,
+        }
+    }
+}
+
+/// The error of a program that waits for nothing.
+fn stuck(message: impl Into<String>) -> ProgramError {
+    ProgramError {
+        hint: Some("no call is open and no timer is set: something must resolve it".into()),
+        ..failure::error(ErrorCode::Exception, message)
+    }
+}
+
+/// Writes a line. A reader who has gone takes nothing from the program.
+fn print(fd: impl AsFd, mut line: String) {
+    line.push('\n');
+    let mut rest = line.as_bytes();
+    while !rest.is_empty() {
+        match rustix::io::write(&fd, rest) {
+            Ok(count) => rest = &rest[count..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::AGAIN) => {
+                let _ = poll(&mut [PollFd::new(&fd, PollFlags::OUT)], None);
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+type Kept = Persistent<Value<'static>>;
+
+/// Promises that were rejected and have nobody to tell, with the reasons, in that order.
+#[derive(Default)]
+pub(super) struct Rejections(Rc<RefCell<Unhandled>>);
+
+#[derive(Default)]
+struct Unhandled {
+    count: u64,
+    reasons: HashMap<Kept, (u64, Kept)>,
+}
+
+impl Rejections {
+    /// What the engine is to call.
+    pub(super) fn tracker(&self) -> RejectionTracker {
+        let unhandled = self.0.clone();
+        Box::new(move |ctx, promise, reason, is_handled| {
+            let promise = Persistent::save(&ctx, promise);
+            let mut unhandled = unhandled.borrow_mut();
+            if is_handled {
+                unhandled.reasons.remove(&promise);
+            } else {
+                unhandled.count += 1;
+                let entry = (unhandled.count, Persistent::save(&ctx, reason));
+                unhandled.reasons.insert(promise, entry);
+            }
+        })
+    }
+
+    /// The reason of the first that is left.
+    fn first<'js>(&self, ctx: &Ctx<'js>) -> Option<Value<'js>> {
+        let unhandled = self.0.borrow();
+        let (_, reason) = unhandled.reasons.values().min_by_key(|(count, _)| *count)?;
+        reason.clone().restore(ctx).ok()
+    }
+}

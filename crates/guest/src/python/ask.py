@@ -1,0 +1,28 @@
+# Asked of an interpreter before it is used: what it is, and what it must be able to read.
+import json
+import os
+import sys
+
+answer = {"version": list(sys.version_info[:3]), "implementation": sys.implementation.name, "missing": None}
+for module in ("_ctypes", "_json", "_thread"):
+    try:
+        __import__(module)
+    except ImportError:
+        answer["missing"] = module.strip("_")
+        break
+library = [os.path.realpath(folder) for folder in sys.path if os.path.isdir(folder)]
+# Loading every extension module shows where the shared libraries are which they need.
+for folder in library:
+    for name in os.listdir(folder):
+        if name.endswith(".so") and not name.startswith(("_test", "_xx", "xx", "_tkinter", "readline")):
+            try:
+                __import__(name.partition(".")[0])
+            except BaseException:
+                pass
+with open("/proc/self/maps") as maps:
+    mapped = {os.path.realpath(line.split(None, 5)[5].strip()) for line in maps if ".so" in line}
+# The interpreter's own library is loaded before anything is locked; its folder may be a whole installation.
+mapped = {path for path in mapped if not os.path.basename(path).startswith("libpython")}
+shared = {os.path.dirname(path) for path in mapped if not path.startswith(tuple(library))}
+answer["readable"] = library + sorted(shared)
+print(json.dumps(answer))

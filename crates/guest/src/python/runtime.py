@@ -1,0 +1,674 @@
+"""The runtime of a Python guest: locks the process down, runs one program, serves its calls.
+
+Executed by the loader, with the sources of the rarely needed parts in SOURCES. Nothing here is
+secret or trusted: the program can reach and change all of it, and the host believes no frame.
+
+What every program pays for is in this file, so it imports only C modules: `json`, `ctypes`,
+`threading` and `os` would double the time of a small program.
+"""
+import _ast
+import _ctypes
+import _json
+import _thread
+import builtins
+import posix
+import sys
+
+CHANNEL = 3
+FAILED, READY, CALL, DONE = 1, 2, 3, 4
+LOCKDOWN, JOB, RETURN, RAISE = 16, 18, 19, 20
+HEADER_BYTES = 10
+CHUNK_BYTES = 1 << 20
+# Readers of JSON commonly stop at 128 levels, and ours add a few.
+DEPTH = 100
+
+_parts = {}
+
+
+def part(name):
+    """A rarely needed part of the runtime, compiled when first asked for; it sees all names here."""
+    if name not in _parts:
+        module = type(sys)("<toolmill>")
+        module.__dict__.update(globals())
+        exec(compile(SOURCES[name], "<toolmill>", "exec"), module.__dict__)
+        _parts[name] = module
+    return _parts[name]
+
+
+class _Scanning:
+    strict = True
+    object_hook = object_pairs_hook = None
+    parse_float, parse_int, parse_constant = float, int, float
+
+
+_scan = _json.make_scanner(_Scanning)
+
+
+def from_json(body):
+    return _scan(str(body, "utf-8").strip(" \t\r\n"), 0)[0]
+
+
+def _not_plain(value):
+    raise TypeError
+
+
+def plain_json(value):
+    """JSON of plain data at C speed. Raises on anything else, without saying where it is."""
+    encode = _json.make_encoder({}, _not_plain, _json.encode_basestring, None, ":", ",", False, False, False)
+    text = "".join(encode(value, 0))
+    level, depth = [value], 0
+    while level and len(text) > DEPTH:
+        level = [
+            child
+            for parent in level
+            if isinstance(parent, (dict, list, tuple))
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+        depth += 1
+        if depth > DEPTH:
+            raise ValueError
+    return text
+
+
+def utf8(text):
+    """A lone surrogate has no UTF-8 and no meaning for the host's JSON; it becomes U+FFFD."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+
+
+class Call:
+    """A call that has been sent; `answer` is the kind and the body of its reply."""
+
+    __slots__ = ("path", "answer", "callbacks")
+
+    def __init__(self, path):
+        self.path = path
+        self.answer = None
+        self.callbacks = []
+
+
+class Channel:
+    """The socket to the host, shared by all threads.
+
+    Whoever waits for an answer reads the socket and hands the others theirs, so that no thread is
+    needed for reading and a blocked coroutine holds up nobody. Writing never waits for reading: the
+    host reads whatever it has to write.
+    """
+
+    def __init__(self):
+        self.mutex = _thread.allocate_lock()  # guards everything here that the reader does not own
+        self.sending = _thread.allocate_lock()  # held for one frame
+        self.calls = {}
+        self.last_id = 0
+        self.free = 0  # calls that may be opened before one must be answered
+        self.being_read = False
+        self.waiting = {}  # the lock on which a thread sleeps: the call it waits for, None for a free one
+        # The reader's.
+        self.input = bytearray()
+        self.unfinished = {}
+        self.inbox = []
+
+    def send(self, kind, id, body):
+        for start in range(0, len(body) or 1, CHUNK_BYTES):
+            chunk = body[start : start + CHUNK_BYTES]
+            more = start + CHUNK_BYTES < len(body)
+            frame = len(chunk).to_bytes(4, "little") + bytes((kind, more)) + id.to_bytes(4, "little") + chunk
+            with self.sending:
+                sent = posix.write(CHANNEL, frame)
+                while sent < len(frame):
+                    sent += posix.write(CHANNEL, frame[sent:])
+
+    def receive(self, kind):
+        """The next message that is no answer to a call, before the program starts."""
+        while not self.inbox:
+            self.read()
+        message, body = self.inbox.pop(0)
+        if message != kind:
+            posix._exit(1)
+        return from_json(body)
+
+    def read(self):
+        """Reads once, and hands out the messages that are complete."""
+        data = posix.read(CHANNEL, 1 << 18)
+        if not data:
+            posix._exit(1)
+        self.input += data
+        while len(self.input) >= HEADER_BYTES:
+            end = HEADER_BYTES + int.from_bytes(self.input[:4], "little")
+            if len(self.input) < end:
+                return
+            kind, more, id = self.input[4], self.input[5], int.from_bytes(self.input[6:HEADER_BYTES], "little")
+            body = self.input[HEADER_BYTES:end]
+            del self.input[:end]
+            if id in self.unfinished:
+                self.unfinished[id] += body
+            elif more:
+                self.unfinished[id] = body
+            if not more:
+                self.deliver(kind, id, self.unfinished.pop(id, body))
+
+    def deliver(self, kind, id, body):
+        if kind not in (RETURN, RAISE):
+            self.inbox.append((kind, body))
+            return
+        with self.mutex:
+            call = self.calls.pop(id, None)
+            if call is None:
+                return
+            call.answer = kind, body
+            self.free += 1
+            callbacks, call.callbacks = call.callbacks, []
+            woken = [sleeper for sleeper, wanted in self.waiting.items() if wanted is call]
+            woken += [sleeper for sleeper, wanted in self.waiting.items() if wanted is None][:1]
+            self._wake(woken)
+        for callback in callbacks:
+            callback()
+
+    def _wake(self, sleepers):
+        for sleeper in sleepers:
+            del self.waiting[sleeper]
+            sleeper.release()
+
+    def stop_reading(self):
+        with self.mutex:
+            self.being_read = False
+            self._wake(list(self.waiting)[:1])
+
+    def wait(self, wanted):
+        """Returns when the call `wanted` is answered; for None, when one more may be opened, which is
+        then taken."""
+        while True:
+            with self.mutex:
+                if self._ready(wanted):
+                    self.free -= wanted is None
+                    return
+                sleeper = None
+                if self.being_read:
+                    sleeper = _thread.allocate_lock()
+                    sleeper.acquire()
+                    self.waiting[sleeper] = wanted
+                self.being_read = True
+            if sleeper is None:
+                try:
+                    while not self._ready(wanted):
+                        self.read()
+                finally:
+                    self.stop_reading()
+            else:
+                try:
+                    sleeper.acquire()
+                except BaseException:  # a signal handler of the program; what woke us may be meant for others
+                    with self.mutex:
+                        self.waiting.pop(sleeper, None)
+                        self._wake(list(self.waiting)[:1])
+                    raise
+
+    def _ready(self, wanted):
+        return self.free > 0 if wanted is None else wanted.answer is not None
+
+    def open(self, path, body):
+        """Sends a call."""
+        self.wait(None)
+        call = Call(path)
+        with self.mutex:
+            self.last_id += 1
+            id = self.last_id
+            self.calls[id] = call
+        self.send(CALL, id, body)
+        return call
+
+    def when_answered(self, call, callback):
+        with self.mutex:
+            if call.answer is None:
+                call.callbacks.append(callback)
+                return
+        callback()
+
+
+class ToolError(Exception):
+    """A call that failed: .tool .server .code .retryable .message, and .fix .signature if known."""
+
+    def __init__(self, message="", code="tool_error", tool=None, server=None, retryable=False, fix=None, signature=None):
+        super().__init__(message)
+        self.message, self.code, self.tool, self.server = message, code, tool, server
+        self.retryable, self.fix, self.signature = retryable, fix, signature
+
+
+ToolError.__module__ = "tools"
+
+
+def begin(path, positional, named, raw):
+    """Sends a call, or raises what is wrong with its arguments."""
+    try:
+        text = plain_json({"path": path, "positional": positional, "named": named, "raw": raw})
+    except Exception:
+        text = part("values").call_json(path, positional, named, raw)
+    body = utf8(text)
+    if len(body) > job["message_bytes"]:
+        size, limit = len(body) / 1e6, job["message_bytes"] / 1e6
+        message = f"the arguments of {path} are {size:.1f} MB, over the limit of {limit:.1f} MB for one call; send less, or in several calls"
+        raise ToolError(message, "invalid_argument", path)
+    return channel.open(path, body)
+
+
+def outcome(call):
+    """What an answered call came to: its value and None, or None and its error."""
+    kind, body = call.answer
+    if kind == RETURN:
+        return from_json(body), None
+    fields = from_json(body)
+    fields["tool"] = fields.get("tool") or call.path
+    return None, ToolError(**fields)
+
+
+class Tool:
+    """A path below `tools`. Attributes and items lengthen it; calling it calls the tool.
+
+    It knows no catalog, so every path can be written; the host says which exist.
+    """
+
+    __slots__ = ("__path", "__raw")
+    __iter__ = None  # else __getitem__ makes every tool an endless sequence
+
+    def __init__(self, path, raw=False):
+        self.__path = path
+        self.__raw = raw
+
+    def __getattr__(self, name):
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(f"{self!r} has no attribute {name!r}")
+        if name == "raw" and len(self.__path) > 1 and not self.__raw:
+            return Tool(self.__path, True)
+        return self[name]
+
+    def __getitem__(self, name):
+        if not isinstance(name, str):
+            raise TypeError(f"{self!r} is a tool, not its result: call it first")
+        return Tool(self.__path + (name,))
+
+    def __call__(self, /, *positional, **named):
+        call = start(self, positional, named)
+        channel.wait(call)
+        value, error = outcome(call)
+        if error is not None:
+            raise error
+        return value
+
+    def __repr__(self):
+        return f"<tool {'.'.join(self.__path)}{'.raw' * self.__raw}>"
+
+    def __eq__(self, other):
+        return repr(self) == repr(other) if isinstance(other, Tool) else NotImplemented
+
+    def __hash__(self):
+        return hash(self.__path)
+
+    def __reduce__(self):
+        return type(self), (self.__path, self.__raw)
+
+
+class Root(Tool):
+    """`tools` itself, which is also the module of that name."""
+
+    __slots__ = ()
+    __spec__ = type(sys.__spec__)("tools", None, is_package=True)
+    __path__ = []
+    __all__ = ["ToolError", "call_tool", "search_tools", "tools"]
+    ToolError = ToolError
+
+
+tools = Root.tools = Root(())
+
+
+def start(tool, positional, named):
+    """Sends the call of a tool, whose answer is then waited for."""
+    path, raw = tool._Tool__path, tool._Tool__raw
+    if path == ("call_tool",):
+        if not positional or not isinstance(positional[0], str):
+            raise TypeError('call_tool takes the path first: call_tool("server.tool", {"name": value})')
+        name, *positional = positional
+        path = (name[6:] if name.startswith("tools.") else name,)
+        if len(positional) == 1 and isinstance(positional[0], dict):
+            named = {**positional.pop(), **named}
+    elif not path:
+        raise TypeError("tools is no tool: tools.server.tool(name=value)")
+    return begin(".".join(path), positional, named, raw)
+
+
+class Modules:
+    """Finds `tools`, `tools.server` and `toolmill` when a program imports them."""
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name.partition(".")[0] in ("tools", "toolmill"):
+            return type(sys.__spec__)(name, cls)
+        return None
+
+    @staticmethod
+    def create_module(spec):
+        module = tools
+        for name in spec.name.split(".")[1:]:
+            module = getattr(module, name)
+        return module
+
+    @staticmethod
+    def exec_module(module):
+        pass
+
+
+def end(value=None, error=None, notes=()):
+    """Tells the host how the program ended, and ends."""
+    fields = {"notes": list(dict.fromkeys(notes))[:50]}
+    if error is not None:
+        fields["error"] = error
+    text = plain_json(fields)
+    if value is not None:
+        text = '{"value":' + value + "," + text[1:]
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+    channel.send(DONE, 0, utf8(text))
+    posix._exit(0)
+
+
+def lock_down(table):
+    """Runs the host's table of system calls, then its probes; returns what the probes met."""
+
+    class Long(_ctypes._SimpleCData):
+        _type_ = "l"
+
+    class Byte(_ctypes._SimpleCData):
+        _type_ = "B"
+
+    class Function(_ctypes.CFuncPtr):
+        _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
+        _restype_ = Long
+
+    library = _ctypes.dlopen(None, 0)
+    mallopt = Function(_ctypes.dlsym(library, "mallopt"))
+    syscall = Function(_ctypes.dlsym(library, "syscall"))
+    # M_ARENA_MAX: each further arena reserves 64 MiB of the address space that the host bounds.
+    mallopt(-8, 1)
+    memory = []
+    results = []
+
+    def pointer(content):
+        memory.append((Byte * len(content)).from_buffer(content))
+        return _ctypes.addressof(memory[-1])
+
+    def word(argument):
+        ((kind, value),) = argument.items()
+        if kind == "number":
+            return value
+        if kind == "result":
+            return results[value]
+        content = bytearray.fromhex(value["hex"])
+        for patch in value["patches"]:
+            ((kind, patch),) = patch.items()
+            if kind == "result":
+                patched = (results[patch["step"]] & 0xFFFFFFFF).to_bytes(4, sys.byteorder)
+            else:
+                patched = pointer(bytearray.fromhex(patch["hex"])).to_bytes(8, sys.byteorder)
+            content[patch["at"] : patch["at"] + len(patched)] = patched
+        return pointer(content)
+
+    def call(row):
+        result = syscall(*[Long(value) for value in [row["number"], *map(word, row["arguments"])]])
+        return result, _ctypes.get_errno() if result == -1 else 0
+
+    for step in table["steps"]:
+        result, errno = call(step)
+        if errno:
+            failed = {"step": step["name"], "errno": errno, "message": posix.strerror(errno)}
+            channel.send(FAILED, 0, utf8(plain_json(failed)))
+            posix._exit(1)
+        results.append(result)
+    return [[probe["name"], call(probe)[1]] for probe in table["probes"]]
+
+
+def bound_threads(limit):
+    """Makes the start of one thread too many an error the program can read."""
+
+    def bounded(start_thread):
+        def start_new_thread(*arguments, **named):
+            if _thread._count() + 1 >= limit:
+                raise RuntimeError(f"can't start new thread: the limit is {limit} threads")
+            return start_thread(*arguments, **named)
+
+        return start_new_thread
+
+    for name in ("start_new_thread", "start_joinable_thread"):
+        if hasattr(_thread, name):
+            setattr(_thread, name, bounded(getattr(_thread, name)))
+
+
+def no_shell(command):
+    """`os.system` would answer with an exit status, which programs do not look at."""
+    raise PermissionError(1, "Operation not permitted")
+
+
+# Calls whose result is no answer, at the end of a program.
+SHOWING = {"print", "pprint", "show", "progress", "store"}
+NOTHING = object()
+
+
+def parse(source, notes):
+    """The program's syntax tree. One fence is stripped, with the places in the program kept."""
+    try:
+        return compile(source, "<program>", "exec", 0x400, True)  # ast.PyCF_ONLY_AST
+    except ValueError:
+        raise SyntaxError("the program holds a NUL or half a surrogate pair") from None
+    except SyntaxError:
+        lines = source.split("\n")
+        fences = [index for index, line in enumerate(lines) if line.lstrip().startswith("```")]
+        if not fences:
+            raise
+        first, last = fences[0], fences[1] if len(fences) > 1 else len(lines)
+        if len(fences) > 2:
+            line = fences[2] + 1
+            raise SyntaxError("two fenced programs; send one", ("<program>", line, 1, lines[line - 1]))
+        if any(line.strip() for line in lines[:first] + lines[last + 1 :]):
+            notes.append("text around the fenced program was ignored")
+        return compile("\n" * (first + 1) + "\n".join(lines[first + 1 : last]), "<program>", "exec", 0x400, True)
+
+
+def place_of(node):
+    return {
+        name: getattr(node, name, default)
+        for name, default in (("lineno", 1), ("col_offset", 0), ("end_lineno", 1), ("end_col_offset", 0))
+    }
+
+
+def keep_tails(body):
+    """Makes every last expression of a program bind `<value>`; whether the last statement has one."""
+    if not body:
+        return False
+    last = body[-1]
+    if isinstance(last, _ast.Expr):
+        call = last.value.value if isinstance(last.value, _ast.Await) else last.value
+        if isinstance(call, _ast.Call):
+            called = call.func
+            if isinstance(called, _ast.Name) and called.id in SHOWING:
+                return False
+            if isinstance(called, _ast.Attribute) and called.attr in ("print", "pprint"):
+                return False
+        target = _ast.Name("<value>", _ast.Store(), **place_of(last))
+        body[-1] = _ast.Assign([target], last.value, **place_of(last))
+        return True
+    bodies = []
+    if isinstance(last, _ast.If):
+        bodies = [last.body, last.orelse]
+    elif isinstance(last, (_ast.With, _ast.AsyncWith)):
+        bodies = [last.body]
+    elif type(last).__name__ in ("Try", "TryStar"):
+        bodies = [last.orelse or last.body] + [handler.body for handler in last.handlers]
+    elif type(last).__name__ == "Match":
+        bodies = [case.body for case in last.cases]
+    return any([keep_tails(inner) for inner in bodies])
+
+
+def entry_point(body):
+    """The function a program means to be called: it consists of nothing but definitions."""
+    definitions = (_ast.Import, _ast.ImportFrom, _ast.ClassDef, _ast.Assign, _ast.AnnAssign)
+    functions = {}
+    for statement in body:
+        if isinstance(statement, (_ast.FunctionDef, _ast.AsyncFunctionDef)):
+            functions[statement.name] = statement.args
+        elif not isinstance(statement, definitions):
+            return None
+    name = "main" if "main" in functions else next(iter(functions), None) if len(functions) == 1 else None
+    if name is None:
+        return None
+    args = functions[name]
+    needed = len(args.posonlyargs) + len(args.args) > len(args.defaults) or None in args.kw_defaults
+    return None if needed else name
+
+
+def top_level(body):
+    """Whether a `return` stands outside every function."""
+    return any(
+        isinstance(statement, _ast.Return)
+        or any(
+            top_level(inner)
+            for inner in [getattr(statement, field, None) or () for field in ("body", "orelse", "finalbody")]
+            + [case.body for field in ("handlers", "cases") for case in getattr(statement, field, ())]
+        )
+        for statement in body
+        if not isinstance(statement, (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.ClassDef))
+    )
+
+
+class Program:
+    """A program made ready to run, and the rules by which its value is found."""
+
+    def __init__(self, source, notes):
+        self.notes = notes
+        tree = parse(source, notes)
+        body = tree.body
+        if body and isinstance(body[0], _ast.Expr) and isinstance(body[0].value, _ast.Constant):
+            body = body[1:]
+        self.entry_point = entry_point(body)
+        self.bridge = None
+        awaits = False
+        if "async" in source or "await" in source:
+            rewriting = part("rewrite").Rewriting(tree, notes)
+            awaits = rewriting.module_awaits
+            if rewriting.relevant:
+                self.bridge = part("bridge")
+        keep_tails(tree.body)
+        self.returns = top_level(tree.body)
+        if self.returns:
+            part("wrap").wrap(tree, awaits)
+        self.code = compile(tree, "<program>", "exec", 0x2000 * awaits, True)  # PyCF_ALLOW_TOP_LEVEL_AWAIT
+        # Dataclasses, enums and pickle look a class up in the module it is defined in.
+        module = sys.modules["__main__"] = type(sys)("__main__")
+        self.names = module.__dict__
+        self.names["__builtins__"] = builtins
+
+    def start(self):
+        """Runs the module; what it returned, or a coroutine if it awaits."""
+        returned = eval(self.code, self.names)
+        return self.names.pop("<main>")() if self.returns else returned
+
+    def value(self, returned):
+        if self.returns and returned is not NOTHING:
+            return returned
+        if "<value>" in self.names:
+            if self.names["<value>"] is None and self.names.get("result") is not None:
+                self.notes.append("the last expression is None, and so is the value; `result` was not used")
+            return self.names["<value>"]
+        if "result" in self.names:
+            return self.names["result"]
+        if self.entry_point:
+            self.notes.append(f"{self.entry_point}() was called, since the program only defines it")
+            return self.names[self.entry_point]()
+        return NOTHING
+
+    def run(self):
+        if self.bridge:
+            return self.bridge.run_program(self)
+        return self.value(self.start())
+
+    def wait_for_the_rest(self):
+        """Threads and calls which the program began and left; a failure of such a call is the program's."""
+        if "threading" in sys.modules:
+            sys.modules["threading"]._shutdown()
+        if self.bridge:
+            self.bridge.drain()
+
+
+def value_json(value, notes):
+    try:
+        text = plain_json(value)
+    except Exception:
+        text = part("values").value_json(value, notes)
+    # The notes need a little room beside it. A character has at most four bytes.
+    room = job["message_bytes"] - (1 << 16)
+    size = len(text) if len(text) * 4 < room else len(utf8(text))
+    if size > room:
+        limit = job["message_bytes"] / 1e6
+        error = ValueError(f"the value is {size / 1e6:.1f} MB, over the limit of {limit:.1f} MB")
+        hint = "return only what is needed: filter, count or cut in the program"
+        error._report = {"code": "limit_output", "hint": hint}
+        raise error
+    return text
+
+
+def run(source):
+    notes = []
+    program = error = text = None
+    value = NOTHING
+    try:
+        # A syntax tree is deeper than the program's own recursion: each `elif` and each `+` is a level.
+        depth = sys.getrecursionlimit()
+        sys.setrecursionlimit(5 * depth)
+        try:
+            program = Program(source, notes)
+        finally:
+            sys.setrecursionlimit(depth)
+        value = program.run()
+    except BaseException as raised:
+        error = raised
+    try:
+        if program:
+            program.wait_for_the_rest()
+        if error is None and value is not NOTHING:
+            text = value_json(value, notes)
+    except BaseException as raised:
+        error = error or raised
+    reserve.clear()
+    if error is None or isinstance(error, SystemExit) and error.code in (None, 0):
+        end(text, None, notes)
+    del value
+    try:
+        report = part("explain").report(error, program.names if program else {}, source)
+    except BaseException:
+        code = "limit_memory" if isinstance(error, MemoryError) else "exception"
+        report = {"code": code, "message": type(error).__name__}
+    end(None, report, notes)
+
+
+if hasattr(sys, "set_int_max_str_digits"):
+    sys.set_int_max_str_digits(0)  # 64 bits are not the limit of an id, and time has its own limit
+# Address space (untouched, so no memory) in which an error can be explained when there is none left.
+reserve = [bytes(8 << 20)]
+posix.environ.clear()  # CPython itself puts LC_CTYPE there
+sys.stdout.reconfigure(line_buffering=True, errors="replace")
+_thread.stack_size(512 << 10)
+channel = Channel()
+met = lock_down(channel.receive(LOCKDOWN))
+channel.send(READY, 0, utf8(plain_json({"probes": met})))
+job = channel.receive(JOB)
+channel.free = job["in_flight"]
+bound_threads(job["threads"])
+posix.system = no_shell
+builtins.exit = builtins.quit = sys.exit
+builtins.tools, builtins.ToolError = tools, ToolError
+builtins.call_tool, builtins.search_tools = tools.call_tool, tools.search_tools
+sys.modules["tools"] = sys.modules["toolmill"] = tools
+sys.meta_path.append(Modules)
+run(job["code"].lstrip("\ufeff"))

@@ -1,0 +1,1123 @@
+//! Programs in Python, run by a real interpreter that is locked down by an empty table.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use protocol::{
+    Call, Decoder, Done, ErrorCode, Failed, Job, Kind, Limits, Message, Raise, Ready, frames,
+    message,
+};
+use toolmill_guest::python::{Interpreter, RUNTIME, arguments, find};
+
+/// The first usable interpreter; `TOOLMILL_TEST_PYTHON` names one to prefer, so that the tables
+/// below can be run on each version.
+fn interpreter() -> Option<&'static Interpreter> {
+    static FOUND: OnceLock<Option<Interpreter>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
+        let preferred: Vec<PathBuf> = std::env::var_os("TOOLMILL_TEST_PYTHON")
+            .map(PathBuf::from)
+            .into_iter()
+            .collect();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        find(&preferred, &path, false, None)
+            .into_iter()
+            .find_map(|candidate| candidate.outcome.ok())
+    });
+    if found.is_none() {
+        println!("skipped: no python3 ≥ 3.9 found");
+    }
+    found.as_ref()
+}
+
+/// What a guest is told.
+struct Setting {
+    in_flight: u32,
+    message_bytes: u64,
+    threads: u32,
+}
+
+const USUAL: Setting = Setting {
+    in_flight: 256,
+    message_bytes: 64 << 20,
+    threads: 64,
+};
+
+/// What a host saw of a program.
+struct Run {
+    done: Done,
+    /// Path and named arguments of each call.
+    calls: Vec<String>,
+    most_open: usize,
+    stdout: String,
+}
+
+impl Run {
+    /// Value, or error and its line, in one line.
+    fn outcome(&self) -> String {
+        match (&self.done.value, &self.done.error) {
+            (Some(value), None) => value.get().to_owned(),
+            (None, None) => "nothing".to_owned(),
+            (None, Some(error)) => {
+                let line = error.line.map_or("?".into(), |line| line.to_string());
+                format!("{} {line}: {}", error.code, error.message)
+            }
+            (Some(_), Some(_)) => "both a value and an error".to_owned(),
+        }
+    }
+
+    fn hint(&self) -> &str {
+        let error = self.done.error.as_ref().expect("an error");
+        error.hint.as_deref().unwrap_or("")
+    }
+}
+
+/// A guest over its channel, and a server `test` for it: `echo` answers with its named arguments,
+/// else its positional ones; `fail` raises; `together` waits until as many calls as `of` says are
+/// open, and then answers each with its `id`, the last first; `zeros` answers with a long string.
+struct Guest {
+    process: Child,
+    channel: UnixStream,
+    decoder: Decoder,
+}
+
+impl Guest {
+    fn start(interpreter: &Interpreter) -> Guest {
+        let (channel, theirs) = UnixStream::pair().unwrap();
+        // A guest that hangs fails its test.
+        channel
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        // The shell makes descriptor 3 of the channel, as the launcher does.
+        let process = Command::new("/bin/sh")
+            .args(["-c", "exec \"$0\" \"$@\" 3<&0 </dev/null"])
+            .args(arguments(&interpreter.path))
+            .env_clear()
+            .current_dir(workspace())
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut guest = Guest {
+            process,
+            channel,
+            decoder: Decoder::new(Limits::default()),
+        };
+        guest.send(Kind::Runtime, 0, RUNTIME.as_bytes());
+        guest
+    }
+
+    fn send(&mut self, kind: Kind, id: u32, body: &[u8]) {
+        for (header, chunk) in frames(kind, id, body) {
+            self.channel.write_all(&[&header, chunk].concat()).unwrap();
+        }
+    }
+
+    fn receive(&mut self) -> Option<Message> {
+        let mut buffer = [0; 65536];
+        loop {
+            if let Some(message) = self.decoder.next().unwrap() {
+                return Some(message);
+            }
+            match self.channel.read(&mut buffer) {
+                Ok(0) => return None,
+                Ok(count) => self.decoder.push(&buffer[..count]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => panic!("the guest hangs: {error}"),
+            }
+        }
+    }
+
+    fn serve(mut self) -> Run {
+        let (mut calls, mut open, mut most_open) = (Vec::new(), Vec::new(), 0);
+        let done = loop {
+            let message = self.receive().expect("a guest says how it ended");
+            if message.kind == Kind::Done {
+                break message::decode(&message.body).unwrap();
+            }
+            assert_eq!(message.kind, Kind::Call);
+            let call: Call = message::decode(&message.body).unwrap();
+            let named: HashMap<&str, &str> = call
+                .named
+                .0
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.get()))
+                .collect();
+            let arguments: Vec<String> = match call.named.0.as_slice() {
+                [] => call
+                    .positional
+                    .iter()
+                    .map(|value| value.get().to_owned())
+                    .collect(),
+                named => named
+                    .iter()
+                    .map(|(name, value)| format!("{name:?}:{}", value.get()))
+                    .collect(),
+            };
+            let raw = if call.raw { ".raw" } else { "" };
+            calls.push(format!("{}{raw}({})", call.path, arguments.join(",")));
+            most_open = most_open.max(open.len() + 1);
+            match call.path.as_str() {
+                "test.fail" => {
+                    let raise = Raise {
+                        code: ErrorCode::ToolError,
+                        message: "Not Found".into(),
+                        tool: Some("test.fail".into()),
+                        server: Some("test".into()),
+                        retryable: true,
+                        fix: Some("tools.test.echo()".into()),
+                        signature: None,
+                    };
+                    self.send(Kind::Raise, message.id, &message::encode(&raise));
+                }
+                "test.together" => {
+                    open.push((message.id, named["id"].to_owned()));
+                    if open.len() == named["of"].parse::<usize>().unwrap() {
+                        for (id, answer) in std::mem::take(&mut open).into_iter().rev() {
+                            self.send(Kind::Return, id, answer.as_bytes());
+                        }
+                    }
+                }
+                "test.zeros" => {
+                    let count = named["count"].parse().unwrap();
+                    let answer = format!("\"{}\"", "0".repeat(count));
+                    self.send(Kind::Return, message.id, answer.as_bytes());
+                }
+                _ if call.named.0.is_empty() => {
+                    let answer = format!("[{}]", arguments.join(","));
+                    self.send(Kind::Return, message.id, answer.as_bytes());
+                }
+                _ => {
+                    let answer = format!("{{{}}}", arguments.join(","));
+                    self.send(Kind::Return, message.id, answer.as_bytes());
+                }
+            }
+        };
+        assert!(self.receive().is_none(), "nothing follows Done");
+        assert!(self.process.wait().unwrap().success());
+        let mut stdout = String::new();
+        let pipe = self.process.stdout.as_mut().unwrap();
+        pipe.read_to_string(&mut stdout).unwrap();
+        Run {
+            done,
+            calls,
+            most_open,
+            stdout,
+        }
+    }
+}
+
+fn workspace() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-workspace");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn run_in(setting: &Setting, interpreter: &Interpreter, code: &str) -> Run {
+    let mut guest = Guest::start(interpreter);
+    guest.send(Kind::Lockdown, 0, br#"{"steps":[],"probes":[]}"#);
+    assert_eq!(guest.receive().unwrap().kind, Kind::Ready);
+    let job = Job {
+        language: "python".into(),
+        code: code.into(),
+        in_flight: setting.in_flight,
+        message_bytes: setting.message_bytes,
+        threads: setting.threads,
+    };
+    guest.send(Kind::Job, 0, &message::encode(&job));
+    guest.serve()
+}
+
+/// Runs each program and compares its outcome; expectations that end in `…` are beginnings.
+fn check(table: &[(&str, &str)]) {
+    let Some(interpreter) = interpreter() else {
+        return;
+    };
+    for (code, expected) in table {
+        let outcome = run_in(&USUAL, interpreter, code).outcome();
+        let same = match expected.strip_suffix('…') {
+            Some(start) => outcome.starts_with(start),
+            None => outcome == *expected,
+        };
+        assert!(
+            same,
+            "\n{code}\n  expected: {expected}\n  outcome:  {outcome}"
+        );
+    }
+}
+
+fn run(code: &str) -> Option<Run> {
+    interpreter().map(|interpreter| run_in(&USUAL, interpreter, code))
+}
+
+/// Runs a program that must hold `open` calls at once, and compares its value.
+fn check_together(open: usize, table: &[(&str, &str)]) {
+    for (code, expected) in table {
+        let Some(run) = run(code) else { return };
+        assert_eq!(run.outcome(), *expected, "{code}");
+        assert_eq!(run.most_open, open, "{code}");
+    }
+}
+
+#[test]
+fn the_value_is_found_by_rule() {
+    check(&[
+        ("1 + 1", "2"),
+        ("", "nothing"),
+        ("x = 1", "nothing"),
+        ("'a text'", "\"a text\""),
+        ("return {'a': 1}", "{\"a\":1}"),
+        ("return\n1", "null"),
+        ("if False:\n    return 1\n2", "2"),
+        (
+            "x: int = 5\ndef f():\n    return x\nfor i in [1, 2]:\n    if i == 2:\n        return f() + i",
+            "7",
+        ),
+        (
+            "from __future__ import annotations\nimport os\nwith open(os.devnull) as f:\n    return f.read()",
+            "\"\"",
+        ),
+        ("try:\n    return 1\nexcept:\n    return 2", "1"),
+        (
+            "n = 0\ndef bump():\n    global n\n    n += 1\nbump()\nreturn [n for _ in range(2)]",
+            "[1,1]",
+        ),
+        (
+            "if 1 > 2:\n    'a'\nelif 2 > 1:\n    'b'\nelse:\n    'c'",
+            "\"b\"",
+        ),
+        (
+            "try:\n    1 / 0\nexcept ZeroDivisionError:\n    'caught'",
+            "\"caught\"",
+        ),
+        ("if __name__ == '__main__':\n    5", "5"),
+        ("result = 3\nprint(4)", "3"),
+        ("result = 3\n4", "4"),
+        ("result = 3\nNone", "null"),
+        ("print(4)", "nothing"),
+        ("import pprint\npprint.pprint(4)", "nothing"),
+        ("def main():\n    return 7", "7"),
+        ("X = 2\ndef only(a=1):\n    return a + X", "3"),
+        (
+            "async def main():\n    return tools.test.echo(x=1)",
+            "{\"x\":1}",
+        ),
+        ("def f(a):\n    return a", "nothing"),
+        ("def f(): return 1\ndef g(): return 2", "nothing"),
+        ("def main(): return 1\nprint(main())", "nothing"),
+        ("import asyncio\nasync def m(): return 5\nm()", "5"),
+        (
+            "from os import *\nreturn 1",
+            "syntax 1: `import *` and a top-level return…",
+        ),
+        ("raise SystemExit", "nothing"),
+        ("import sys\nsys.exit(3)", "exception 2: SystemExit: 3"),
+        ("exit()", "nothing"),
+    ]);
+    if let Some(run) = run("def main():\n    return 7") {
+        assert_eq!(
+            run.done.notes,
+            ["main() was called, since the program only defines it"]
+        );
+    }
+    if let Some(run) = run("result = 3\nNone") {
+        assert_eq!(run.done.notes.len(), 1);
+    }
+}
+
+#[test]
+fn values_become_json() {
+    check(&[
+        ("12345678901234567890123", "12345678901234567890123"),
+        ("10 ** 5000 == int('1' + '0' * 5000)", "true"),
+        (
+            "{1: 2, None: 3, True: 4, 1.5: 5}",
+            "{\"1\":4,\"null\":3,\"1.5\":5}",
+        ),
+        ("{(1, 2): 3}", "{\"(1, 2)\":3}"),
+        (
+            "({3, 1, 2}, frozenset('b'), range(2), (i for i in 'xy'))",
+            "[[1,2,3],[\"b\"],[0,1],[\"x\",\"y\"]]",
+        ),
+        ("{1, 'a'}", "[1,\"a\"]"),
+        (
+            "import itertools\nitertools.count()",
+            "exception ?: TypeError: value has more than 1,000,000 items",
+        ),
+        (
+            "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\n    y: tuple = ()\n[P(1)]",
+            "[{\"x\":1,\"y\":[]}]",
+        ),
+        (
+            "import datetime, decimal, enum\nclass E(enum.Enum):\n    A = 'a'\n[datetime.datetime(2024, 1, 2, 3), datetime.date(2024, 1, 2), decimal.Decimal('1.50'), E.A]",
+            "[\"2024-01-02T03:00:00\",\"2024-01-02\",1.50,\"a\"]",
+        ),
+        ("[b'hi', bytearray(b'ho')]", "[\"hi\",\"ho\"]"),
+        (
+            "{'a': [b'\\xff']}",
+            "exception ?: TypeError: value.a[0] is bytes that are not UTF-8 text",
+        ),
+        (
+            "{'rows': [1.0, float('nan'), -float('inf')]}",
+            "{\"rows\":[1.0,null,null]}",
+        ),
+        ("'a\\ud800b'", "\"a\u{fffd}b\""),
+        ("'\\ud83d\\ude00'", "\"😀\""),
+        (
+            "x = []\nx.append({'x': x})\nx",
+            "exception ?: TypeError: value[0].x contains itself",
+        ),
+        (
+            "x = []\nfor _ in range(150):\n    x = [x]\nx",
+            "exception ?: TypeError: value[0][0]…",
+        ),
+        ("x = []\nfor _ in range(90):\n    x = [x]\nlen([x])", "1"),
+        (
+            "{'a b': object()}",
+            "exception ?: TypeError: value['a b'] is of type object, which JSON does not have",
+        ),
+        (
+            "tools.test",
+            "exception ?: TypeError: value is the tool <tool test>, not its result",
+        ),
+        (
+            "def g():\n    yield 1\n    yield 1 / 0\ng()",
+            "exception 3: ZeroDivisionError: division by zero",
+        ),
+    ]);
+    if let Some(run) = run("{'rows': [1.0, float('nan')]}") {
+        assert_eq!(run.done.notes, ["value.rows[1] was nan and became null"]);
+    }
+}
+
+#[test]
+fn paths_below_tools_are_calls() {
+    let Some(run) = run("import toolmill, copy, tools.deep as deep\n\
+        from tools import test, ToolError as E\n\
+        from tools.test import echo\n\
+        from toolmill import tools as t\n\
+        tools.test.echo(1, [2], x='y')\n\
+        tools['my-server']['x.y'](z=10**20)\n\
+        call_tool('test.echo', {'a': 1}, b=2)\n\
+        call_tool('tools.test.echo')\n\
+        tools.test.echo.raw()\n\
+        search_tools('find it')\n\
+        t.search_tools('again')\n\
+        echo(c=3)\n\
+        copy.deepcopy(test.echo)(d=4)\n\
+        deep.er()\n\
+        [repr(test.echo), E is ToolError, hasattr(tools, '__wrapped__'), hasattr(tools, 'x'), {echo: 1}[test.echo]]")
+    else {
+        return;
+    };
+    assert_eq!(run.outcome(), "[\"<tool test.echo>\",true,false,true,1]");
+    assert_eq!(
+        run.calls,
+        [
+            "test.echo(\"x\":\"y\")",
+            "my-server.x.y(\"z\":100000000000000000000)",
+            "test.echo(\"a\":1,\"b\":2)",
+            "test.echo()",
+            "test.echo.raw()",
+            "search_tools(\"find it\")",
+            "search_tools(\"again\")",
+            "test.echo(\"c\":3)",
+            "test.echo(\"d\":4)",
+            "deep.er()",
+        ]
+    );
+    check(&[
+        (
+            "for t in tools: pass",
+            "exception 1: TypeError: 'Root' object is not iterable",
+        ),
+        (
+            "tools.test.echo[0]",
+            "exception 1: TypeError: <tool test.echo> is a tool, not its result: call it first",
+        ),
+        ("tools()", "exception 1: TypeError: tools is no tool…"),
+    ]);
+}
+
+#[test]
+fn failing_calls_raise_tool_errors() {
+    check(&[
+        (
+            "try:\n    tools.test.fail()\nexcept ToolError as e:\n    r = [e.tool, e.server, e.code, e.retryable, e.message, str(e), e.fix, e.signature]\nr",
+            "[\"test.fail\",\"test\",\"tool_error\",true,\"Not Found\",\"Not Found\",\"tools.test.echo()\",null]",
+        ),
+        (
+            "x = 1\ntools.test.fail(\n    x=2)",
+            "tool_error 2: Not Found",
+        ),
+        (
+            "import asyncio\nasync def f():\n    await tools.test.fail()\nawait asyncio.gather(f())",
+            "tool_error 3: Not Found",
+        ),
+        (
+            "import asyncio\nawait asyncio.gather(tools.test.echo(x=1), tools.test.fail(), return_exceptions=True)",
+            "[{\"x\":1},{\"error\":\"ToolError: Not Found\"}]",
+        ),
+    ]);
+    if let Some(run) = run("tools.test.fail()") {
+        let error = run.done.error.unwrap();
+        assert_eq!(error.fix.as_deref(), Some("tools.test.echo()"));
+    }
+}
+
+#[test]
+fn arguments_that_are_not_json_are_refused_before_they_are_sent() {
+    let plain = "from dataclasses import dataclass\nimport datetime, decimal, enum\n\
+        @dataclass\nclass P:\n    x: int\n\
+        class E(enum.Enum):\n    A = 'a'\n\
+        tools.test.echo(a=(1, 2), b=datetime.date(2024, 1, 2), c=decimal.Decimal('1.50'), d=P(1), e=E.A, f=10**30)\n0";
+    if let Some(run) = run(plain) {
+        assert_eq!(
+            run.calls,
+            [
+                "test.echo(\"a\":[1,2],\"b\":\"2024-01-02\",\"c\":1.50,\"d\":{\"x\":1},\"e\":\"a\",\"f\":1000000000000000000000000000000)"
+            ]
+        );
+    }
+    let table = [
+        (
+            "tools.test.echo(items=[0, 1, 2, {3}])",
+            "invalid_argument 1: TypeError: test.echo: args.items[3] is of type set, which JSON does not have",
+            "list",
+        ),
+        (
+            "tools.test.echo({'x': b'1'})",
+            "invalid_argument 1: TypeError: test.echo: args[0].x is bytes, which JSON does not have",
+            "base64",
+        ),
+        (
+            "tools.test.echo(x=float('nan'))",
+            "invalid_argument 1: ValueError: test.echo: args.x is nan, which JSON does not have",
+            "None",
+        ),
+        (
+            "tools.test.echo(x={(1, 2): 3})",
+            "invalid_argument 1: TypeError: test.echo: args.x has a tuple for a key",
+            "strings",
+        ),
+        (
+            "tools.test.echo(x=tools.test.echo)",
+            "invalid_argument 1: TypeError: test.echo: args.x is the tool <tool test.echo>, not its result",
+            "call",
+        ),
+        (
+            "tools.test.echo(x=(i for i in 'ab'))",
+            "invalid_argument 1: TypeError: test.echo: args.x is of type generator, which JSON does not have",
+            "list",
+        ),
+    ];
+    for (code, expected, hint) in table {
+        let Some(run) = run(code) else { return };
+        assert_eq!(run.outcome(), expected);
+        assert!(run.hint().contains(hint), "{code}: {}", run.hint());
+        assert!(run.calls.is_empty(), "{code}");
+    }
+    check(&[(
+        "try:\n    tools.test.echo(x={1})\nexcept TypeError:\n    'caught'",
+        "\"caught\"",
+    )]);
+}
+
+#[test]
+fn position_decides_whether_a_call_blocks() {
+    check(&[
+        ("await tools.test.echo(x=1)", "{\"x\":1}"),
+        ("r = await tools.test.echo(x=1)\nreturn r['x']", "1"),
+        (
+            "import asyncio\nasync def main():\n    return await tools.test.echo(x=1)\nasyncio.run(main())",
+            "{\"x\":1}",
+        ),
+        (
+            "import asyncio\ndef main():\n    return tools.test.echo(x=1)\nasyncio.run(main())",
+            "{\"x\":1}",
+        ),
+        (
+            "async def main():\n    r = tools.test.echo(x=1)\n    return r['x']\nawait main()",
+            "1",
+        ),
+        // A plain call, then gather over others.
+        (
+            "import asyncio\nids = tools.test.echo(n=2)['n']\nawait asyncio.gather(*[tools.test.echo(i=i) for i in range(ids)])",
+            "[{\"i\":0},{\"i\":1}]",
+        ),
+        // A plain helper, from code that awaits.
+        (
+            "def size(): return tools.test.echo(x=2)['x']\nasync def main():\n    n = size()\n    return (await tools.test.echo(n=n))['n']\nawait main()",
+            "2",
+        ),
+        ("x = await 5\nx", "5"),
+        (
+            "async def main():\n    return await len('abc')\nawait main()",
+            "3",
+        ),
+        (
+            "out = []\nasync for x in tools.test.echo(5, 6):\n    out.append(x)\nout",
+            "[5,6]",
+        ),
+        ("[x async for x in tools.test.echo(5, 6)]", "[5,6]"),
+        (
+            "import asyncio\nawait asyncio.gather(1, tools.test.echo(x=1), asyncio.sleep(0, 3))",
+            "[1,{\"x\":1},3]",
+        ),
+        (
+            "import asyncio\nt = tools.test.echo(x=1)\na = await t\nb = await t\na == b",
+            "true",
+        ),
+        (
+            "import asyncio\nasync def one(t):\n    return await t\nawait one(tools.test.echo(x=1))",
+            "{\"x\":1}",
+        ),
+        (
+            "import asyncio\nawait asyncio.wait_for(tools.test.echo(x=1), 60)",
+            "{\"x\":1}",
+        ),
+        // One name used both ways.
+        (
+            "r = tools.test.echo(x=1)\nn = r['x'] + len(r)\nr = tools.test.echo(x=n)\nr = await r\nr",
+            "{\"x\":2}",
+        ),
+        (
+            "import asyncio\nasync def m(): return 3\nx = await m()\nx + asyncio.run(m())",
+            "6",
+        ),
+        (
+            "import asyncio\nasync def m(): return 3\nx = await m()\nx + asyncio.get_event_loop().run_until_complete(m())",
+            "6",
+        ),
+        (
+            "import asyncio\nasync def bad():\n    raise ValueError('x')\nawait asyncio.gather(bad(), bad())",
+            "exception 3: ValueError: x",
+        ),
+        (
+            "import asyncio\nsearch_tools('async jobs')",
+            "[\"async jobs\"]",
+        ),
+        ("'await'", "\"await\""),
+    ]);
+    let Some(waited) = run("def f():\n    return await tools.test.echo(x=1)\nf()") else {
+        return;
+    };
+    assert_eq!(waited.outcome(), "{\"x\":1}");
+    assert_eq!(
+        waited.done.notes,
+        ["line 2: await outside an async function waited there"]
+    );
+    let turns = run("import asyncio\ndef fetch(i):\n    return tools.test.echo(i=i)\nawait asyncio.gather(*[fetch(i) for i in range(2)])").unwrap();
+    assert_eq!(turns.outcome(), "[{\"i\":0},{\"i\":1}]");
+    assert_eq!(turns.done.notes.len(), 1, "{:?}", turns.done.notes);
+    assert!(turns.done.notes[0].starts_with("line 4: fetch() ran one after another"));
+}
+
+#[test]
+fn calls_in_awaiting_positions_are_open_together() {
+    check_together(
+        3,
+        &[
+            (
+                "import asyncio\nawait asyncio.gather(*[tools.test.together(of=3, id=i) for i in range(3)])",
+                "[0,1,2]",
+            ),
+            (
+                "import asyncio\ntasks = []\nfor i in range(3):\n    tasks.append(tools.test.together(of=3, id=i))\nawait asyncio.gather(*tasks)",
+                "[0,1,2]",
+            ),
+            (
+                "import asyncio\nasync def one(i):\n    return await tools.test.together(of=3, id=i)\nawait asyncio.gather(*map(one, range(3)))",
+                "[0,1,2]",
+            ),
+            (
+                "import asyncio\nawait asyncio.gather(*map(lambda i: tools.test.together(of=3, id=i), range(3)))",
+                "[0,1,2]",
+            ),
+            (
+                "import asyncio\nget = tools.test.together\nawait asyncio.gather(*(get(of=3, id=i) for i in range(3)))",
+                "[0,1,2]",
+            ),
+            (
+                "import asyncio, functools\nget = functools.partial(tools.test.together, of=3)\nawait asyncio.gather(*[get(id=i) for i in range(3)])",
+                "[0,1,2]",
+            ),
+            (
+                "from asyncio import gather as all_of\nfrom tools import test\nawait all_of(test.together(of=3, id=0), test.together(of=3, id=1), call_tool('test.together', {'of': 3, 'id': 2}))",
+                "[0,1,2]",
+            ),
+            (
+                "import asyncio\ntasks = [asyncio.create_task(tools.test.together(of=3, id=i)) for i in range(3)]\nout = []\nfor t in tasks:\n    out.append(await t)\nout",
+                "[0,1,2]",
+            ),
+            (
+                "tasks = [tools.test.together(of=3, id=i) for i in range(3)]\nout = []\nfor t in tasks:\n    out.append(await t)\nout",
+                "[0,1,2]",
+            ),
+            (
+                "calls = {k: tools.test.together(of=3, id=k) for k in 'abc'}\n{k: await call for k, call in calls.items()}",
+                "{\"a\":\"a\",\"b\":\"b\",\"c\":\"c\"}",
+            ),
+            (
+                "import asyncio\na, b = tools.test.together(of=3, id=1), tools.test.together(of=3, id=2)\nc = tools.test.together(of=3, id=3)\nawait asyncio.gather(a, b, c)",
+                "[1,2,3]",
+            ),
+            (
+                "import asyncio\ndone, left = await asyncio.wait([tools.test.together(of=3, id=i) for i in range(3)])\nsorted(d.result() for d in done)",
+                "[0,1,2]",
+            ),
+            (
+                "import asyncio\nout = []\nfor next_one in asyncio.as_completed([tools.test.together(of=3, id=i) for i in range(3)]):\n    out.append(await next_one)\nsorted(out)",
+                "[0,1,2]",
+            ),
+            (
+                "import asyncio\nloop = asyncio.get_event_loop()\nloop.run_until_complete(asyncio.gather(*[tools.test.together(of=3, id=i) for i in range(3)]))",
+                "[0,1,2]",
+            ),
+            (
+                "import asyncio\nasync def main():\n    sem = asyncio.Semaphore(3)\n    async def one(i):\n        async with sem:\n            return await tools.test.together(of=3, id=i)\n    return await asyncio.gather(*[one(i) for i in range(6)])\nasyncio.run(main())",
+                "[0,1,2,3,4,5]",
+            ),
+            (
+                "import asyncio\nawait asyncio.gather(*[asyncio.to_thread(tools.test.together, of=3, id=i) for i in range(3)])",
+                "[0,1,2]",
+            ),
+            (
+                "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(3) as pool:\n    r = list(pool.map(lambda i: tools.test.together(of=3, id=i), range(9)))\nr",
+                "[0,1,2,3,4,5,6,7,8]",
+            ),
+            // A thread and a coroutine that blocks share the channel with the loop.
+            (
+                "import asyncio, threading\nout = []\nt = threading.Thread(target=lambda: out.append(tools.test.together(of=3, id=1)))\nt.start()\nasync def blocked():\n    await asyncio.sleep(0)\n    r = tools.test.together(of=3, id=2)\n    return r\nr = await asyncio.gather(tools.test.together(of=3, id=3), blocked())\nt.join()\n[out, r]",
+                "[[1],[3,2]]",
+            ),
+        ],
+    );
+    if interpreter().is_some_and(|interpreter| interpreter.version >= (3, 11, 0)) {
+        check_together(
+            2,
+            &[(
+                "import asyncio\nasync with asyncio.TaskGroup() as g:\n    a = g.create_task(tools.test.together(of=2, id=1))\n    b = g.create_task(tools.test.together(of=2, id=2))\n[a.result(), b.result()]",
+                "[1,2]",
+            )],
+        );
+    }
+}
+
+#[test]
+fn more_calls_than_may_be_open_wait_their_turn() {
+    let Some(interpreter) = interpreter() else {
+        return;
+    };
+    let narrow = Setting {
+        in_flight: 4,
+        ..USUAL
+    };
+    for code in [
+        "import asyncio\nlen(await asyncio.gather(*[tools.test.together(of=4, id=i) for i in range(40)]))",
+        "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(16) as pool:\n    r = list(pool.map(lambda i: tools.test.together(of=4, id=i), range(40)))\nlen(r)",
+    ] {
+        let run = run_in(&narrow, interpreter, code);
+        assert_eq!(run.outcome(), "40", "{code}");
+        assert_eq!(run.most_open, 4, "{code}");
+    }
+}
+
+#[test]
+fn what_was_begun_is_waited_for() {
+    let failed = "tool_error ?: test.fail, begun and never awaited, failed: Not Found";
+    check(&[
+        (
+            "import asyncio\nasync def main():\n    t = asyncio.create_task(tools.test.fail())\n    return 1\nasyncio.run(main())",
+            failed,
+        ),
+        (
+            "import asyncio\nasync def main():\n    asyncio.gather(tools.test.fail())\n    return 1\nasyncio.run(main())",
+            failed,
+        ),
+        (
+            "import asyncio\nt = tools.test.fail()\nx = 5\nif x > 6:\n    await t\nx",
+            failed,
+        ),
+        (
+            "import asyncio\nt = asyncio.create_task(tools.test.fail())\ntry:\n    await t\nexcept ToolError:\n    r = 'caught'\nr",
+            "\"caught\"",
+        ),
+        (
+            "import asyncio\ntry:\n    await asyncio.gather(tools.test.echo(), tools.test.fail())\nexcept ToolError:\n    r = 'caught'\nr",
+            "\"caught\"",
+        ),
+        (
+            "import threading\nresult = []\nthreading.Thread(target=lambda: result.append(tools.test.echo(x=1))).start()\nprint()",
+            "[{\"x\":1}]",
+        ),
+    ]);
+    if let Some(run) = run(
+        "import asyncio\nasync def main():\n    asyncio.create_task(tools.test.echo(x=1))\n    return 1\nasyncio.run(main())",
+    ) {
+        assert_eq!((run.outcome().as_str(), run.calls.len()), ("1", 1));
+    }
+}
+
+#[test]
+fn one_thread_too_many_is_an_error() {
+    let Some(interpreter) = interpreter() else {
+        return;
+    };
+    let few = Setting {
+        threads: 8,
+        ..USUAL
+    };
+    let code = "import threading\nend = threading.Event()\ntry:\n    for n in range(100):\n        threading.Thread(target=end.wait).start()\nfinally:\n    end.set()";
+    let run = run_in(&few, interpreter, code);
+    assert_eq!(
+        run.outcome(),
+        "limit_threads 5: RuntimeError: can't start new thread: the limit is 8 threads"
+    );
+    assert!(run.hint().contains("max_workers"));
+}
+
+#[test]
+fn errors_name_their_place_and_what_to_do() {
+    let table = [
+        ("x = (\n", "syntax 1: …", ""),
+        (
+            "def f():\n    return {}['k']\nf()",
+            "exception 2: KeyError: 'k'",
+            "",
+        ),
+        (
+            "fooo = 1\nfoo",
+            "undefined_name 2: NameError: name 'foo' is not defined",
+            "'fooo'",
+        ),
+        (
+            "x = null",
+            "undefined_name 1: NameError: name 'null' is not defined",
+            "None",
+        ),
+        (
+            "import requests",
+            "import 1: ModuleNotFoundError: No module named 'requests'",
+            "standard library",
+        ),
+        (
+            "import numpy.linalg",
+            "import 1: ModuleNotFoundError: No module named 'numpy'",
+            "call tools",
+        ),
+        (
+            "from json import nope",
+            "import 1: ImportError: cannot import name 'nope' from 'json'",
+            "",
+        ),
+        (
+            "input('name? ')",
+            "exception 1: EOFError: EOF when reading a line",
+            "write the values",
+        ),
+        (
+            "def f(): f()\nf()",
+            "exception 1: RecursionError: maximum recursion depth exceeded…",
+            "loop",
+        ),
+        (
+            "x = ' ' * (1 << 60)",
+            "limit_memory 1: the program needed more memory than its limit",
+            "one page",
+        ),
+        (
+            "import resource\nresource.setrlimit(resource.RLIMIT_AS, (300 << 20, 300 << 20))\nkept = []\nwhile True:\n    kept.append('x' * 1000 + str(len(kept)))",
+            "limit_memory 5: the program needed more memory than its limit",
+            "one page",
+        ),
+        (
+            "import os\nos.system('ls')",
+            "exception 2: PermissionError: [Errno 1] Operation not permitted",
+            "processes",
+        ),
+        (
+            "raise PermissionError(13, 'Permission denied', '/etc/passwd')",
+            "exception 1: PermissionError: [Errno 13] Permission denied: '/etc/passwd'",
+            "current directory",
+        ),
+        (
+            "import os\ndef fork(): raise PermissionError(1, 'Operation not permitted')\nos.fork = fork\nos.fork()",
+            "exception 2: PermissionError: …",
+            "processes",
+        ),
+        (
+            "import subprocess\nsubprocess.run(['/nonexistent'])",
+            "exception 2: FileNotFoundError: …",
+            "processes",
+        ),
+        (
+            "import socket\nsocket.create_connection(('127.0.0.1', 1))",
+            "exception 2: …",
+            "no network",
+        ),
+        (
+            "raise ToolError('mine', 'no such code')",
+            "tool_error 1: mine",
+            "",
+        ),
+        (
+            "class E(Exception):\n    code, hint = 404, 5\nraise E('x')",
+            "exception 3: E: x",
+            "",
+        ),
+        (
+            "raise KeyboardInterrupt",
+            "exception 1: KeyboardInterrupt",
+            "",
+        ),
+        (
+            "class Bad(Exception):\n    def __str__(self): raise ValueError\nraise Bad",
+            "exception 3: Bad",
+            "",
+        ),
+        (
+            "import os\nopen(os.getcwd() + '/nothing')",
+            "exception 2: FileNotFoundError: [Errno 2] No such file or directory: 'nothing'",
+            "",
+        ),
+        ("x = 1\n\0", "syntax…", ""),
+    ];
+    for (code, expected, hint) in table {
+        check(&[(code, expected)]);
+        let Some(run) = run(code) else { return };
+        assert!(run.hint().contains(hint), "{code}: {}", run.hint());
+    }
+    let sum = |terms: usize| format!("async def f(): pass\n{}1", "1 + ".repeat(terms));
+    check(&[
+        (&sum(800), "801"),
+        (&sum(8000), "syntax ?: the program is nested too deeply"),
+    ]);
+    if let Some(run) = run("json.loads('1')") {
+        assert_eq!(run.done.error.unwrap().fix.as_deref(), Some("import json"));
+    }
+}
+
+#[test]
+fn columns_count_characters() {
+    let Some(run) = run("ä = 'ö'; x = ä + 1") else {
+        return;
+    };
+    let error = run.done.error.unwrap();
+    let columns = (error.column, error.end_column);
+    if interpreter().unwrap().version >= (3, 11, 0) {
+        assert_eq!(columns, (Some(14), Some(19)));
+    } else {
+        assert_eq!(columns, (None, None));
+    }
+    let error = run_syntax_error("x = 1\nyy = = 2");
+    assert_eq!((error.line, error.column), (Some(2), Some(6)));
+}
+
+fn run_syntax_error(code: &str) -> protocol::ProgramError {
+    let error = run(code).unwrap().done.error.unwrap();
+    assert_eq!(error.code, ErrorCode::Syntax);
+    error
+}
+
+#[test]
+fn one_fence_is_stripped_and_lines_keep_their_numbers() {
+    check(&[
+        ("```python\nx = 1\nx\n```", "1"),
+        (
+            "Here:\n```py\n1 / 0\n```\nDone.",
+            "exception 3: ZeroDivisionError: division by zero",
+        ),
+        (
+            "```\n1\n```\n```\n2\n```",
+            "syntax 4: two fenced programs; send one",
+        ),
+        ("'''\n```\n'''\n3", "3"),
+        ("\u{feff}4", "4"),
+    ]);
+    if let Some(run) = run("Here:\n```py\n1\n```") {
+        assert_eq!(
+            run.done.notes,
+            ["text around the fenced program was ignored"]
+        );
+    }
+}
+
+#[test]
+fn long_messages_cross_in_pieces_and_too_long_ones_are_errors() {
+    let Some(interpreter) = interpreter() else {
+        return;
+    };
+    let long = run("tools.test.echo(text='x' * 10_000_000)['text']").unwrap();
+    assert_eq!(long.outcome().len(), 10_000_002);
+    check(&[
+        ("len(tools.test.zeros(count=10_000_000))", "10000000"),
+        (
+            "import asyncio\n[len(r) for r in await asyncio.gather(tools.test.zeros(count=3_000_000), tools.test.echo(1), tools.test.zeros(count=3_000_000))]",
+            "[3000000,1,3000000]",
+        ),
+    ]);
+    let small = Setting {
+        message_bytes: 1 << 20,
+        ..USUAL
+    };
+    let run = run_in(
+        &small,
+        interpreter,
+        "try:\n    tools.test.echo(x='x' * 2_000_000)\nexcept ToolError as e:\n    r = [e.code, e.message]\nr",
+    );
+    assert!(run.calls.is_empty());
+    assert!(run.outcome().starts_with("[\"invalid_argument\",\"the arguments of test.echo are 2.0 MB, over the limit of 1.0 MB"), "{}", run.outcome());
+    let run = run_in(&small, interpreter, "['é' * 1_000_000]");
+    assert_eq!(
+        run.outcome(),
+        "limit_output ?: ValueError: the value is 2.0 MB, over the limit of 1.0 MB"
+    );
+    assert!(run.hint().contains("filter"));
+}
+
+#[test]
+fn a_program_sees_its_workspace_and_nothing_of_its_host() {
+    let Some(run) = run(
+        "import os\nprint('out \\ud800')\nprint(end='no newline')\n[dict(os.environ), os.getcwd(), __name__]",
+    ) else {
+        return;
+    };
+    assert_eq!(
+        run.outcome(),
+        format!(
+            "[{{}},{:?},\"__main__\"]",
+            workspace().display().to_string()
+        )
+    );
+    assert_eq!(run.stdout, "out ?\nno newline");
+}
+
+#[test]
+fn a_program_that_breaks_its_runtime_breaks_only_itself() {
+    check(&[
+        (
+            "import json, struct, sys\njson.dumps = json.loads = struct.pack = None\nsys.modules.clear()\ntools.test.echo(x=1)",
+            "{\"x\":1}",
+        ),
+        (
+            "import builtins\ndel builtins.tools, builtins.print\n{1}",
+            "[1]",
+        ),
+    ]);
+}
+
+#[test]
+fn a_failed_step_ends_the_guest_before_it_gets_a_program() {
+    let Some(interpreter) = interpreter() else {
+        return;
+    };
+    // System call -1 does not exist.
+    let mut guest = Guest::start(interpreter);
+    let step = br#"{"steps":[{"name":"first","number":-1,"arguments":[]}],"probes":[]}"#;
+    guest.send(Kind::Lockdown, 0, step);
+    let message = guest.receive().unwrap();
+    assert_eq!(message.kind, Kind::Failed);
+    let failed: Failed = message::decode(&message.body).unwrap();
+    assert_eq!((failed.step.as_str(), failed.errno), ("first", 38));
+    assert!(guest.receive().is_none());
+    assert!(!guest.process.wait().unwrap().success());
+
+    let mut guest = Guest::start(interpreter);
+    let probe = br#"{"steps":[],"probes":[{"name":"only","number":-1,"arguments":[{"bytes":{"hex":"00","patches":[]}}],"errnos":[38]}]}"#;
+    guest.send(Kind::Lockdown, 0, probe);
+    let ready: Ready = message::decode(&guest.receive().unwrap().body).unwrap();
+    assert_eq!(ready.probes, [("only".to_owned(), 38)]);
+    drop(guest.channel);
+    assert!(
+        !guest.process.wait().unwrap().success(),
+        "a guest does not outlive its host"
+    );
+}
+
+#[test]
+fn interpreters_are_found_with_reasons() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interpreters");
+    let _ = std::fs::remove_dir_all(&folder);
+    let bin = folder.join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    let program = |name: &str, content: &[u8]| {
+        std::fs::write(bin.join(name), content).unwrap();
+        std::fs::set_permissions(bin.join(name), PermissionsExt::from_mode(0o755)).unwrap();
+    };
+    program("python3", b"#!/bin/sh\nexec python3\n");
+    program("python3.9", b"not an executable");
+    program("python3.12-config", b"");
+    std::os::unix::fs::symlink("nowhere", bin.join("python3.10")).unwrap();
+    std::os::unix::fs::symlink("/bin/true", bin.join("python3.11")).unwrap();
+    let missing = folder.join("missing");
+    let path = OsString::from(&bin);
+    let cache = folder.join("cache.json");
+
+    let reasons = |as_nobody: bool| -> Vec<(String, String)> {
+        find(
+            std::slice::from_ref(&missing),
+            &path,
+            as_nobody,
+            Some(&cache),
+        )
+        .into_iter()
+        .filter(|candidate| candidate.path.starts_with(&folder))
+        .map(|candidate| {
+            let name = candidate.path.file_name().unwrap().to_string_lossy().into();
+            (name, candidate.outcome.unwrap_err())
+        })
+        .collect()
+    };
+    let expect = |found: Vec<(String, String)>, expected: &[(&str, &str)]| {
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for ((name, reason), (expected, start)) in found.iter().zip(expected) {
+            assert_eq!(name, expected);
+            assert!(reason.starts_with(start), "{name} {reason}");
+        }
+    };
+    expect(
+        reasons(false),
+        &[
+            ("missing", "cannot be used: No such file"),
+            ("python3", "is a script"),
+            ("python3.11", "does not run"),
+            ("python3.10", "cannot be used: No such file"),
+            ("python3.9", "cannot be executed"),
+        ],
+    );
+    std::fs::set_permissions(&bin, PermissionsExt::from_mode(0o700)).unwrap();
+    let closed = reasons(true);
+    assert!(
+        closed
+            .last()
+            .unwrap()
+            .1
+            .ends_with("may not be entered by nobody"),
+        "{closed:?}"
+    );
+
+    let Some(interpreter) = interpreter() else {
+        return;
+    };
+    let configured = [interpreter.path.clone()];
+    let ask = || find(&configured, &OsString::new(), false, Some(&cache)).remove(0);
+    assert_eq!(ask().outcome.as_ref(), Ok(interpreter));
+    let remembered = std::fs::read_to_string(&cache).unwrap();
+    assert!(remembered.contains(interpreter.path.to_str().unwrap()));
+    assert_eq!(ask().outcome.as_ref(), Ok(interpreter), "from the cache");
+    assert!(interpreter.readable.iter().all(|path| path.exists()));
+    assert!(
+        interpreter
+            .readable
+            .iter()
+            .any(|path| path.join("os.py").exists())
+    );
+}
