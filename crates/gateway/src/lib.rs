@@ -1,1 +1,178 @@
-//! The agent's MCP server and the path of one request.
+//! The agent's MCP server, and the path of one request.
+//!
+//! This crate joins up the leaves and adds nothing that could be tested without a session. The path:
+//! [`server`] takes a request, [`tools`] has one file per tool the agent sees, [`execute`] runs a
+//! program in a guest, [`call`] takes one of its calls to an upstream and back, [`output`] decides
+//! what the agent gets to see. Each step is recorded in the journal.
+
+mod call;
+mod clock;
+pub mod execute;
+mod guests;
+mod id;
+mod limits;
+pub mod output;
+pub mod server;
+mod session;
+mod tools;
+mod upstreams;
+mod value;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use journal::{Event, Journal};
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::Instant;
+
+pub use catalog::{Catalog, Detail, SearchRequest, Tool};
+pub use id::Short;
+pub use limits::Limits;
+pub use protocol::ErrorCode;
+pub use session::{Face, Session};
+pub use upstream::{Stanza, Transport};
+pub use upstreams::{Configured, Health};
+
+/// What the gateway is told; the one place settings become values.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub upstreams: Vec<Configured>,
+    pub limits: Limits,
+    /// Where state is kept: journal, caches.
+    pub state: PathBuf,
+    /// The folder of all workspaces.
+    pub workspaces: PathBuf,
+    /// Interpreters to try before those on the path.
+    pub python: Vec<PathBuf>,
+    /// The `PATH` on which interpreters are looked for.
+    pub path: std::ffi::OsString,
+}
+
+/// The gateway. One a process.
+pub struct Gateway {
+    config: Config,
+    supervisor: Arc<sandbox::Supervisor>,
+    upstreams: Arc<upstreams::Upstreams>,
+    recorder: Recorder,
+    places: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    python: OnceCell<Vec<guest::python::Candidate>>,
+    sessions: session::Sessions,
+}
+
+impl Gateway {
+    /// Starts the gateway and begins to connect its servers. Must be inside a tokio runtime.
+    pub async fn start(config: Config, supervisor: sandbox::Supervisor) -> Arc<Gateway> {
+        let supervisor = Arc::new(supervisor);
+        let recorder = Recorder::new(Journal::new(config.state.join("journal")));
+        recorder.record(Event::GatewayStarted {
+            version: env!("CARGO_PKG_VERSION").into(),
+            process: std::process::id(),
+        });
+        let upstreams = upstreams::Upstreams::new(
+            Arc::new(upstreams::Supervised(supervisor.clone())),
+            upstream::Cache::new(Some(config.state.join("servers"))),
+            recorder.clone(),
+        );
+        upstreams.configure(config.upstreams.clone()).await;
+        Arc::new(Gateway {
+            places: Arc::new(Semaphore::new(config.limits.executions)),
+            waiting: AtomicUsize::new(0),
+            python: OnceCell::new(),
+            sessions: session::Sessions::default(),
+            config,
+            supervisor,
+            upstreams,
+            recorder,
+        })
+    }
+
+    /// Takes up a new set of servers: starts and stops only what changed.
+    pub async fn reconfigure(&self, upstreams: Vec<Configured>) {
+        self.upstreams.configure(upstreams).await;
+    }
+
+    /// The tools known now.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.upstreams.catalog()
+    }
+
+    /// Every configured server and how it is.
+    pub fn health(&self) -> Vec<Health> {
+        self.upstreams.health()
+    }
+
+    /// Servers whose tools cannot be used now, each with why.
+    pub fn unavailable(&self) -> Vec<(String, String)> {
+        self.upstreams.unavailable()
+    }
+
+    /// Waits until every server is listed or has failed, but not past `deadline`.
+    pub async fn settled(&self, deadline: Instant) {
+        self.upstreams.settled(deadline).await;
+    }
+
+    /// Ends the servers: input closed, then SIGTERM, then SIGKILL.
+    pub async fn stop(&self) {
+        self.sessions.forget_all();
+        self.upstreams.stop().await;
+        self.recorder.record(Event::GatewayEnded {
+            process: std::process::id(),
+        });
+    }
+
+    /// Interpreters found, and why each is or is not used.
+    pub async fn python(&self) -> &[guest::python::Candidate] {
+        self.python
+            .get_or_init(|| async {
+                let config = self.config.clone();
+                let looked = tokio::task::spawn_blocking(move || {
+                    let nobody = rustix::process::geteuid().is_root();
+                    guest::python::find(
+                        &config.python,
+                        &config.path,
+                        nobody,
+                        Some(&config.state.join("python.json")),
+                    )
+                });
+                looked
+                    .await
+                    .expect("looking for interpreters does not panic")
+            })
+            .await
+    }
+
+    pub(crate) fn workspaces(&self) -> &Path {
+        &self.config.workspaces
+    }
+
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+}
+
+/// The text that answers a search, from what is known now.
+pub fn search(gateway: &Gateway, request: &SearchRequest) -> String {
+    catalog::answer(&gateway.catalog(), request, &gateway.unavailable())
+}
+
+/// Puts events in the journal, and says once when that is not possible: state that cannot be
+/// written is a warning, not a failure.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorder(Arc<(Journal, AtomicBool)>);
+
+impl Recorder {
+    fn new(journal: Journal) -> Recorder {
+        Recorder(Arc::new((journal, AtomicBool::new(false))))
+    }
+
+    pub(crate) fn record(&self, event: Event) {
+        let (journal, warned) = &*self.0;
+        if let Err(error) = journal.record(event)
+            && !warned.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!("{error}; going on without it");
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! One call of a tool: resolve, bind, record, send, record, unwrap.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use catalog::{ArgumentErrorCode, Catalog, Language, SearchRequest, Tool};
+use journal::Event;
+use protocol::{ErrorCode, Raise};
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use upstream::CallError;
+
+use crate::value::{self, Reading, Unwrapped};
+use crate::{Gateway, Limits};
+
+/// Arguments and results kept of one call for the agent's own answer.
+const SHOWN_CHARACTERS: usize = 80;
+
+/// What one run's calls share.
+pub(crate) struct Calls {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) execution: String,
+    pub(crate) language: Language,
+    /// The tools as they were when the program started.
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) limits: Limits,
+    pub(crate) cancel: CancellationToken,
+    count: AtomicU32,
+    bytes: AtomicU64,
+    done: Mutex<Vec<CallRecord>>,
+}
+
+/// A call that a program made, as its answer shows it.
+#[derive(Debug, Clone)]
+pub struct CallRecord {
+    /// Number within the run, from 1, in the order of sending.
+    pub number: u32,
+    /// The tool's path, without `tools.`.
+    pub tool: String,
+    /// `Err` holds the error's code.
+    pub outcome: Result<(), ErrorCode>,
+    pub duration: Duration,
+    /// Of the result.
+    pub bytes: u64,
+    /// What it may have changed.
+    pub writes: bool,
+    /// Beginning of the arguments, for a call that writes.
+    pub arguments: String,
+    /// Beginning of the result, for a call that writes.
+    pub result: String,
+}
+
+/// The answer to a call: JSON of the value, or what the program is to catch.
+pub(crate) type Answer = Result<String, Raise>;
+
+impl Calls {
+    pub(crate) fn new(
+        gateway: Arc<Gateway>,
+        execution: String,
+        language: Language,
+        limits: Limits,
+        cancel: CancellationToken,
+    ) -> Calls {
+        let catalog = gateway.catalog();
+        Calls {
+            gateway,
+            execution,
+            language,
+            catalog,
+            limits,
+            cancel,
+            count: AtomicU32::new(0),
+            bytes: AtomicU64::new(0),
+            done: Mutex::default(),
+        }
+    }
+
+    /// Every call that reached a server, by number.
+    pub(crate) fn records(&self) -> Vec<CallRecord> {
+        let mut records = self
+            .done
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone();
+        records.sort_by_key(|record| record.number);
+        records
+    }
+
+    /// Answers one call of the program.
+    pub(crate) async fn answer(&self, call: protocol::Call<'_>) -> Answer {
+        if call.path == "search_tools" {
+            return self.search(&call);
+        }
+        let deadline = Instant::now() + self.limits.call_time;
+        let tool = self.resolve(&call.path, deadline).await?;
+        let arguments = tool
+            .bind(&call.positional, &call.named.0, self.language)
+            .map_err(|error| Raise {
+                code: match error.code {
+                    ArgumentErrorCode::UnknownParameter => ErrorCode::UnknownParameter,
+                    ArgumentErrorCode::MissingArgument => ErrorCode::MissingArgument,
+                    ArgumentErrorCode::AmbiguousArgument => ErrorCode::AmbiguousArgument,
+                    ArgumentErrorCode::InvalidArgument => ErrorCode::InvalidArgument,
+                },
+                message: error.message,
+                tool: Some(tool.path().to_owned()),
+                server: Some(tool.server().to_owned()),
+                retryable: false,
+                fix: error.fix,
+                signature: Some(error.signature),
+            })?;
+        self.spend(arguments.get().len())?;
+        self.send(&tool, &arguments, call.raw, deadline).await
+    }
+
+    /// `search_tools("…")` inside a program: the same answer as outside.
+    fn search(&self, call: &protocol::Call) -> Answer {
+        let queries = call
+            .positional
+            .iter()
+            .chain(call.named.0.iter().map(|(_, value)| value))
+            .flat_map(|value| {
+                serde_json::from_str::<Vec<String>>(value.get())
+                    .or_else(|_| {
+                        serde_json::from_str::<String>(value.get()).map(|query| vec![query])
+                    })
+                    .unwrap_or_default()
+            })
+            .collect();
+        let request = SearchRequest {
+            queries,
+            language: self.language,
+            ..SearchRequest::default()
+        };
+        let answer = catalog::answer(&self.catalog, &request, &self.gateway.unavailable());
+        Ok(serde_json::to_string(&answer).expect("a string is always JSON"))
+    }
+
+    /// The tool a path means: in the program's own catalog, or in the newest one once the servers
+    /// that were still connecting have been heard.
+    async fn resolve(&self, path: &str, deadline: Instant) -> Result<Arc<Tool>, Raise> {
+        if let Ok(tool) = self.catalog.resolve(path) {
+            return Ok(tool.clone());
+        }
+        self.gateway.settled(deadline).await;
+        let newest = self.gateway.catalog();
+        newest.resolve(path).cloned().map_err(|unknown| {
+            let down: Vec<String> = self
+                .gateway
+                .unavailable()
+                .into_iter()
+                .map(|(name, reason)| format!("{name} ({reason})"))
+                .collect();
+            let mut message = unknown.message();
+            if !down.is_empty() {
+                message.push_str(&format!("; not available: {}", down.join(", ")));
+            }
+            Raise {
+                code: ErrorCode::UnknownTool,
+                message,
+                tool: None,
+                server: None,
+                retryable: false,
+                fix: None,
+                signature: None,
+            }
+        })
+    }
+
+    fn spend(&self, bytes: usize) -> Result<(), Raise> {
+        let spent = self.bytes.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
+        if spent <= self.limits.call_bytes {
+            return Ok(());
+        }
+        Err(limit_of_calls(format!(
+            "the calls of this program have moved {spent} bytes; the limit is {}. Ask the tools for less",
+            self.limits.call_bytes
+        )))
+    }
+
+    /// Sends the call, once, and reads its result.
+    async fn send(
+        &self,
+        tool: &Tool,
+        arguments: &RawValue,
+        raw: bool,
+        deadline: Instant,
+    ) -> Answer {
+        let Some(upstream) = self.gateway.upstreams.get(tool.server()) else {
+            return Err(raise(
+                ErrorCode::UpstreamDown,
+                tool,
+                format!("server {} is no longer configured", tool.server()),
+            ));
+        };
+        let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        if number > self.limits.calls {
+            return Err(limit_of_calls(format!(
+                "this program has made {} calls, which is the limit",
+                self.limits.calls
+            )));
+        }
+        self.gateway.recorder().record(Event::CallStarted {
+            execution: self.execution.clone(),
+            call: number,
+            server: tool.server().to_owned(),
+            tool: tool.name().to_owned(),
+            bytes: arguments.get().len() as u64,
+        });
+        let mut open = OpenCall {
+            calls: self,
+            tool,
+            number,
+            arguments,
+            begun: Instant::now(),
+            ended: false,
+        };
+        let answer = match upstream
+            .call(tool.name(), arguments, deadline, &self.cancel)
+            .await
+        {
+            Ok(result) => self
+                .spend(result.raw.get().len())
+                .and_then(|()| read(tool, result.raw, raw)),
+            Err(error) => {
+                let mut raised = raise(code_of(&error), tool, format!("{}: {error}", tool.path()));
+                // Nothing ran, and the server may be there next time.
+                raised.retryable = matches!(error, CallError::Down { .. });
+                Err(raised)
+            }
+        };
+        open.end(answer.as_deref().map_err(|raised| raised.code));
+        answer
+    }
+}
+
+/// What the program gets of a result.
+fn read(tool: &Tool, result: Box<RawValue>, raw: bool) -> Answer {
+    let unwrapped = value::unwrap(&result, Reading::of(tool));
+    match unwrapped {
+        Ok(Unwrapped::Failed(words)) => Err(raise(
+            ErrorCode::ToolError,
+            tool,
+            format!("{} answered: {words}", tool.path()),
+        )),
+        Ok(Unwrapped::Value(_)) if raw => Ok(Box::<str>::from(result).into()),
+        Ok(Unwrapped::Value(value)) => Ok(value),
+        Err(error) => Err(raise(
+            ErrorCode::Protocol,
+            tool,
+            format!(
+                "{} answered with something that is not a tool's result: {error}",
+                tool.path()
+            ),
+        )),
+    }
+}
+
+/// A call that has been sent. If it is dropped before it has ended, its end is recorded as cancelled.
+struct OpenCall<'a> {
+    calls: &'a Calls,
+    tool: &'a Tool,
+    number: u32,
+    arguments: &'a RawValue,
+    begun: Instant,
+    ended: bool,
+}
+
+impl OpenCall<'_> {
+    fn end(&mut self, outcome: Result<&str, ErrorCode>) {
+        self.ended = true;
+        let duration = self.begun.elapsed();
+        let bytes = outcome.map_or(0, str::len) as u64;
+        self.calls.gateway.recorder().record(Event::CallEnded {
+            execution: self.calls.execution.clone(),
+            call: self.number,
+            outcome: outcome.map_or_else(|code| code.to_string(), |_| "ok".to_owned()),
+            bytes,
+            duration_us: duration.as_micros() as u64,
+        });
+        let writes = self.tool.effects().is_some();
+        let shown = |text: &str| {
+            if writes {
+                text.chars().take(SHOWN_CHARACTERS).collect()
+            } else {
+                String::new()
+            }
+        };
+        let record = CallRecord {
+            number: self.number,
+            tool: self.tool.path().to_owned(),
+            outcome: outcome.map(drop),
+            duration,
+            bytes,
+            writes,
+            arguments: shown(self.arguments.get()),
+            result: outcome.map_or_else(|_| String::new(), shown),
+        };
+        self.calls
+            .done
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .push(record);
+    }
+}
+
+impl Drop for OpenCall<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.end(Err(ErrorCode::Cancelled));
+        }
+    }
+}
+
+fn code_of(error: &CallError) -> ErrorCode {
+    match error {
+        CallError::Down { reason, .. } if reason.contains("login needed") => ErrorCode::LoginNeeded,
+        CallError::Down { .. } | CallError::Lost { .. } => ErrorCode::UpstreamDown,
+        CallError::Timeout { .. } => ErrorCode::LimitTime,
+        CallError::TooLarge { .. } => ErrorCode::LimitOutput,
+        CallError::Protocol { .. } => ErrorCode::Protocol,
+        CallError::Rpc { .. } => ErrorCode::ToolError,
+        CallError::Cancelled => ErrorCode::Cancelled,
+    }
+}
+
+fn raise(code: ErrorCode, tool: &Tool, message: String) -> Raise {
+    Raise {
+        code,
+        message,
+        tool: Some(tool.path().to_owned()),
+        server: Some(tool.server().to_owned()),
+        retryable: false,
+        fix: None,
+        signature: None,
+    }
+}
+
+fn limit_of_calls(message: String) -> Raise {
+    Raise {
+        code: ErrorCode::LimitCalls,
+        message,
+        tool: None,
+        server: None,
+        retryable: false,
+        fix: None,
+        signature: None,
+    }
+}

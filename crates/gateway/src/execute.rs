@@ -1,0 +1,301 @@
+//! One execution: admit it, prepare a guest, serve its calls, keep what it came to.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use journal::Event;
+use protocol::{Done, ErrorCode, Job, ProgramError};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::call::{CallRecord, Calls};
+use crate::guests::{self, Ended, Printed, Runtime};
+use crate::{Gateway, Limits, Session, Short};
+
+/// The isolation a run had.
+pub const TIER: &str = "strict";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    Python,
+    TypeScript,
+    JavaScript,
+}
+
+impl Language {
+    /// The language a caller names, by any of the names in use.
+    pub fn parse(name: &str) -> Option<Language> {
+        match name.to_ascii_lowercase().as_str() {
+            "python" | "python3" | "py" => Some(Language::Python),
+            "typescript" | "ts" => Some(Language::TypeScript),
+            "javascript" | "js" => Some(Language::JavaScript),
+            _ => None,
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Language::Python => "python",
+            Language::TypeScript => "typescript",
+            Language::JavaScript => "javascript",
+        }
+    }
+
+    /// The words in which signatures and fixes are written for it.
+    fn words(self) -> catalog::Language {
+        match self {
+            Language::Python => catalog::Language::Python,
+            Language::TypeScript | Language::JavaScript => catalog::Language::TypeScript,
+        }
+    }
+}
+
+/// What is to be run.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub code: String,
+    /// Found out from the code when absent.
+    pub language: Option<Language>,
+    /// The program's own time, when it is to be less than the limit.
+    pub own_time: Option<Duration>,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Execution {
+    pub id: String,
+    pub short: Short,
+    pub session: String,
+    pub language: Language,
+    pub code: String,
+    pub done: Done,
+    pub stdout: Printed,
+    pub stderr: Printed,
+    pub calls: Vec<CallRecord>,
+    pub duration: Duration,
+}
+
+/// Runs a program. Every way it can end is in the [`Execution`].
+pub async fn execute(
+    gateway: &Arc<Gateway>,
+    session: &Arc<Session>,
+    request: Request,
+    cancel: &CancellationToken,
+) -> Execution {
+    let begun = Instant::now();
+    let (id, short) = session.next_execution();
+    let mut limits = gateway.config.limits.clone();
+    if let Some(own_time) = request.own_time {
+        limits.guest_time = limits.guest_time.min(own_time);
+    }
+    let mut run = Run {
+        gateway,
+        session,
+        id: &id,
+        limits,
+        cancel: cancel.child_token(),
+    };
+    let first = request.language.unwrap_or(Language::Python);
+    let mut language = first;
+    gateway.recorder().record(Event::ExecutionStarted {
+        execution: id.clone(),
+        session: session.id().to_owned(),
+        language: first.as_str().into(),
+        code_bytes: request.code.len() as u64,
+    });
+    let (mut ended, mut calls) = run.program(first, &request.code).await;
+    // A program that does not parse has not run. One that parses only in the other language was
+    // meant for it.
+    if is(&ended.done, ErrorCode::Syntax) && calls.is_empty() && !cancel.is_cancelled() {
+        let other = if first == Language::Python {
+            Language::TypeScript
+        } else {
+            Language::Python
+        };
+        let (mut tried, made) = run.program(other, &request.code).await;
+        if !is(&tried.done, ErrorCode::Syntax) && !is(&tried.done, ErrorCode::Sandbox) {
+            if request.language.is_some() {
+                tried.done.notes.insert(
+                    0,
+                    format!("this is not {}; run as {}", first.as_str(), other.as_str()),
+                );
+            }
+            (ended, calls, language) = (tried, made, other);
+        }
+    } else if request.language.is_none() && is(&ended.done, ErrorCode::Sandbox) {
+        // Without a Python, a program that did not say what it is may still be TypeScript.
+        let (tried, made) = run.program(Language::TypeScript, &request.code).await;
+        if !is(&tried.done, ErrorCode::Syntax) && !is(&tried.done, ErrorCode::Sandbox) {
+            (ended, calls, language) = (tried, made, Language::TypeScript);
+        }
+    }
+    run.cancel.cancel();
+    let duration = begun.elapsed();
+    let outcome = ended
+        .done
+        .error
+        .as_ref()
+        .map_or("ok", |error| error.code.as_str());
+    gateway.recorder().record(Event::ExecutionEnded {
+        execution: id.clone(),
+        outcome: outcome.to_owned(),
+        calls: calls.len() as u32,
+        duration_us: duration.as_micros() as u64,
+        guest_us: ended.guest_time.as_micros() as u64,
+        peak_memory_bytes: ended.peak_memory_bytes,
+        answer_bytes: ended
+            .done
+            .value
+            .as_ref()
+            .map_or(0, |value| value.get().len()) as u64,
+    });
+    Execution {
+        id,
+        short,
+        session: session.id().to_owned(),
+        language,
+        code: request.code,
+        done: ended.done,
+        stdout: ended.stdout,
+        stderr: ended.stderr,
+        calls,
+        duration,
+    }
+}
+
+fn is(done: &Done, code: ErrorCode) -> bool {
+    done.error.as_ref().is_some_and(|error| error.code == code)
+}
+
+struct Run<'a> {
+    gateway: &'a Arc<Gateway>,
+    session: &'a Arc<Session>,
+    id: &'a str,
+    limits: Limits,
+    cancel: CancellationToken,
+}
+
+impl Run<'_> {
+    async fn program(&mut self, language: Language, code: &str) -> (Ended, Vec<CallRecord>) {
+        match self.prepared(language, code).await {
+            Ok(ended) => ended,
+            Err(error) => {
+                let ended = Ended {
+                    done: Done {
+                        error: Some(error),
+                        ..Done::default()
+                    },
+                    stdout: Printed::default(),
+                    stderr: Printed::default(),
+                    guest_time: Duration::ZERO,
+                    peak_memory_bytes: 0,
+                };
+                (ended, Vec::new())
+            }
+        }
+    }
+
+    async fn prepared(
+        &mut self,
+        language: Language,
+        code: &str,
+    ) -> Result<(Ended, Vec<CallRecord>), ProgramError> {
+        let begun = Instant::now();
+        let _place = self.admit().await?;
+        let runtime = self.runtime(language).await?;
+        let workspace = self
+            .session
+            .workspace()
+            .map_err(|error| ProgramError::new(ErrorCode::Sandbox, error.to_string()))?;
+        let guest = tokio::select! {
+            guest = guests::start(&self.gateway.supervisor, &runtime, workspace, &self.limits) => guest?,
+            () = self.cancel.cancelled() => return Err(ProgramError::new(ErrorCode::Cancelled, "the run was cancelled")),
+        };
+        self.gateway.recorder().record(Event::GuestConfirmed {
+            execution: self.id.to_owned(),
+            tier: TIER.into(),
+            start_us: begun.elapsed().as_micros() as u64,
+        });
+        let calls = Arc::new(Calls::new(
+            self.gateway.clone(),
+            self.id.to_owned(),
+            language.words(),
+            self.limits.clone(),
+            self.cancel.clone(),
+        ));
+        let job = Job {
+            language: language.as_str().to_owned(),
+            code: code.to_owned(),
+            in_flight: self.limits.in_flight,
+            message_bytes: protocol::Limits::default().message_bytes as u64,
+            threads: self.limits.threads,
+        };
+        let ended = guest
+            .run(&job, calls.clone(), workspace, &self.limits, &self.cancel)
+            .await;
+        Ok((ended, calls.records()))
+    }
+
+    /// Waits for a place among the running executions.
+    async fn admit(&self) -> Result<OwnedSemaphorePermit, ProgramError> {
+        let gateway = self.gateway;
+        if let Ok(place) = gateway.places.clone().try_acquire_owned() {
+            return Ok(place);
+        }
+        let busy =
+            |why: String| ProgramError::new(ErrorCode::Busy, format!("{why}; try again later"));
+        let waiting = Waiting(gateway);
+        if gateway.waiting.fetch_add(1, Ordering::Relaxed) >= self.limits.waiting {
+            return Err(busy(format!(
+                "{} runs are waiting already",
+                self.limits.waiting
+            )));
+        }
+        let place = timeout(
+            self.limits.waiting_time,
+            gateway.places.clone().acquire_owned(),
+        )
+        .await;
+        drop(waiting);
+        match place {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(busy(format!(
+                "no place came free within {} s",
+                self.limits.waiting_time.as_secs()
+            ))),
+        }
+    }
+
+    async fn runtime(&self, language: Language) -> Result<Runtime, ProgramError> {
+        if language != Language::Python {
+            return Ok(Runtime::JavaScript);
+        }
+        let candidates = self.gateway.python().await;
+        candidates
+            .iter()
+            .find_map(|candidate| candidate.outcome.as_ref().ok())
+            .map(|interpreter| Runtime::Python(interpreter.clone()))
+            .ok_or_else(|| {
+                let mut message = "no usable python3 was found".to_owned();
+                for candidate in candidates {
+                    if let Err(reason) = &candidate.outcome {
+                        message.push_str(&format!("; {}: {reason}", candidate.path.display()));
+                    }
+                }
+                let mut error = ProgramError::new(ErrorCode::Sandbox, message);
+                error.hint = Some("write the program in TypeScript, or install python3 ≥ 3.9 (see `toolmill doctor`)".into());
+                error
+            })
+    }
+}
+
+/// One of those who wait; leaves the queue when dropped.
+struct Waiting<'a>(&'a Gateway);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,637 @@
+//! One guest process from its start to its end: lockdown, frames both ways, limits.
+//!
+//! One task reads what the guest sends and never waits for the other direction; a second one writes
+//! from a bounded queue. So a guest that sends a thousand calls before it reads one reply, or never
+//! reads at all, fills its own socket and nothing of ours.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use protocol::{
+    Decoder, Done, ErrorCode, Failed, Job, Kind, Message, ProgramError, Ready, Violation, message,
+};
+use sandbox::{
+    Calls as CallPolicy, Exit, Files, Guest, LIFELINE_BYTES, Lockdown, Meter, Program, Usage,
+    Workspace,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::call::{Answer, Calls};
+use crate::clock::Clock;
+use crate::limits::Limits;
+
+/// How often a guest's memory, threads and CPU time are looked at.
+const WATCH: Duration = Duration::from_millis(20);
+/// Its workspace, every so many looks.
+const WATCHES_A_SUM: u32 = 5;
+/// How long a guest may take to be ready for a program.
+const START: Duration = Duration::from_secs(10);
+/// How long its last output is waited for once it has been ended.
+const LAST_OUTPUT: Duration = Duration::from_secs(1);
+/// Small messages are joined up to this size before they are written.
+const BATCH_BYTES: usize = 64 << 10;
+
+/// A runtime that programs run in.
+#[derive(Debug, Clone)]
+pub(crate) enum Runtime {
+    JavaScript,
+    Python(guest::python::Interpreter),
+}
+
+/// A program's end.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) done: Done,
+    pub(crate) stdout: Printed,
+    pub(crate) stderr: Printed,
+    pub(crate) guest_time: Duration,
+    pub(crate) peak_memory_bytes: u64,
+}
+
+/// What was kept of an output stream: its beginning and its end.
+#[derive(Debug, Default, Clone)]
+pub struct Printed {
+    pub head: Vec<u8>,
+    pub tail: Vec<u8>,
+    /// Bytes printed in all; those between head and tail are gone.
+    pub total: u64,
+}
+
+impl Printed {
+    /// All of it as text, with a line where bytes are missing.
+    pub fn text(&self) -> String {
+        let head = String::from_utf8_lossy(&self.head);
+        let missing = self.total - (self.head.len() + self.tail.len()) as u64;
+        let tail = String::from_utf8_lossy(&self.tail);
+        if missing == 0 {
+            format!("{head}{tail}")
+        } else {
+            format!("{head}\n… {missing} bytes not kept …\n{tail}")
+        }
+    }
+}
+
+/// A guest that is locked down and confirmed, ready for one program.
+pub(crate) struct ReadyGuest {
+    guest: Guest,
+    channel: UnixStream,
+    decoder: Decoder,
+    stdout: JoinHandle<Printed>,
+    stderr: JoinHandle<Printed>,
+    too_much: CancellationToken,
+    exit: JoinHandle<Exit>,
+}
+
+/// Starts a guest and waits until it is locked down and confirmed.
+///
+/// # Errors
+/// A named step failed. No program has been sent anywhere.
+pub(crate) async fn start(
+    supervisor: &Arc<sandbox::Supervisor>,
+    runtime: &Runtime,
+    workspace: &Workspace,
+    limits: &Limits,
+) -> Result<ReadyGuest, ProgramError> {
+    let abi = sandbox::landlock_abi().map_err(|error| {
+        sandbox_error(format!(
+            "Landlock is not available on this kernel: {error}. Run `toolmill doctor`"
+        ))
+    })?;
+    let (program, files, calls) = match runtime {
+        Runtime::JavaScript => (Program::Own, Files::default(), CallPolicy::JavaScript),
+        Runtime::Python(interpreter) => (
+            Program::Interpreter(guest::python::arguments(&interpreter.path)),
+            Files {
+                read: interpreter.readable.clone(),
+                workspace: true,
+            },
+            CallPolicy::Python,
+        ),
+    };
+    let started = {
+        let (supervisor, workspace, limits) =
+            (supervisor.clone(), workspace.clone(), limits.of_process());
+        tokio::task::spawn_blocking(move || Guest::start(&supervisor, &program, &workspace, limits))
+            .await
+            .expect("starting a guest does not panic")
+    };
+    let mut guest = started.map_err(|error| sandbox_error(error.to_string()))?;
+    let too_much = CancellationToken::new();
+    let stdout = keep_output(guest.stdout.take(), limits, &too_much);
+    let stderr = keep_output(guest.stderr.take(), limits, &too_much);
+    let exit = tokio::spawn(exit_of(guest.lifeline.take()));
+    let channel = guest
+        .channel
+        .take()
+        .ok_or_else(|| sandbox_error("a guest without a channel".into()))?;
+    let channel = into_tokio(channel).map_err(|error| sandbox_error(error.to_string()))?;
+    let decoder = Decoder::new(protocol::Limits::default());
+    let mut ready = ReadyGuest {
+        guest,
+        channel,
+        decoder,
+        stdout,
+        stderr,
+        too_much,
+        exit,
+    };
+    match timeout(
+        START,
+        ready.lock_down(runtime, &Lockdown::strict(abi, &files, calls)),
+    )
+    .await
+    {
+        Ok(Ok(())) => Ok(ready),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(sandbox_error(format!(
+            "a guest was not ready within {} s",
+            START.as_secs()
+        ))),
+    }
+}
+
+impl ReadyGuest {
+    async fn lock_down(
+        &mut self,
+        runtime: &Runtime,
+        lockdown: &Lockdown,
+    ) -> Result<(), ProgramError> {
+        // A guest that has gone already may have said why: what it said is read either way.
+        if let Runtime::Python(_) = runtime {
+            let _ = self
+                .send(Kind::Runtime, guest::python::RUNTIME.as_bytes())
+                .await;
+        }
+        let _ = self.send(Kind::Lockdown, &lockdown.encode()).await;
+        let answer = match self.next().await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => {
+                self.guest.kill();
+                let words = last_line((&mut self.stderr).await.unwrap_or_default());
+                return Err(sandbox_error(format!(
+                    "a guest ended before it was locked down{words}"
+                )));
+            }
+            Err(violation) => return Err(sandbox_error(format!("a guest sent {violation}"))),
+        };
+        match answer.kind {
+            Kind::Ready => {
+                let ready: Ready = message::decode(&answer.body)
+                    .map_err(|error| sandbox_error(format!("a guest sent {error}")))?;
+                lockdown
+                    .check_probes(&ready.probes)
+                    .map_err(|error| sandbox_error(error.to_string()))?;
+                self.guest
+                    .confirm()
+                    .map_err(|error| sandbox_error(error.to_string()))
+            }
+            Kind::Failed => {
+                let failed: Failed = message::decode(&answer.body)
+                    .map_err(|error| sandbox_error(format!("a guest sent {error}")))?;
+                Err(sandbox_error(format!(
+                    "sandbox step {} failed: {}",
+                    failed.step, failed.message
+                )))
+            }
+            other => Err(sandbox_error(format!("a guest began with {other:?}"))),
+        }
+    }
+
+    async fn send(&mut self, kind: Kind, body: &[u8]) -> std::io::Result<()> {
+        for (header, chunk) in protocol::frames(kind, 0, body) {
+            self.channel.write_all(&header).await?;
+            self.channel.write_all(chunk).await?;
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<Option<Message>, Violation> {
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            if let Some(message) = self.decoder.next()? {
+                return Ok(Some(message));
+            }
+            match self.channel.read(&mut buffer).await {
+                Ok(0) | Err(_) => return Ok(None),
+                Ok(length) => self.decoder.push(&buffer[..length]),
+            }
+        }
+    }
+
+    /// Runs one program to its end, serving its calls. The guest is gone when this returns.
+    pub(crate) async fn run(
+        mut self,
+        job: &Job,
+        calls: Arc<Calls>,
+        workspace: &Workspace,
+        limits: &Limits,
+        cancel: &CancellationToken,
+    ) -> Ended {
+        let mut watch = Watch::new(self.guest.meter(), workspace, limits);
+        let sent = self.send(Kind::Job, &message::encode(job)).await;
+        let ReadyGuest {
+            guest,
+            channel,
+            decoder,
+            stdout,
+            stderr,
+            too_much,
+            exit,
+        } = self;
+        let outcome = match sent {
+            Ok(()) => {
+                tokio::select! {
+                    outcome = serve(channel, decoder, calls, &mut watch) => outcome,
+                    () = cancel.cancelled() => Outcome::Stopped(ProgramError::new(
+                        ErrorCode::Cancelled, "the run was cancelled",
+                    )),
+                    () = too_much.cancelled() => Outcome::Stopped(ProgramError::new(
+                        ErrorCode::LimitOutput,
+                        format!("the program printed more than {} bytes; return less, and print less", limits.printed_bytes),
+                    )),
+                }
+            }
+            // It has ended already; its exit says why.
+            Err(_) => Outcome::Gone,
+        };
+        guest.kill();
+        let exit = timeout(START, exit)
+            .await
+            .ok()
+            .and_then(Result::ok)
+            .unwrap_or(Exit::Unknown);
+        let done = match outcome {
+            Outcome::Done(done) => done,
+            Outcome::Stopped(error) => Done {
+                error: Some(error),
+                ..Done::default()
+            },
+            Outcome::Gone => Done {
+                error: Some(watch.explain(exit)),
+                ..Done::default()
+            },
+        };
+        Ended {
+            done,
+            stdout: timeout(LAST_OUTPUT, stdout)
+                .await
+                .ok()
+                .and_then(Result::ok)
+                .unwrap_or_default(),
+            stderr: timeout(LAST_OUTPUT, stderr)
+                .await
+                .ok()
+                .and_then(Result::ok)
+                .unwrap_or_default(),
+            guest_time: watch.clock.own_time(),
+            peak_memory_bytes: watch.peak_memory_bytes,
+        }
+    }
+}
+
+/// Serves a program's calls until it ends or passes a limit. Dropping this cancels its open calls.
+async fn serve(
+    channel: UnixStream,
+    mut decoder: Decoder,
+    calls: Arc<Calls>,
+    watch: &mut Watch<'_>,
+) -> Outcome {
+    let in_flight = watch.limits.in_flight as usize;
+    let (mut from_guest, to_guest) = channel.into_split();
+    // Each open call puts at most one reply here, so with room for all of them no call waits for
+    // the guest to read; the writer ends with the last sender, or with the socket.
+    let (replies, queue) = mpsc::channel(in_flight);
+    let mut pumps = JoinSet::new();
+    // Calls whose replies are not yet on their way: the guest, which counts too, may send its next
+    // call before this task hears that an earlier one has ended.
+    let unanswered = Arc::new(AtomicUsize::new(0));
+    pumps.spawn(write_replies(to_guest, queue, unanswered.clone()));
+    let mut open: JoinSet<()> = JoinSet::new();
+    let mut buffer = vec![0; 64 << 10];
+    let mut tick = interval(WATCH);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let total = Instant::now() + watch.limits.total_time;
+    loop {
+        loop {
+            match decoder.next() {
+                Ok(None) => break,
+                Ok(Some(Message {
+                    kind: Kind::Done,
+                    body,
+                    ..
+                })) => {
+                    return match message::decode(&body) {
+                        Ok(done) => Outcome::Done(done),
+                        Err(violation) => Outcome::Stopped(protocol_error(&violation)),
+                    };
+                }
+                Ok(Some(Message {
+                    kind: Kind::Call,
+                    id,
+                    body,
+                })) => {
+                    if unanswered.fetch_add(1, Ordering::Relaxed) >= in_flight {
+                        return Outcome::Stopped(protocol_error(&Violation::Body(format!(
+                            "more than {in_flight} calls open at once"
+                        ))));
+                    }
+                    if let Err(violation) = message::decode::<protocol::Call>(&body) {
+                        return Outcome::Stopped(protocol_error(&violation));
+                    }
+                    watch.clock.call_opened();
+                    let (calls, replies) = (calls.clone(), replies.clone());
+                    open.spawn(async move {
+                        let call = message::decode(&body).expect("decoded once before");
+                        let answer = calls.answer(call).await;
+                        // A writer that has gone has a guest that has gone.
+                        let _ = replies.send((id, answer)).await;
+                    });
+                }
+                Ok(Some(Message { kind, .. })) => {
+                    return Outcome::Stopped(protocol_error(&Violation::Body(format!(
+                        "{kind:?} at this point"
+                    ))));
+                }
+                Err(violation) => return Outcome::Stopped(protocol_error(&violation)),
+            }
+        }
+        let own_deadline = watch.clock.deadline(watch.limits.guest_time);
+        tokio::select! {
+            read = from_guest.read(&mut buffer) => match read {
+                Ok(0) | Err(_) => return Outcome::Gone,
+                Ok(length) => decoder.push(&buffer[..length]),
+            },
+            Some(ended) = open.join_next() => {
+                watch.clock.call_closed();
+                if ended.is_err() {
+                    return Outcome::Stopped(sandbox_error("a call panicked, which is a fault of toolmill".into()));
+                }
+            }
+            _ = tick.tick() => if let Some(error) = watch.look() {
+                return Outcome::Stopped(error);
+            },
+            () = sleep_until(own_deadline) => return Outcome::Stopped(watch.out_of_own_time()),
+            () = tokio::time::sleep_until(total) => return Outcome::Stopped(ProgramError::new(
+                ErrorCode::LimitTime,
+                format!("the run took longer than {} s, calls included", watch.limits.total_time.as_secs()),
+            )),
+        }
+    }
+}
+
+enum Outcome {
+    Done(Done),
+    Stopped(ProgramError),
+    /// The guest ended by itself without saying so.
+    Gone,
+}
+
+/// Looks at a guest every [`WATCH`] and says which limit it has passed.
+struct Watch<'a> {
+    meter: Meter,
+    workspace: &'a Workspace,
+    limits: &'a Limits,
+    clock: Clock,
+    peak_memory_bytes: u64,
+    looks: u32,
+}
+
+impl<'a> Watch<'a> {
+    fn new(meter: Meter, workspace: &'a Workspace, limits: &'a Limits) -> Watch<'a> {
+        let clock = Clock::start(meter.read().cpu);
+        Watch {
+            meter,
+            workspace,
+            limits,
+            clock,
+            peak_memory_bytes: 0,
+            looks: 0,
+        }
+    }
+
+    fn look(&mut self) -> Option<ProgramError> {
+        let limits = self.limits;
+        let now = self.meter.read();
+        self.clock.tick(now.cpu);
+        self.peak_memory_bytes = self.peak_memory_bytes.max(now.resident_bytes);
+        if now.resident_bytes > limits.memory_bytes {
+            return Some(self.out_of_memory());
+        }
+        if now.threads > limits.threads {
+            return Some(ProgramError::new(
+                ErrorCode::LimitThreads,
+                format!(
+                    "the program had {} threads; the limit is {}",
+                    now.threads, limits.threads
+                ),
+            ));
+        }
+        if self.clock.own_time() > limits.guest_time {
+            return Some(self.out_of_own_time());
+        }
+        self.looks += 1;
+        if self.looks.is_multiple_of(WATCHES_A_SUM) {
+            let most = Usage {
+                bytes: limits.workspace_bytes,
+                entries: limits.workspace_entries,
+            };
+            let found = self.workspace.usage(most);
+            if found.bytes > most.bytes || found.entries > most.entries {
+                return Some(ProgramError::new(
+                    ErrorCode::LimitWorkspace,
+                    format!(
+                        "the workspace held {} bytes in {} files or more; the limits are {} and {}",
+                        found.bytes, found.entries, most.bytes, most.entries
+                    ),
+                ));
+            }
+        }
+        None
+    }
+
+    fn out_of_own_time(&self) -> ProgramError {
+        let mut error = ProgramError::new(
+            ErrorCode::LimitTime,
+            format!(
+                "the program used {:.1} s of its own time; the limit is {:.1} s (calls are not counted)",
+                self.clock.own_time().as_secs_f64(),
+                self.limits.guest_time.as_secs_f64()
+            ),
+        );
+        error.hint = Some("raise timeout_seconds, or do less in one program".into());
+        error
+    }
+
+    fn out_of_memory(&self) -> ProgramError {
+        ProgramError::new(
+            ErrorCode::LimitMemory,
+            format!(
+                "the program used {} MiB of memory; the limit is {} MiB",
+                self.peak_memory_bytes >> 20,
+                self.limits.memory_bytes >> 20
+            ),
+        )
+    }
+
+    /// Why a guest ended without a word.
+    fn explain(&self, exit: Exit) -> ProgramError {
+        let near_memory = self.peak_memory_bytes > self.limits.memory_bytes / 10 * 9;
+        match exit {
+            _ if near_memory => self.out_of_memory(),
+            Exit::Signal(signal) if signal == SIGXCPU => self.out_of_own_time(),
+            Exit::Signal(signal) if signal == SIGSYS => ProgramError::new(
+                ErrorCode::Denied,
+                "the program made a system call of another architecture, which ends it",
+            ),
+            Exit::Signal(signal) => ProgramError::new(
+                ErrorCode::Exception,
+                format!("the program crashed its interpreter (signal {signal})"),
+            ),
+            Exit::Code(code) => ProgramError::new(
+                ErrorCode::Exception,
+                format!("the interpreter ended with code {code} before the program had a value"),
+            ),
+            Exit::Unknown => sandbox_error("the supervisor has gone; start toolmill again".into()),
+        }
+    }
+}
+
+const SIGXCPU: i32 = 24;
+const SIGSYS: i32 = 31;
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Writes replies until there are no more, joining small ones into one write.
+async fn write_replies(
+    mut to_guest: OwnedWriteHalf,
+    mut queue: mpsc::Receiver<(u32, Answer)>,
+    unanswered: Arc<AtomicUsize>,
+) {
+    let mut batch = Vec::new();
+    while let Some(first) = queue.recv().await {
+        let mut next = Some(first);
+        while let Some((id, answer)) = next {
+            unanswered.fetch_sub(1, Ordering::Relaxed);
+            let (kind, body) = match answer {
+                Ok(value) => (Kind::Return, value.into_bytes()),
+                Err(raised) => (Kind::Raise, message::encode(&raised)),
+            };
+            if body.len() > BATCH_BYTES {
+                for (header, chunk) in protocol::frames(kind, id, &body) {
+                    batch.extend_from_slice(&header);
+                    if to_guest.write_all(&batch).await.is_err()
+                        || to_guest.write_all(chunk).await.is_err()
+                    {
+                        return;
+                    }
+                    batch.clear();
+                }
+            } else {
+                for (header, chunk) in protocol::frames(kind, id, &body) {
+                    batch.extend_from_slice(&header);
+                    batch.extend_from_slice(chunk);
+                }
+            }
+            next = if batch.len() < BATCH_BYTES {
+                queue.try_recv().ok()
+            } else {
+                None
+            };
+        }
+        if to_guest.write_all(&batch).await.is_err() {
+            return;
+        }
+        batch.clear();
+    }
+}
+
+/// Reads an output stream to its end, so that the guest never waits for us, and keeps its beginning
+/// and its end.
+fn keep_output(
+    stream: Option<OwnedFd>,
+    limits: &Limits,
+    too_much: &CancellationToken,
+) -> JoinHandle<Printed> {
+    let (half, most, too_much) = (
+        limits.output_bytes / 2,
+        limits.printed_bytes,
+        too_much.clone(),
+    );
+    tokio::spawn(async move {
+        let mut printed = Printed::default();
+        let Some(Ok(mut stream)) = stream.map(tokio::net::unix::pipe::Receiver::from_owned_fd)
+        else {
+            return printed;
+        };
+        let mut buffer = vec![0; 16 << 10];
+        while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+            printed.total += length as u64;
+            let to_head = length.min(half - printed.head.len());
+            printed.head.extend_from_slice(&buffer[..to_head]);
+            printed.tail.extend_from_slice(&buffer[to_head..length]);
+            if printed.tail.len() > 2 * half {
+                printed.tail.drain(..printed.tail.len() - half);
+            }
+            if printed.total > most {
+                too_much.cancel();
+            }
+        }
+        if printed.tail.len() > half {
+            printed.tail.drain(..printed.tail.len() - half);
+        }
+        printed
+    })
+}
+
+async fn exit_of(lifeline: Option<std::os::unix::net::UnixStream>) -> Exit {
+    let mut message = [0; LIFELINE_BYTES];
+    let Some(Ok(mut lifeline)) = lifeline.map(into_tokio) else {
+        return Exit::Unknown;
+    };
+    match lifeline.read_exact(&mut message).await {
+        Ok(_) => Exit::from_lifeline(&message),
+        Err(_) => Exit::Unknown,
+    }
+}
+
+fn into_tokio(stream: std::os::unix::net::UnixStream) -> std::io::Result<UnixStream> {
+    stream.set_nonblocking(true)?;
+    UnixStream::from_std(stream)
+}
+
+/// The last line of what a guest wrote to stderr, to say why it ended while it was still ours.
+fn last_line(stderr: Printed) -> String {
+    match stderr
+        .text()
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+    {
+        Some(line) => format!(": {line}"),
+        None => String::new(),
+    }
+}
+
+fn sandbox_error(message: String) -> ProgramError {
+    ProgramError::new(ErrorCode::Sandbox, message)
+}
+
+fn protocol_error(violation: &Violation) -> ProgramError {
+    ProgramError::new(
+        ErrorCode::Protocol,
+        format!("the program broke the protocol of its guest: {violation}"),
+    )
+}

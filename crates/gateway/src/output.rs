@@ -1,0 +1,427 @@
+//! What the agent gets to see of an execution: one text, within a budget.
+//!
+//! Line 1 is the status, the id and facts; then the value as compact JSON (a string as it is); then
+//! sections for what was printed and noticed. Nothing is said twice, the code is never repeated, and
+//! JSON is never cut in half: a value over the budget is shown as a preview that is valid JSON.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use protocol::{ErrorCode, ProgramError};
+use serde_json::value::RawValue;
+
+use crate::call::CallRecord;
+use crate::execute::Execution;
+
+/// The most an answer may hold, so that no known client replaces or cuts it.
+pub const BUDGET_BYTES: usize = 36_000;
+/// Tokens an answer may hold unless its caller asks for fewer.
+pub const BUDGET_TOKENS: usize = 8_000;
+/// Bytes a token of JSON holds at least, near enough: what is counted exactly costs a tokenizer in
+/// every gateway, and the bound in bytes holds anyway.
+const BYTES_A_TOKEN: usize = 4;
+/// The stdout of an answer, when the value needs no more of the budget.
+const STDOUT_SHARE: usize = 4;
+
+/// An answer to the agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub text: String,
+    pub is_error: bool,
+}
+
+/// The answer to `execute_code`. `name_session` is for callers who must name it to come back to it.
+pub fn answer(
+    execution: &Execution,
+    max_output_tokens: Option<usize>,
+    name_session: bool,
+) -> Answer {
+    let tokens = max_output_tokens
+        .unwrap_or(BUDGET_TOKENS)
+        .clamp(100, BUDGET_TOKENS);
+    let budget = (tokens * BYTES_A_TOKEN).min(BUDGET_BYTES);
+    let mut text = String::new();
+    match &execution.done.error {
+        Some(error) => describe_error(&mut text, execution, error, name_session),
+        None => describe_value(&mut text, execution, budget, name_session),
+    }
+    let notes = notes(execution);
+    let left = budget.saturating_sub(text.len() + notes.len());
+    section(&mut text, "stdout", &execution.stdout.text(), left);
+    if execution.done.error.is_some() || execution.done.value.is_none() {
+        let left = budget.saturating_sub(text.len() + notes.len());
+        section(&mut text, "stderr", &execution.stderr.text(), left);
+    }
+    text.push_str(&notes);
+    Answer {
+        text: text.trim_end().to_owned(),
+        is_error: execution.done.error.is_some(),
+    }
+}
+
+fn describe_value(text: &mut String, execution: &Execution, budget: usize, name_session: bool) {
+    let mut facts = vec![format!("ok {}", execution.short)];
+    facts.extend(call_facts(&execution.calls));
+    facts.extend(duration_fact(execution));
+    facts.extend(name_session.then(|| format!("session {}", execution.session)));
+    let status = facts.join(" · ");
+    let Some(value) = &execution.done.value else {
+        text.push_str(&status);
+        text.push('\n');
+        return;
+    };
+    let plain = serde_json::from_str::<String>(value.get()).ok();
+    let shown = plain.as_deref().unwrap_or(value.get());
+    if status.len() + shown.len() + 2 <= budget {
+        let _ = writeln!(text, "{status}\n{shown}");
+        return;
+    }
+    let (size, preview) = preview(value, plain.as_deref(), budget - budget / STDOUT_SHARE);
+    let _ = writeln!(
+        text,
+        "{status} · value too large: {size}; preview below. Return less: filter, count or slice in the program\n{preview}"
+    );
+}
+
+/// `3 calls`, `52 calls, 1 failed (caught)`.
+fn call_facts(calls: &[CallRecord]) -> Option<String> {
+    if calls.is_empty() {
+        return None;
+    }
+    let failed = calls.iter().filter(|call| call.outcome.is_err()).count();
+    let mut fact = format!(
+        "{} call{}",
+        thousands(calls.len()),
+        if calls.len() == 1 { "" } else { "s" }
+    );
+    if failed > 0 {
+        let _ = write!(fact, ", {failed} failed (caught)");
+    }
+    Some(fact)
+}
+
+fn duration_fact(execution: &Execution) -> Option<String> {
+    let tenths = format!("{:.1} s", execution.duration.as_secs_f64());
+    (tenths != "0.0 s").then_some(tenths)
+}
+
+fn describe_error(
+    text: &mut String,
+    execution: &Execution,
+    error: &ProgramError,
+    name_session: bool,
+) {
+    let _ = write!(text, "error {} {}", execution.short, error.code);
+    let line = error.line.and_then(|line| {
+        Some((
+            line,
+            execution
+                .code
+                .split('\n')
+                .nth(usize::try_from(line).ok()?.checked_sub(1)?)?
+                .trim_end_matches('\r'),
+        ))
+    });
+    if let Some((number, source)) = line {
+        let _ = write!(text, " · line {number}");
+        if let Some(column) = error.column {
+            let _ = write!(text, ", column {column}");
+        }
+        session_fact(text, execution, name_session);
+        excerpt(text, number, source, error);
+    } else {
+        session_fact(text, execution, name_session);
+    }
+    let _ = writeln!(text, "{}", error.message.trim_end());
+    for (label, remark) in [
+        ("hint", &error.hint),
+        ("fix", &error.fix),
+        ("signature", &error.signature),
+    ] {
+        if let Some(remark) = remark {
+            let _ = writeln!(text, "{label}: {remark}");
+        }
+    }
+    if let Some(done) = already_done(&execution.calls) {
+        let _ = writeln!(text, "already done: {done}");
+    }
+}
+
+fn session_fact(text: &mut String, execution: &Execution, name_session: bool) {
+    if name_session {
+        let _ = write!(text, " · session {}", execution.session);
+    }
+    text.push('\n');
+}
+
+/// The source line concerned, with a mark under the place.
+fn excerpt(text: &mut String, number: u32, source: &str, error: &ProgramError) {
+    const WIDTH: usize = 160;
+    // A minified line is shown around the place.
+    let column = error.column.unwrap_or(1).max(1) as usize - 1;
+    let skipped = if source.chars().count() > WIDTH {
+        column.saturating_sub(WIDTH / 2)
+    } else {
+        0
+    };
+    let shown: String = source
+        .chars()
+        .skip(skipped)
+        .take(WIDTH)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let _ = writeln!(text, "  {number} | {shown}");
+    if error.column.is_some() {
+        let end = error
+            .end_column
+            .map_or(column + 1, |end| (end as usize).saturating_sub(1));
+        let marks = end.saturating_sub(column).clamp(
+            1,
+            shown
+                .chars()
+                .count()
+                .saturating_sub(column - skipped)
+                .max(1),
+        );
+        let _ = writeln!(
+            text,
+            "  {:width$} | {:before$}{}",
+            "",
+            "",
+            "^".repeat(marks),
+            width = number.to_string().len(),
+            before = column - skipped
+        );
+    }
+}
+
+/// What must not be repeated: writes with their arguments and results, reads as counts.
+fn already_done(calls: &[CallRecord]) -> Option<String> {
+    const WRITES_SHOWN: usize = 10;
+    if calls.is_empty() {
+        return None;
+    }
+    let (writes, reads): (Vec<_>, Vec<_>) = calls.iter().partition(|call| call.writes);
+    let mut parts: Vec<String> = writes
+        .iter()
+        .take(WRITES_SHOWN)
+        .map(|call| {
+            let outcome = match call.outcome {
+                Ok(()) => format!("{} (wrote; do not repeat)", call.result),
+                // Whether these took effect is not known.
+                Err(ErrorCode::Cancelled | ErrorCode::LimitTime | ErrorCode::UpstreamDown) => {
+                    "no answer (may have been done; check before repeating)".to_owned()
+                }
+                Err(code) => format!("{code}"),
+            };
+            format!("{}({}) -> {outcome}", call.tool, call.arguments)
+        })
+        .collect();
+    if writes.len() > WRITES_SHOWN {
+        parts.push(format!("{} more writes", writes.len() - WRITES_SHOWN));
+    }
+    if writes.is_empty() {
+        let count = reads.len();
+        return Some(format!(
+            "nothing that writes; {count} read{}",
+            if count == 1 { "" } else { "s" }
+        ));
+    }
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for call in reads {
+        *counts.entry(&call.tool).or_default() += 1;
+    }
+    parts.extend(
+        counts
+            .into_iter()
+            .map(|(tool, count)| format!("{tool} ×{count} (read)")),
+    );
+    Some(parts.join(" · "))
+}
+
+/// A section, cut in its middle to what is left of the budget.
+fn section(text: &mut String, name: &str, content: &str, left: usize) {
+    let content = content.trim_end_matches('\n');
+    let heading = name.len() + 6;
+    if content.is_empty() || left <= heading + 40 {
+        return;
+    }
+    let _ = writeln!(text, "--- {name}");
+    let room = left - heading;
+    if content.len() < room {
+        let _ = writeln!(text, "{content}");
+        return;
+    }
+    let half = room.saturating_sub(40) / 2;
+    let head = &content[..floor(content, half)];
+    let tail = &content[ceil(content, content.len() - half)..];
+    let missing = content.len() - head.len() - tail.len();
+    let _ = writeln!(text, "{head}\n… {missing} bytes …\n{tail}");
+}
+
+fn notes(execution: &Execution) -> String {
+    const NOTES_BYTES: usize = 2000;
+    let mut notes = String::new();
+    for note in &execution.done.notes {
+        if notes.len() + note.len() > NOTES_BYTES {
+            break;
+        }
+        if notes.is_empty() {
+            notes.push_str("--- note\n");
+        }
+        let _ = writeln!(notes, "{}", note.replace('\n', " "));
+    }
+    notes
+}
+
+/// Size of a value, and a document of valid JSON that stands for it.
+fn preview(value: &RawValue, text: Option<&str>, budget: usize) -> (String, String) {
+    let bytes = value.get().len();
+    let size = format!(
+        "{}, ~{} tokens",
+        human_bytes(bytes),
+        human_count(bytes / BYTES_A_TOKEN)
+    );
+    if let Some(text) = text {
+        let lines = text.lines().count();
+        let json = |part: &str| serde_json::to_string(part).expect("a string is always JSON");
+        // An escaped character takes at most six bytes.
+        let half = budget / 14;
+        let (head, tail) = (
+            &text[..floor(text, half)],
+            &text[ceil(text, text.len() - half)..],
+        );
+        let preview = format!(
+            r#"{{"$preview":true,"type":"text","bytes":{},"lines":{lines},"head":{},"tail":{}}}"#,
+            text.len(),
+            json(head),
+            json(tail)
+        );
+        return (format!("{} lines, {size}", thousands(lines)), preview);
+    }
+    if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(value.get()) {
+        let mut head = String::new();
+        let mut shown = 0;
+        for item in &items {
+            if head.len() + item.get().len() + 2 > budget * 3 / 4 {
+                break;
+            }
+            let _ = write!(
+                head,
+                "{}\n{}",
+                if head.is_empty() { "" } else { "," },
+                item.get()
+            );
+            shown += 1;
+        }
+        let tail = items
+            .last()
+            .filter(|last| shown < items.len() && last.get().len() < budget / 8)
+            .map_or(String::new(), |last| format!("\n{}", last.get()));
+        let preview = format!(
+            r#"{{"$preview":true,"type":"array","length":{},"head":[{head}],"tail":[{tail}]}}"#,
+            items.len()
+        );
+        return (format!("{} items, {size}", thousands(items.len())), preview);
+    }
+    if let Ok(members) =
+        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(value.get())
+    {
+        let mut shown = String::new();
+        for (name, member) in &members {
+            let member = summary(member);
+            let name = serde_json::to_string(name).expect("a string is always JSON");
+            if shown.len() + name.len() + member.len() + 4 > budget * 3 / 4 {
+                break;
+            }
+            let _ = write!(
+                shown,
+                "{}\n{name}:{member}",
+                if shown.is_empty() { "" } else { "," }
+            );
+        }
+        let preview = format!(
+            r#"{{"$preview":true,"type":"object","members":{},"shown":{{{shown}}}}}"#,
+            members.len()
+        );
+        return (
+            format!("{} members, {size}", thousands(members.len())),
+            preview,
+        );
+    }
+    // A number of thousands of digits.
+    (
+        size,
+        format!(r#"{{"$preview":true,"type":"number","bytes":{bytes}}}"#),
+    )
+}
+
+/// A member of a large object: itself when small, else what it is.
+fn summary(member: &serde_json::Value) -> String {
+    use serde_json::Value;
+    let whole = member.to_string();
+    if whole.len() <= 300 {
+        return whole;
+    }
+    match member {
+        Value::Array(items) => format!(
+            r#"{{"$preview":true,"type":"array","length":{}}}"#,
+            items.len()
+        ),
+        Value::Object(members) => format!(
+            r#"{{"$preview":true,"type":"object","members":{}}}"#,
+            members.len()
+        ),
+        Value::String(text) => {
+            let head =
+                serde_json::to_string(&text[..floor(text, 200)]).expect("a string is always JSON");
+            format!(
+                r#"{{"$preview":true,"type":"text","bytes":{},"head":{head}}}"#,
+                text.len()
+            )
+        }
+        _ => r#"{"$preview":true,"type":"number"}"#.to_owned(),
+    }
+}
+
+/// The nearest character boundary at or before `at`.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len()))
+        .rev()
+        .find(|index| text.is_char_boundary(*index))
+        .unwrap_or(0)
+}
+
+fn ceil(text: &str, at: usize) -> usize {
+    (at..=text.len())
+        .find(|index| text.is_char_boundary(*index))
+        .unwrap_or(text.len())
+}
+
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn human_bytes(bytes: usize) -> String {
+    match bytes {
+        ..1_000 => format!("{bytes} B"),
+        ..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}
+
+fn human_count(count: usize) -> String {
+    match count {
+        ..1_000 => count.to_string(),
+        ..1_000_000 => format!("{:.1}k", count as f64 / 1e3),
+        _ => format!("{:.1}M", count as f64 / 1e6),
+    }
+}

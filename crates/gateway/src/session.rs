@@ -1,0 +1,140 @@
+//! What one agent's connection, or one explicit handle, owns.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use journal::Event;
+use sandbox::Workspace;
+
+use crate::id::{self, Short};
+use crate::{Gateway, Recorder};
+
+/// How an agent reached us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    Stdio,
+    Http,
+    CommandLine,
+}
+
+impl Face {
+    fn as_str(self) -> &'static str {
+        match self {
+            Face::Stdio => "stdio",
+            Face::Http => "http",
+            Face::CommandLine => "command line",
+        }
+    }
+}
+
+/// Sessions that a caller over HTTP may name again, by id. Those not used for [`IDLE`], and the
+/// least used beyond [`KEPT`], are forgotten when a new one is kept.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions(Mutex<HashMap<String, (Arc<Session>, Instant)>>);
+
+/// How long a session nobody uses is kept.
+const IDLE: Duration = Duration::from_secs(3600);
+/// How many are kept.
+const KEPT: usize = 256;
+
+impl Sessions {
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<Session>> {
+        let mut kept = self
+            .0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let (session, used) = kept.get_mut(id)?;
+        *used = Instant::now();
+        Some(session.clone())
+    }
+
+    pub(crate) fn keep(&self, session: &Arc<Session>) {
+        let mut kept = self
+            .0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        kept.retain(|_, (_, used)| used.elapsed() < IDLE);
+        if kept.len() >= KEPT
+            && let Some(oldest) = kept
+                .iter()
+                .min_by_key(|(_, (_, used))| *used)
+                .map(|(id, _)| id.clone())
+        {
+            kept.remove(&oldest);
+        }
+        kept.insert(session.id().to_owned(), (session.clone(), Instant::now()));
+    }
+
+    pub(crate) fn forget_all(&self) {
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clear();
+    }
+}
+
+/// A session. Its programs share one workspace and number their executions together.
+#[derive(Debug)]
+pub struct Session {
+    id: String,
+    workspaces: std::path::PathBuf,
+    workspace: OnceLock<Workspace>,
+    executions: AtomicU32,
+    /// Whether the workspace outlives the session, for a caller who may name it again.
+    keep_workspace: bool,
+    recorder: Recorder,
+}
+
+impl Session {
+    /// Opens a session. `id` takes up an earlier one's workspace; it must be a session's id.
+    pub fn open(gateway: &Gateway, face: Face, id: Option<&str>) -> Arc<Session> {
+        let session = Session {
+            id: id.map_or_else(|| id::fresh('s'), str::to_owned),
+            workspaces: gateway.workspaces().to_owned(),
+            workspace: OnceLock::new(),
+            executions: AtomicU32::new(0),
+            keep_workspace: id.is_some(),
+            recorder: gateway.recorder().clone(),
+        };
+        session.recorder.record(Event::SessionOpened {
+            session: session.id.clone(),
+            face: face.as_str().into(),
+        });
+        Arc::new(session)
+    }
+
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The folder this session's programs work in, made when first needed.
+    pub(crate) fn workspace(&self) -> Result<&Workspace, sandbox::Error> {
+        if let Some(workspace) = self.workspace.get() {
+            return Ok(workspace);
+        }
+        let opened = Workspace::open(&self.workspaces, &self.id)?;
+        Ok(self.workspace.get_or_init(|| opened))
+    }
+
+    /// Id and short id of a new execution.
+    pub(crate) fn next_execution(&self) -> (String, Short) {
+        let number = self.executions.fetch_add(1, Ordering::Relaxed) + 1;
+        (id::fresh('x'), Short('x', number))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(workspace) = self.workspace.get()
+            && !self.keep_workspace
+        {
+            // What cannot be removed now goes when old workspaces are swept at a start.
+            let _ = workspace.remove();
+        }
+        self.recorder.record(Event::SessionEnded {
+            session: std::mem::take(&mut self.id),
+        });
+    }
+}

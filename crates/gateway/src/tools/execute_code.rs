@@ -1,0 +1,78 @@
+//! `execute_code`: run a program that calls tools.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use super::{number, string};
+use crate::Face;
+use crate::execute::{Language, Request, execute};
+use crate::output::{self, Answer};
+use crate::server::Agent;
+
+pub(super) const DEFINITION: &str = r#"{"name":"execute_code","description":"Run a program that calls tools. Do all steps of the task in one program: loop, filter and join there. Only its value and prints come back, so return just what is needed.\nPython: r = tools.github.list_issues(repo=\"a/b\"); in parallel: await asyncio.gather(*[tools.x.y(id=i) for i in ids])\nTypeScript: const r = await tools.github.list_issues({repo: \"a/b\"}); in parallel: Promise.all\nTake paths and parameters from search_tools, never guess. Results are already parsed. A failing call raises ToolError. The value is the last expression or a top-level return. Standard library only; no network, no shell, no files outside the current directory. Variables are lost after the run.","inputSchema":{"type":"object","properties":{"code":{"type":"string"},"language":{"type":"string","enum":["python","typescript","javascript"]},"timeout_seconds":{"type":"number","description":"Limit of the program's own time, tool calls not counted; default 30"},"max_output_tokens":{"type":"integer"},"session":{"type":"string","description":"Only one that an answer named"}},"required":["code","language"]},"_meta":{"anthropic/alwaysLoad":true}}"#;
+
+/// Longest program.
+const CODE_BYTES: usize = 1 << 20;
+
+pub(super) async fn call(
+    agent: &Agent,
+    arguments: Map<String, Value>,
+    cancel: &CancellationToken,
+) -> Answer {
+    match request(&arguments) {
+        Err(text) => Answer {
+            text: format!("error invalid_argument\n{text}"),
+            is_error: true,
+        },
+        Ok(request) => {
+            let session = match agent.session(string(&arguments, &["session"])) {
+                Ok(session) => session,
+                Err(text) => {
+                    return Answer {
+                        text: format!("error invalid_argument\n{text}"),
+                        is_error: true,
+                    };
+                }
+            };
+            let execution = execute(&agent.gateway, &session, request, cancel).await;
+            let tokens =
+                number(&arguments, &["max_output_tokens"]).map(|tokens| tokens.max(0.0) as usize);
+            // Over HTTP the caller needs the session's name to come back to it.
+            output::answer(&execution, tokens, agent.face == Face::Http)
+        }
+    }
+}
+
+fn request(arguments: &Map<String, Value>) -> Result<Request, String> {
+    let code = string(arguments, &["code", "source", "program"])
+        .ok_or("code is missing: give the program as a string")?
+        .to_owned();
+    if code.len() > CODE_BYTES {
+        return Err(format!(
+            "the program has {} bytes; at most {CODE_BYTES}",
+            code.len()
+        ));
+    }
+    let language = match arguments.get("language") {
+        None | Some(Value::Null) => None,
+        Some(name) => Some(name.as_str().and_then(Language::parse).ok_or_else(|| {
+            format!("language must be python, typescript or javascript; it is {name}")
+        })?),
+    };
+    let own_time = match number(arguments, &["timeout_seconds", "timeout"]) {
+        None => None,
+        Some(seconds) => Some(
+            Duration::try_from_secs_f64(seconds)
+                .ok()
+                .filter(|time| !time.is_zero())
+                .ok_or_else(|| format!("timeout_seconds must be more than 0; it is {seconds}"))?,
+        ),
+    };
+    Ok(Request {
+        code,
+        language,
+        own_time,
+    })
+}

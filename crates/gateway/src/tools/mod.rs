@@ -1,0 +1,171 @@
+//! The tools an agent sees: one file each, and what stands around them.
+
+mod execute_code;
+mod search_tools;
+
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use crate::Gateway;
+use crate::output::Answer;
+use crate::server::Agent;
+
+/// Longest first line of the instructions: some clients show no more.
+const INVENTORY_CHARACTERS: usize = 300;
+/// Longest instructions of all.
+const INSTRUCTIONS_CHARACTERS: usize = 1900;
+/// Signatures follow the first line when all of them fit here, so that no search is needed.
+const SIGNATURES_CHARACTERS: usize = 1500;
+
+/// The definitions, written by hand: every byte of them is paid for by every agent in every session.
+/// They never change with catalogs or upstreams, so that a client's prompt cache holds.
+const DEFINITIONS: [&str; 2] = [search_tools::DEFINITION, execute_code::DEFINITION];
+
+/// The listed tools, as whatever type the caller lists.
+pub(crate) fn listed<T: serde::de::DeserializeOwned>() -> Vec<T> {
+    DEFINITIONS
+        .iter()
+        .map(|definition| {
+            serde_json::from_str(definition).expect("the definitions are checked by a test")
+        })
+        .collect()
+}
+
+/// Calls one of the tools. Whatever goes wrong is the answer's text: models do not read protocol
+/// errors.
+pub(crate) async fn call(
+    agent: &Agent,
+    name: &str,
+    arguments: Map<String, Value>,
+    cancel: &CancellationToken,
+) -> Answer {
+    match name {
+        "search_tools" => search_tools::call(agent, arguments).await,
+        "execute_code" => execute_code::call(agent, arguments, cancel).await,
+        other => not_a_tool(&agent.gateway, other),
+    }
+}
+
+/// A name that is not one of ours is most often an upstream's tool, called where programs cannot.
+fn not_a_tool(gateway: &Gateway, name: &str) -> Answer {
+    let text = match gateway.catalog().resolve(name) {
+        Ok(tool) => format!(
+            "call it inside execute_code: {}",
+            tool.signature(catalog::Language::Python)
+        ),
+        Err(unknown) => format!(
+            "there is no tool {name:?} here; use search_tools and execute_code. {}",
+            unknown.message()
+        ),
+    };
+    Answer {
+        text,
+        is_error: true,
+    }
+}
+
+/// What stands in an agent's system prompt: first line the inventory, for clients that show no more.
+///
+/// From settings and cached listings, never from who has connected when.
+pub(crate) fn instructions(gateway: &Gateway) -> String {
+    let catalog = gateway.catalog();
+    let health = gateway.health();
+    let unlisted: Vec<&str> = health
+        .iter()
+        .filter(|server| server.tools == 0)
+        .map(|server| server.name.as_str())
+        .collect();
+    let mut text = if health.is_empty() {
+        "Gateway to MCP servers, none of which is configured yet. execute_code still runs programs."
+            .to_owned()
+    } else {
+        let listed = health.len() - unlisted.len();
+        let use_them = "To use any of them: search_tools, then one execute_code program.";
+        let names = catalog.inventory(INVENTORY_CHARACTERS.saturating_sub(60 + use_them.len()));
+        match (listed, unlisted.is_empty()) {
+            (0, _) => format!(
+                "Gateway to these servers: {}. {use_them}",
+                shortened(&unlisted.join(", "), 200)
+            ),
+            (_, true) => format!(
+                "Gateway to {} tools of {listed} servers: {names}. {use_them}",
+                catalog.len()
+            ),
+            (_, false) => format!(
+                "Gateway to {} tools of {listed} servers: {names}; also {}. {use_them}",
+                catalog.len(),
+                shortened(&unlisted.join(", "), 60)
+            ),
+        }
+    };
+    let signatures: Vec<String> = catalog
+        .tools()
+        .map(|tool| tool.signature(catalog::Language::Python))
+        .take(100)
+        .collect();
+    let length: usize = signatures.iter().map(|signature| signature.len() + 1).sum();
+    if !signatures.is_empty()
+        && signatures.len() == catalog.len()
+        && length <= SIGNATURES_CHARACTERS
+    {
+        text.push('\n');
+        text.push_str(&signatures.join("\n"));
+    }
+    for server in health.iter().filter(|server| server.state == "blocked") {
+        if let Some(reason) = &server.reason {
+            text.push_str(&format!("\n{}: {}", server.name, shortened(reason, 160)));
+        }
+    }
+    shortened(&text, INSTRUCTIONS_CHARACTERS)
+}
+
+fn shortened(text: &str, characters: usize) -> String {
+    if text.chars().count() <= characters {
+        return text.to_owned();
+    }
+    text.chars().take(characters - 1).chain(['…']).collect()
+}
+
+/// A string argument under any of its names.
+fn string<'a>(arguments: &'a Map<String, Value>, names: &[&str]) -> Option<&'a str> {
+    names.iter().find_map(|name| arguments.get(*name)?.as_str())
+}
+
+/// A number that may have been written as a string.
+fn number(arguments: &Map<String, Value>, names: &[&str]) -> Option<f64> {
+    names.iter().find_map(|name| match arguments.get(*name)? {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    #[test]
+    fn definitions_are_what_strict_clients_accept() {
+        let tools = super::listed::<Value>();
+        for tool in &tools {
+            assert!(
+                tool.get("outputSchema").is_none(),
+                "an output schema would send every answer twice"
+            );
+            assert_eq!(tool["_meta"]["anthropic/alwaysLoad"], true);
+            let properties = tool["inputSchema"]["properties"].as_object().unwrap();
+            for (name, property) in properties {
+                assert!(property.get("type").is_some(), "{name} has a type");
+                for stripped in ["default", "minimum", "maximum"] {
+                    assert!(
+                        property.get(stripped).is_none(),
+                        "Codex strips {stripped} from {name}"
+                    );
+                }
+            }
+        }
+        let bytes: usize = tools.iter().map(|tool| tool.to_string().len()).sum();
+        // No tokenizer here: JSON schemas take more than three bytes a token.
+        assert!(bytes / 3 <= 1000, "{bytes} bytes");
+    }
+}

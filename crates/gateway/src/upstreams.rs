@@ -1,0 +1,338 @@
+//! The servers behind us, and the catalog of what they offer.
+//!
+//! Each server has its own connection task (crate `upstream`) and one small task here that puts
+//! what it lists into the catalog. The catalog is an immutable value, replaced whole: a program
+//! keeps the one it started with.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+use catalog::Catalog;
+use journal::Event;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use upstream::{Cache, Launch, Launched, Listing, Stanza, State, Upstream};
+
+use crate::Recorder;
+
+/// A server that settings name.
+#[derive(Debug, Clone)]
+pub struct Configured {
+    pub stanza: Stanza,
+    /// Why it must not be started yet, and what to type: `not trusted yet: toolmill trust`.
+    pub blocked: Option<String>,
+}
+
+/// A server as an operator or an agent is shown it.
+#[derive(Debug, Clone)]
+pub struct Health {
+    pub name: String,
+    /// `ready`, `connecting`, `failed` or `blocked`.
+    pub state: &'static str,
+    /// `legacy` or `modern`, once known.
+    pub era: Option<upstream::Era>,
+    pub tools: usize,
+    /// Why it is not ready, and what to do.
+    pub reason: Option<String>,
+    /// The end of what it wrote to stderr, for the operator only.
+    pub last_words: Option<String>,
+}
+
+pub(crate) struct Upstreams {
+    running: RwLock<BTreeMap<String, Running>>,
+    catalog: watch::Sender<Arc<Catalog>>,
+    /// Held while a new catalog is built from the present one, so that no server's news is lost.
+    building: Mutex<()>,
+    launch: Arc<dyn Launch>,
+    cache: Arc<Cache>,
+    recorder: Recorder,
+}
+
+struct Running {
+    configured: Configured,
+    /// None while blocked.
+    upstream: Option<Upstream>,
+}
+
+impl Upstreams {
+    pub(crate) fn new(launch: Arc<dyn Launch>, cache: Cache, recorder: Recorder) -> Arc<Upstreams> {
+        Arc::new(Upstreams {
+            running: RwLock::default(),
+            catalog: watch::Sender::new(Arc::new(Catalog::new(Vec::new()))),
+            building: Mutex::new(()),
+            launch,
+            cache: Arc::new(cache),
+            recorder,
+        })
+    }
+
+    /// Makes the running servers the configured ones: starts what is new, stops what is gone or
+    /// changed, leaves the rest alone.
+    pub(crate) async fn configure(self: &Arc<Self>, wanted: Vec<Configured>) {
+        let mut gone = Vec::new();
+        {
+            let mut running = self.running.write().expect("no panics under this lock");
+            let mut wanted: BTreeMap<String, Configured> = wanted
+                .into_iter()
+                .map(|one| (one.stanza.name.clone(), one))
+                .collect();
+            running.retain(|name, present| {
+                let keep = wanted
+                    .get(name)
+                    .is_some_and(|new| same(new, &present.configured));
+                if keep {
+                    wanted.remove(name);
+                } else {
+                    gone.push((name.clone(), present.upstream.take()));
+                }
+                keep
+            });
+            for (name, _) in &gone {
+                if !wanted.contains_key(name) {
+                    self.list(name, None);
+                }
+            }
+            for (name, configured) in wanted {
+                let upstream = configured.blocked.is_none().then(|| {
+                    Upstream::start(
+                        configured.stanza.clone(),
+                        self.launch.clone(),
+                        self.cache.clone(),
+                    )
+                });
+                if let Some(upstream) = &upstream {
+                    self.follow(&name, upstream);
+                } else {
+                    self.list(&name, None);
+                }
+                running.insert(
+                    name,
+                    Running {
+                        configured,
+                        upstream,
+                    },
+                );
+            }
+        }
+        for (_, upstream) in gone {
+            if let Some(upstream) = upstream {
+                upstream.stop().await;
+            }
+        }
+    }
+
+    /// Keeps the catalog at what the server lists. The task ends with the server's handle.
+    fn follow(self: &Arc<Self>, name: &str, upstream: &Upstream) {
+        let mut status = upstream.status();
+        let mut shown: Option<Arc<Listing>> = status.borrow_and_update().listing.clone();
+        self.list(name, shown.as_deref());
+        let (this, name) = (Arc::downgrade(self), name.to_owned());
+        tokio::spawn(async move {
+            let mut state = "";
+            loop {
+                let (listing, now) = {
+                    let status = status.borrow_and_update();
+                    (status.listing.clone(), state_name(&status.state))
+                };
+                let Some(this) = this.upgrade() else { return };
+                if now == "stopped" {
+                    return;
+                }
+                if !same_listing(&shown, &listing) {
+                    this.list(&name, listing.as_deref());
+                    shown = listing;
+                }
+                if now != state {
+                    state = now;
+                    this.recorder.record(Event::UpstreamChanged {
+                        server: name.clone(),
+                        state: now.into(),
+                    });
+                }
+                drop(this);
+                if status.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Replaces one server's tools in the catalog.
+    fn list(&self, name: &str, listing: Option<&Listing>) {
+        let _building = self
+            .building
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let present = self.catalog.borrow().clone();
+        if listing.is_none() && present.servers().all(|server| server.name() != name) {
+            return;
+        }
+        let next = present.replace(catalog::Server {
+            name: name.to_owned(),
+            tools: listing
+                .map(|listing| listing.tools.clone())
+                .unwrap_or_default(),
+            title: listing.and_then(|listing| listing.title.clone()),
+            description: listing.and_then(|listing| listing.instructions.clone()),
+        });
+        self.catalog.send_replace(Arc::new(next));
+    }
+
+    pub(crate) fn catalog(&self) -> Arc<Catalog> {
+        self.catalog.borrow().clone()
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<Upstream> {
+        self.running
+            .read()
+            .expect("no panics under this lock")
+            .get(name)?
+            .upstream
+            .clone()
+    }
+
+    /// Waits until every server that has never been listed is listed or has failed, or until then.
+    pub(crate) async fn settled(&self, deadline: Instant) {
+        let waiting: Vec<_> = {
+            let running = self.running.read().expect("no panics under this lock");
+            running
+                .values()
+                .filter_map(|one| Some(one.upstream.as_ref()?.status()))
+                .collect()
+        };
+        for mut status in waiting {
+            let listed = status.wait_for(|status| {
+                status.listing.is_some() || !matches!(status.state, State::Connecting)
+            });
+            if tokio::time::timeout_at(deadline, listed).await.is_err() {
+                return;
+            }
+        }
+        // The followers put the news into the catalog; let them run.
+        let mut catalog = self.catalog.subscribe();
+        let listed = |catalog: &Arc<Catalog>| {
+            self.health().iter().all(|server| {
+                server.state != "ready"
+                    || catalog.servers().any(|known| known.name() == server.name)
+            })
+        };
+        let _ = tokio::time::timeout_at(
+            deadline.min(Instant::now() + Duration::from_secs(1)),
+            catalog.wait_for(listed),
+        )
+        .await;
+    }
+
+    /// Every configured server, by name.
+    pub(crate) fn health(&self) -> Vec<Health> {
+        let running = self.running.read().expect("no panics under this lock");
+        running
+            .iter()
+            .map(|(name, one)| {
+                let mut health = Health {
+                    name: name.clone(),
+                    state: "blocked",
+                    era: None,
+                    tools: 0,
+                    reason: one.configured.blocked.clone(),
+                    last_words: None,
+                };
+                if let Some(upstream) = &one.upstream {
+                    let status = upstream.status();
+                    let status = status.borrow();
+                    health.state = state_name(&status.state);
+                    health.tools = status
+                        .listing
+                        .as_ref()
+                        .map_or(0, |listing| listing.tools.len());
+                    health.era = status.listing.as_ref().map(|listing| listing.era);
+                    if let State::Failed {
+                        reason,
+                        last_words,
+                        retry_in,
+                        ..
+                    } = &status.state
+                    {
+                        health.reason = Some(format!(
+                            "{reason}; tried again within {:.0} s",
+                            retry_in.as_secs_f64().ceil()
+                        ));
+                        health.last_words = (!last_words.as_str().is_empty())
+                            .then(|| last_words.as_str().to_owned());
+                    }
+                }
+                health
+            })
+            .collect()
+    }
+
+    /// Servers whose tools cannot be used now, each with why, for the last line of a search.
+    pub(crate) fn unavailable(&self) -> Vec<(String, String)> {
+        self.health()
+            .into_iter()
+            .filter_map(|server| match server.state {
+                "ready" => None,
+                "connecting" if server.tools > 0 => None,
+                "connecting" => Some((server.name, "connecting".to_owned())),
+                _ => Some((
+                    server.name,
+                    server.reason.unwrap_or_else(|| server.state.to_owned()),
+                )),
+            })
+            .collect()
+    }
+
+    pub(crate) async fn stop(&self) {
+        let running =
+            std::mem::take(&mut *self.running.write().expect("no panics under this lock"));
+        let mut stops = tokio::task::JoinSet::new();
+        for upstream in running.into_values().filter_map(|one| one.upstream) {
+            stops.spawn(async move { upstream.stop().await });
+        }
+        while stops.join_next().await.is_some() {}
+    }
+}
+
+fn state_name(state: &State) -> &'static str {
+    match state {
+        State::Connecting => "connecting",
+        State::Ready { .. } => "ready",
+        State::Failed { .. } => "failed",
+        State::Stopped => "stopped",
+    }
+}
+
+fn same_listing(one: &Option<Arc<Listing>>, other: &Option<Arc<Listing>>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        _ => false,
+    }
+}
+
+/// Whether a stanza is unchanged, so that its server keeps running.
+fn same(one: &Configured, other: &Configured) -> bool {
+    one.stanza == other.stanza && one.blocked == other.blocked
+}
+
+/// Starts servers through the sandbox's supervisor.
+pub(crate) struct Supervised(pub(crate) Arc<sandbox::Supervisor>);
+
+impl Launch for Supervised {
+    fn launch(
+        &self,
+        command: &str,
+        args: &[String],
+        env: &[(String, String)],
+        cwd: Option<&std::path::Path>,
+    ) -> std::io::Result<Launched> {
+        let server = self.0.start_server(command, args, env, cwd)?;
+        Ok(Launched {
+            stdin: server.stdin,
+            stdout: server.stdout,
+            stderr: server.stderr,
+            lifeline: server.lifeline,
+        })
+    }
+}

@@ -1,0 +1,230 @@
+//! From an upstream's `CallToolResult` to the value a program sees.
+//!
+//! Works on the bytes: the envelope is read, the value in it is passed on as it stands, so that no
+//! digit is lost and nothing large is rebuilt.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// Longest text of a tool's error that is passed on.
+const ERROR_CHARACTERS: usize = 4000;
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default)]
+    content: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default, rename = "structuredContent")]
+    structured: Option<&'a RawValue>,
+    #[serde(default, rename = "isError")]
+    is_error: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Block<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: std::borrow::Cow<'a, str>,
+    #[serde(default)]
+    text: Option<String>,
+}
+
+/// What a call came to.
+#[derive(Debug)]
+pub(crate) enum Unwrapped {
+    /// JSON of the value.
+    Value(String),
+    /// The tool says it failed, in these words.
+    Failed(String),
+}
+
+/// How a result is to be read, as its tool's schema says.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reading {
+    /// The tool declares an output schema, so text is text even when it looks like JSON.
+    pub(crate) declared: bool,
+    /// Structured content is `{"result": …}` around the value.
+    pub(crate) wrapped: bool,
+}
+
+impl Reading {
+    pub(crate) fn of(tool: &catalog::Tool) -> Reading {
+        let Some(schema) = tool.output_schema() else {
+            return Reading::default();
+        };
+        let sole_result = schema
+            .get("properties")
+            .and_then(|properties| properties.as_object())
+            .is_some_and(|properties| properties.len() == 1 && properties.contains_key("result"));
+        let marked = schema
+            .get("x-fastmcp-wrap-result")
+            .and_then(|mark| mark.as_bool())
+            == Some(true);
+        Reading {
+            declared: true,
+            wrapped: sole_result || marked,
+        }
+    }
+}
+
+/// Takes the value out of a result: structured content, else JSON in the text, else the text.
+///
+/// # Errors
+/// The result is not a `CallToolResult`; the message says what is wrong with it.
+pub(crate) fn unwrap(result: &RawValue, reading: Reading) -> Result<Unwrapped, String> {
+    let envelope: Envelope =
+        serde_json::from_str(result.get()).map_err(|error| error.to_string())?;
+    let content = envelope.content.unwrap_or_default();
+    if envelope.is_error == Some(true) {
+        let mut words = content
+            .iter()
+            .filter_map(|block| text_of(block))
+            .collect::<Vec<_>>()
+            .join("\n");
+        if words.is_empty() {
+            words = envelope
+                .structured
+                .map_or("no reason given".to_owned(), |value| value.get().to_owned());
+        }
+        return Ok(Unwrapped::Failed(
+            words.chars().take(ERROR_CHARACTERS).collect(),
+        ));
+    }
+    if let Some(structured) = envelope.structured
+        && structured.get() != "null"
+    {
+        return Ok(Unwrapped::Value(if reading.wrapped {
+            inner(structured)
+        } else {
+            structured.get().to_owned()
+        }));
+    }
+    let value = match content.as_slice() {
+        [] => "null".to_owned(),
+        [block] => value_of(block, reading),
+        blocks => {
+            let values: Vec<String> = blocks
+                .iter()
+                .map(|block| value_of(block, reading))
+                .collect();
+            format!("[{}]", values.join(","))
+        }
+    };
+    Ok(Unwrapped::Value(value))
+}
+
+/// The value inside `{"result": …}`, if that is all there is.
+fn inner(structured: &RawValue) -> String {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Wrapped<'a> {
+        #[serde(borrow)]
+        result: &'a RawValue,
+    }
+    serde_json::from_str::<Wrapped>(structured.get()).map_or_else(
+        |_| structured.get().to_owned(),
+        |wrapped| wrapped.result.get().to_owned(),
+    )
+}
+
+/// The text of a text block.
+fn text_of(block: &RawValue) -> Option<String> {
+    let block: Block = serde_json::from_str(block.get()).ok()?;
+    (block.kind == "text").then_some(block.text).flatten()
+}
+
+/// One block as a value: JSON in a text when it begins like an object or an array and parses whole
+/// (scalars stay text), else the text; any other block as it is.
+fn value_of(block: &RawValue, reading: Reading) -> String {
+    let Some(text) = text_of(block) else {
+        return block.get().to_owned();
+    };
+    let looks_like_json = text.trim_start().starts_with(['{', '[']);
+    if looks_like_json && !reading.declared && serde_json::from_str::<&RawValue>(&text).is_ok() {
+        return text;
+    }
+    serde_json::to_string(&text).expect("a string is always JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(result: &str, reading: Reading, expected: Result<&str, &str>) {
+        let raw = RawValue::from_string(result.to_owned()).unwrap();
+        match (unwrap(&raw, reading), expected) {
+            (Ok(Unwrapped::Value(value)), Ok(expected)) => assert_eq!(value, expected, "{result}"),
+            (Ok(Unwrapped::Failed(words)), Err(expected)) => {
+                assert_eq!(words, expected, "{result}")
+            }
+            (other, _) => panic!("{result}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_value_is_found_where_servers_put_it() {
+        let plain = Reading::default();
+        let declared = Reading {
+            declared: true,
+            wrapped: false,
+        };
+        let wrapped = Reading {
+            declared: true,
+            wrapped: true,
+        };
+        let text = |text: &str| {
+            format!(
+                r#"{{"content":[{{"type":"text","text":{}}}]}}"#,
+                serde_json::to_string(text).unwrap()
+            )
+        };
+        check(
+            r#"{"content":[],"structuredContent":{"n":123456789012345678901.50}}"#,
+            declared,
+            Ok(r#"{"n":123456789012345678901.50}"#),
+        );
+        check(
+            r#"{"structuredContent":{"result":[1]}}"#,
+            wrapped,
+            Ok("[1]"),
+        );
+        check(
+            r#"{"structuredContent":{"result":1,"more":2}}"#,
+            wrapped,
+            Ok(r#"{"result":1,"more":2}"#),
+        );
+        check(
+            r#"{"structuredContent":{"result":[1]}}"#,
+            plain,
+            Ok(r#"{"result":[1]}"#),
+        );
+        check(&text(r#"{"a":1}"#), plain, Ok(r#"{"a":1}"#));
+        check(&text(r#" [1,2]"#), plain, Ok(" [1,2]"));
+        check(&text(r#"{"a":1}"#), declared, Ok(r#""{\"a\":1}""#));
+        check(&text("{not json"), plain, Ok(r#""{not json""#));
+        check(&text("42"), plain, Ok(r#""42""#));
+        check(r#"{"content":[]}"#, plain, Ok("null"));
+        check(
+            r#"{"content":[{"type":"text","text":"a"},{"type":"text","text":"[1]"}]}"#,
+            plain,
+            Ok(r#"["a",[1]]"#),
+        );
+        check(
+            r#"{"content":[{"type":"image","data":"AA==","mimeType":"image/png"}]}"#,
+            plain,
+            Ok(r#"{"type":"image","data":"AA==","mimeType":"image/png"}"#),
+        );
+        check(
+            r#"{"isError":true,"content":[{"type":"text","text":"Not Found"}]}"#,
+            plain,
+            Err("Not Found"),
+        );
+        check(r#"{"isError":true}"#, plain, Err("no reason given"));
+        assert!(unwrap(&RawValue::from_string("[1]".into()).unwrap(), plain).is_err());
+        assert!(
+            unwrap(
+                &RawValue::from_string(r#"{"content":5}"#.into()).unwrap(),
+                plain
+            )
+            .is_err()
+        );
+    }
+}
