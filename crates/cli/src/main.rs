@@ -1,1 +1,57 @@
-fn main() {}
+//! The `toolmill` binary: which part this process plays, then one function per subcommand.
+
+mod args;
+mod control;
+mod doctor;
+mod host;
+mod run;
+mod serve;
+mod settings;
+mod tools;
+mod trace;
+mod trust;
+
+use std::process::ExitCode;
+
+use args::Command;
+use clap::Parser;
+
+/// Exit codes that scripts may rely on.
+mod exit {
+    pub(crate) const PROGRAM_FAILED: u8 = 1;
+    pub(crate) const USAGE: u8 = 2;
+    pub(crate) const LIMIT: u8 = 3;
+    pub(crate) const NO_SANDBOX: u8 = 4;
+    pub(crate) const NO_SETTINGS_OR_UPSTREAM: u8 = 5;
+    pub(crate) const INTERRUPTED: u8 = 130;
+}
+
+fn main() -> ExitCode {
+    match sandbox::enter() {
+        sandbox::Role::Guest(channel, memory_bytes) => {
+            guest::javascript::run(channel, memory_bytes as usize, host::lock_down)
+        }
+        sandbox::Role::Host => host(),
+    }
+}
+
+fn host() -> ExitCode {
+    let args = args::Args::parse();
+    host::log(args.log);
+    let outcome = match args.command {
+        Command::Run(run) => run::run(&args.source, run),
+        Command::Serve(serve) => serve::run(&args.source, serve),
+        Command::Tools(tools) => tools::list(&args.source, tools),
+        Command::Search(search) => tools::search(&args.source, search),
+        Command::Doctor { json } => host::with_gateway(&args.source, async move |started| {
+            Ok(doctor::run(&started.gateway, &started.settings, &started.places, json).await)
+        }),
+        Command::Trust(trust) => host::trust(&args.source, &trust),
+        Command::Trace { execution, json } => trace::run(&execution, json),
+        Command::Reload => host::reload(),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("toolmill: {error:#}");
+        ExitCode::from(host::exit_code(&error))
+    })
+}

@@ -1,0 +1,166 @@
+//! `toolmill run`: one program, from a file or standard input.
+
+use std::io::Read;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use gateway::execute::{self, Execution, Language, Request};
+use gateway::{Face, Session, output};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{Run, Source};
+use crate::exit;
+use crate::host::{self, ExitWith, print};
+
+/// Longest program, as for agents.
+const CODE_BYTES: u64 = 1 << 20;
+
+pub(crate) fn run(source: &Source, run: Run) -> Result<ExitCode> {
+    let request = request(&run).context(ExitWith(exit::USAGE))?;
+    host::with_gateway(source, async move |started| {
+        let session = Session::open(&started.gateway, Face::CommandLine, run.session.as_deref());
+        let cancel = CancellationToken::new();
+        let execution = tokio::select! {
+            execution = execute::execute(&started.gateway, &session, request, &cancel) => execution,
+            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::from(exit::INTERRUPTED)),
+        };
+        if run.json {
+            print(&format!("{}\n", as_json(&execution)))?;
+        } else {
+            show(&execution)?;
+        }
+        Ok(ExitCode::from(code(&execution)))
+    })
+}
+
+fn request(run: &Run) -> Result<Request> {
+    let language = match &run.language {
+        Some(name) => Some(Language::parse(name).ok_or_else(|| {
+            anyhow!("unknown language {name:?}; use python, typescript or javascript")
+        })?),
+        None => run
+            .file
+            .extension()
+            .and_then(|extension| extension.to_str())
+            .and_then(|extension| match extension {
+                "py" => Some(Language::Python),
+                "ts" | "mts" => Some(Language::TypeScript),
+                "js" | "mjs" => Some(Language::JavaScript),
+                _ => None,
+            }),
+    };
+    if let Some(session) = &run.session
+        && !session
+            .strip_prefix("s_")
+            .is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    {
+        bail!("{session:?} is not a session's id; `run --json` prints it as `session`");
+    }
+    let own_time = match run.timeout {
+        None => None,
+        Some(seconds) => Some(
+            Duration::try_from_secs_f64(seconds)
+                .ok()
+                .filter(|time| !time.is_zero())
+                .ok_or_else(|| anyhow!("--timeout must be a number of seconds above 0"))?,
+        ),
+    };
+    Ok(Request {
+        code: code_of(run)?,
+        language,
+        own_time,
+    })
+}
+
+fn code_of(run: &Run) -> Result<String> {
+    let mut bytes = Vec::new();
+    let from = run.file.display();
+    if run.file.as_os_str() == "-" {
+        std::io::stdin()
+            .lock()
+            .take(CODE_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .context("standard input")?;
+    } else {
+        let file =
+            std::fs::File::open(&run.file).with_context(|| format!("{from} cannot be read"))?;
+        file.take(CODE_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .with_context(|| format!("{from} cannot be read"))?;
+    }
+    if bytes.len() as u64 > CODE_BYTES {
+        bail!("the program is longer than {CODE_BYTES} bytes");
+    }
+    String::from_utf8(bytes).map_err(|_| anyhow!("{from} is not UTF-8"))
+}
+
+fn code(execution: &Execution) -> u8 {
+    use gateway::ErrorCode::*;
+    match &execution.done.error {
+        None => 0,
+        Some(error) if error.code.is_limit() => exit::LIMIT,
+        Some(error) => match error.code {
+            Sandbox => exit::NO_SANDBOX,
+            UpstreamDown => exit::NO_SETTINGS_OR_UPSTREAM,
+            Cancelled => exit::INTERRUPTED,
+            _ => exit::PROGRAM_FAILED,
+        },
+    }
+}
+
+/// For people: what it printed and its value on standard output, all else on standard error.
+fn show(execution: &Execution) -> Result<()> {
+    if execution.done.error.is_some() {
+        print(&execution.stdout.text())?;
+        eprint!("{}", execution.stderr.text());
+        let answer = output::answer(execution, None, false);
+        // The printed part has just been shown whole.
+        eprintln!(
+            "{}",
+            answer.text.split("\n--- std").next().unwrap_or_default()
+        );
+        return Ok(());
+    }
+    print(&execution.stdout.text())?;
+    eprint!("{}", execution.stderr.text());
+    for note in &execution.done.notes {
+        eprintln!("note: {note}");
+    }
+    if let Some(value) = &execution.done.value {
+        let text =
+            serde_json::from_str::<String>(value.get()).unwrap_or_else(|_| value.get().to_owned());
+        print(&format!("{text}\n"))?;
+    }
+    Ok(())
+}
+
+fn as_json(execution: &Execution) -> Value {
+    let done = &execution.done;
+    json!({
+        "ok": done.error.is_none(),
+        "value": done.value,
+        "stdout": execution.stdout.text(),
+        "stderr": execution.stderr.text(),
+        "error": done.error.as_ref().map(|error| json!({
+            "code": error.code,
+            "message": error.message,
+            "line": error.line,
+            "column": error.column,
+            "hint": error.hint.as_ref().or(error.fix.as_ref()),
+        })),
+        "notes": done.notes,
+        "calls": execution.calls.iter().map(|call| json!({
+            "tool": call.tool,
+            "ok": call.outcome.is_ok(),
+            "ms": call.duration.as_secs_f64() * 1e3,
+            "bytes": call.bytes,
+        })).collect::<Vec<_>>(),
+        "language": execution.language.as_str(),
+        "duration_ms": execution.duration.as_secs_f64() * 1e3,
+        "tier": execute::TIER,
+        "execution": execution.id,
+        "session": execution.session,
+    })
+}

@@ -1,0 +1,109 @@
+//! `toolmill tools` and `toolmill search`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use gateway::{Catalog, Detail, Health, SearchRequest, Tool};
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::args::{Search, Source, Tools};
+use crate::host::print;
+use crate::{exit, host};
+
+/// How long servers may take to be listed: a first `npx` or `uvx` downloads.
+const WAIT: Duration = Duration::from_secs(60);
+
+pub(crate) fn list(source: &Source, args: Tools) -> Result<ExitCode> {
+    host::with_gateway(source, async move |started| {
+        let gateway = &started.gateway;
+        gateway.settled(Instant::now() + WAIT).await;
+        let catalog = gateway.catalog();
+        let mut health = gateway.health();
+        if let Some(wanted) = &args.server {
+            health.retain(|server| server.name == *wanted);
+            if health.is_empty() {
+                eprintln!("toolmill: no server {wanted:?}; `toolmill tools` lists them");
+                return Ok(ExitCode::from(exit::NO_SETTINGS_OR_UPSTREAM));
+            }
+        }
+        if args.json {
+            let servers: Vec<_> = health
+                .iter()
+                .map(|server| {
+                    json!({
+                        "server": server.name,
+                        "state": server.state,
+                        "reason": server.reason,
+                        "tools": tools_of(&catalog, server).map(|tool| tool.raw()).collect::<Vec<_>>(),
+                    })
+                })
+                .collect();
+            print(&format!("{}\n", serde_json::to_string(&servers)?))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut text = String::new();
+        if health.is_empty() {
+            text.push_str("no servers are configured; looked for:\n");
+            for file in &started.settings.looked_for {
+                text.push_str(&format!("  {}\n", file.display()));
+            }
+        }
+        for server in &health {
+            text.push_str(&format!("{}\n", headline(server)));
+            for tool in tools_of(&catalog, server) {
+                text.push_str(&format!("  {}\n", tool.signature(Default::default())));
+            }
+        }
+        print(&text)?;
+        for (server, reason) in catalog.rejected() {
+            eprintln!("left out: {server}: {reason}");
+        }
+        let any_ready = health.is_empty() || health.iter().any(|server| server.state == "ready");
+        Ok(if any_ready {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(exit::NO_SETTINGS_OR_UPSTREAM)
+        })
+    })
+}
+
+fn tools_of<'a>(catalog: &'a Catalog, server: &'a Health) -> impl Iterator<Item = &'a Tool> {
+    catalog
+        .tools()
+        .map(|tool| &**tool)
+        .filter(|tool| tool.server() == server.name)
+}
+
+fn headline(server: &Health) -> String {
+    let reason = server
+        .reason
+        .as_ref()
+        .map(|reason| format!(" ({reason})"))
+        .unwrap_or_default();
+    format!(
+        "{}: {}{reason}, {} tools",
+        server.name, server.state, server.tools
+    )
+}
+
+pub(crate) fn search(source: &Source, args: Search) -> Result<ExitCode> {
+    host::with_gateway(source, async move |started| {
+        started.gateway.settled(Instant::now() + WAIT).await;
+        let request = SearchRequest {
+            queries: args.queries,
+            server: args.server,
+            detail: match args.detail.as_str() {
+                "name" => Detail::Name,
+                "description" => Detail::Description,
+                "full" => Detail::Full,
+                _ => Detail::Signature,
+            },
+            limit: args.limit.clamp(1, 1000),
+            ..SearchRequest::default()
+        };
+        print(&gateway::search(&started.gateway, &request))?;
+        Ok(ExitCode::SUCCESS)
+    })
+}

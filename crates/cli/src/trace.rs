@@ -1,0 +1,78 @@
+//! `toolmill trace`: what one execution did, from the journal.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use journal::{Entry, Event};
+
+use crate::host::print;
+use crate::settings::Places;
+
+pub(crate) fn run(execution: &str, json: bool) -> Result<ExitCode> {
+    let places = Places::from_environment()?;
+    let entries = journal::trace(&places.state_dir.join("journal"), execution)?;
+    let mut text = String::new();
+    for entry in &entries {
+        text.push_str(&if json {
+            serde_json::to_string(entry)?
+        } else {
+            line(entry)
+        });
+        text.push('\n');
+    }
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(Entry { at, event, .. }: &Entry) -> String {
+    let ms = |us: &u64| *us as f64 / 1e3;
+    let what = match event {
+        Event::ExecutionStarted {
+            execution,
+            session,
+            language,
+            code_bytes,
+        } => {
+            format!("{execution} started: {language}, {code_bytes} bytes, session {session}")
+        }
+        Event::GuestConfirmed { tier, start_us, .. } => {
+            format!("guest confirmed: tier {tier}, {:.1} ms", ms(start_us))
+        }
+        Event::CallStarted {
+            call,
+            server,
+            tool,
+            bytes,
+            ..
+        } => {
+            format!("call {call} sent: {server}.{tool}, {bytes} bytes")
+        }
+        Event::CallEnded {
+            call,
+            outcome,
+            bytes,
+            duration_us,
+            ..
+        } => {
+            format!(
+                "call {call} ended: {outcome}, {bytes} bytes, {:.1} ms",
+                ms(duration_us)
+            )
+        }
+        Event::ExecutionEnded {
+            outcome,
+            calls,
+            duration_us,
+            guest_us,
+            peak_memory_bytes,
+            ..
+        } => format!(
+            "ended: {outcome}, {calls} calls, {:.1} ms of which {:.1} ms its own, {} KiB",
+            ms(duration_us),
+            ms(guest_us),
+            peak_memory_bytes / 1024
+        ),
+        other => format!("{other:?}"),
+    };
+    format!("{at}  {what}")
+}

@@ -1,0 +1,307 @@
+//! A place of its own for each test: home, settings, working directory; and what runs there.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+pub(crate) struct Place {
+    folder: tempfile::TempDir,
+}
+
+/// The settings stanza of a fake server.
+pub(crate) fn fake(name: &str, options: &[&str]) -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_toolmill"))
+        .with_file_name("examples")
+        .join("fake_upstream");
+    let arguments: Vec<String> = options.iter().map(|option| format!("{option:?}")).collect();
+    format!(
+        "[upstream.{name}]\ncommand = {program:?}\nargs = [{}]\n",
+        arguments.join(", ")
+    )
+}
+
+impl Place {
+    /// A place whose user has these settings.
+    pub(crate) fn new(settings: &str) -> Place {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place { folder };
+        for name in ["work", "config/toolmill", "state", "run", "tmp"] {
+            std::fs::create_dir_all(place.path(name)).unwrap();
+        }
+        place.write("config/toolmill/toolmill.toml", settings);
+        place
+    }
+
+    /// A place with one fake server, `fake`.
+    pub(crate) fn with_fake() -> Place {
+        Place::new(&fake("fake", &[]))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, content: &str) {
+        std::fs::write(self.path(name), content).unwrap();
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_toolmill"));
+        command
+            .args(arguments)
+            .current_dir(self.path("work"))
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder.path())
+            .env("XDG_CONFIG_HOME", self.path("config"))
+            .env("XDG_STATE_HOME", self.path("state"))
+            .env("XDG_RUNTIME_DIR", self.path("run"));
+        command
+    }
+
+    pub(crate) fn output(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs a program and returns its exit code and what `run --json` says of it.
+    pub(crate) fn run(&self, language: &str, code: &str) -> (i32, Value) {
+        self.run_with(&["--language", language], code)
+    }
+
+    pub(crate) fn run_with(&self, options: &[&str], code: &str) -> (i32, Value) {
+        let mut child = self
+            .command(&[&["run", "--json"], options, &["-"]].concat())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(code.as_bytes())
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        let json = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+            panic!(
+                "{error}: {}\n{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            )
+        });
+        (output.status.code().unwrap(), json)
+    }
+
+    /// The value of a program that must succeed.
+    pub(crate) fn value(&self, language: &str, code: &str) -> Value {
+        let (exit, json) = self.run(language, code);
+        assert_eq!(exit, 0, "{json:#}");
+        json["value"].clone()
+    }
+
+    /// The error of a program that must fail, with its exit code.
+    pub(crate) fn error(&self, language: &str, code: &str) -> (i32, Value) {
+        let (exit, json) = self.run(language, code);
+        assert_eq!(json["ok"], false, "{json:#}");
+        (exit, json["error"].clone())
+    }
+
+    pub(crate) fn serve(&self) -> Agent {
+        self.serve_with(&[])
+    }
+
+    pub(crate) fn serve_with(&self, options: &[&str]) -> Agent {
+        let mut child = self
+            .command(&[options, &["serve"]].concat())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let input = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Agent {
+            child,
+            input,
+            output,
+            next_id: 1,
+            modern: false,
+        }
+    }
+
+    /// Everything any file below the place holds, as one text, for tests that look for secrets.
+    pub(crate) fn every_file(&self) -> String {
+        fn collect(folder: &Path, text: &mut String) {
+            for entry in std::fs::read_dir(folder).unwrap().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    collect(&path, text);
+                } else if let Ok(bytes) = std::fs::read(&path) {
+                    text.push_str(&String::from_utf8_lossy(&bytes));
+                }
+            }
+        }
+        let mut text = String::new();
+        collect(&self.path("state"), &mut text);
+        collect(&self.path("run"), &mut text);
+        text
+    }
+}
+
+/// An agent connected to `toolmill serve` over its standard streams.
+pub(crate) struct Agent {
+    pub(crate) child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    next_id: u64,
+    modern: bool,
+}
+
+impl Agent {
+    /// Shakes hands in the legacy era and returns the server's answer.
+    pub(crate) fn initialize(&mut self) -> Value {
+        let answer = self.request(
+            "initialize",
+            json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}),
+        );
+        self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+        answer
+    }
+
+    /// Speaks the modern era from now on and returns the answer to `server/discover`.
+    pub(crate) fn discover(&mut self) -> Value {
+        self.modern = true;
+        self.request("server/discover", json!({}))
+    }
+
+    pub(crate) fn send(&mut self, message: &Value) {
+        let input = self
+            .input
+            .as_mut()
+            .expect("the agent has not closed its end");
+        writeln!(input, "{message}").unwrap();
+        input.flush().unwrap();
+    }
+
+    /// Sends a request and returns its id.
+    pub(crate) fn ask(&mut self, method: &str, mut params: Value) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        if self.modern {
+            params["_meta"] = json!({
+                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+                "io.modelcontextprotocol/clientCapabilities": {},
+            });
+        }
+        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+        id
+    }
+
+    /// The next message.
+    pub(crate) fn next(&mut self) -> Value {
+        let mut line = String::new();
+        let length = self.output.read_line(&mut line).unwrap();
+        assert!(length > 0, "the gateway closed its end");
+        serde_json::from_str(&line).unwrap()
+    }
+
+    /// Sends a request and returns its answer; other messages are passed over.
+    pub(crate) fn request(&mut self, method: &str, params: Value) -> Value {
+        let id = self.ask(method, params);
+        loop {
+            let message = self.next();
+            if message["id"] == id {
+                return message;
+            }
+        }
+    }
+
+    /// Calls a tool and returns its text and whether it is an error.
+    pub(crate) fn call(&mut self, tool: &str, arguments: Value) -> (String, bool) {
+        let answer = self.request("tools/call", json!({"name": tool, "arguments": arguments}));
+        let result = &answer["result"];
+        let content = result["content"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{answer:#}"));
+        assert_eq!(content.len(), 1, "one text block: {answer:#}");
+        assert!(result.get("structuredContent").is_none(), "{answer:#}");
+        (
+            content[0]["text"].as_str().unwrap().to_owned(),
+            result["isError"] == true,
+        )
+    }
+
+    pub(crate) fn execute(&mut self, language: &str, code: &str) -> (String, bool) {
+        self.call("execute_code", json!({"language": language, "code": code}))
+    }
+
+    /// Closes the agent's end and returns what the gateway wrote to its standard error.
+    pub(crate) fn close(mut self) -> String {
+        use std::io::Read;
+        drop(self.input.take());
+        let mut stderr = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut stderr)
+            .unwrap();
+        self.child.wait().unwrap();
+        stderr
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Languages a test goes through; TypeScript stands for JavaScript too, which the guest treats alike.
+pub(crate) const LANGUAGES: [&str; 2] = ["python", "typescript"];
+
+/// Every process below `pid`, and itself.
+pub(crate) fn family_of(pid: u32) -> Vec<u32> {
+    let mut family = vec![pid];
+    let mut index = 0;
+    while index < family.len() {
+        for task in std::fs::read_dir(format!("/proc/{}/task", family[index]))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let children =
+                std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            family.extend(
+                children
+                    .split_whitespace()
+                    .filter_map(|pid| pid.parse::<u32>().ok()),
+            );
+        }
+        index += 1;
+    }
+    family
+}
+
+/// Waits until none of these processes is left; fails when some are after half a minute.
+pub(crate) fn wait_until_gone(processes: &[u32]) {
+    let alive = |pid: &&u32| {
+        // A zombie nobody has waited for yet has ended.
+        std::fs::read_to_string(format!("/proc/{pid}/stat"))
+            .is_ok_and(|stat| !stat.contains(") Z "))
+    };
+    let mut left: Vec<&u32> = Vec::new();
+    for _ in 0..3000 {
+        left = processes.iter().filter(alive).collect();
+        if left.is_empty() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("still there: {left:?}");
+}
