@@ -282,13 +282,11 @@ impl OpenCall<'_> {
             duration_us: duration.as_micros() as u64,
         });
         let writes = self.tool.effects().is_some();
-        let shown = |text: &str| {
-            if writes {
-                text.chars().take(SHOWN_CHARACTERS).collect()
-            } else {
-                String::new()
-            }
-        };
+        let (mut arguments, mut result) = (String::new(), String::new());
+        if writes {
+            arguments = cut(&as_written(self.arguments, self.calls.language));
+            result = outcome.map_or_else(|_| String::new(), cut);
+        }
         let record = CallRecord {
             number: self.number,
             tool: self.tool.path().to_owned(),
@@ -296,8 +294,8 @@ impl OpenCall<'_> {
             duration,
             bytes,
             writes,
-            arguments: shown(self.arguments.get()),
-            result: outcome.map_or_else(|_| String::new(), shown),
+            arguments,
+            result,
         };
         self.calls
             .done
@@ -312,6 +310,35 @@ impl Drop for OpenCall<'_> {
         if !self.ended {
             self.end(Err(ErrorCode::Cancelled));
         }
+    }
+}
+
+/// The beginning of a text, with a mark when there is more.
+fn cut(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN_CHARACTERS).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Arguments as the program's language writes them: `key="a"`, or `{key: "a"}`.
+fn as_written(arguments: &RawValue, language: Language) -> String {
+    let Ok(members) =
+        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(arguments.get())
+    else {
+        return arguments.get().to_owned();
+    };
+    let written = |between: &str| {
+        let members: Vec<String> = members
+            .iter()
+            .map(|(name, value)| format!("{name}{between}{value}"))
+            .collect();
+        members.join(", ")
+    };
+    match language {
+        Language::Python => written("="),
+        Language::TypeScript => format!("{{{}}}", written(": ")),
     }
 }
 

@@ -70,6 +70,7 @@ impl Gateway {
             version: env!("CARGO_PKG_VERSION").into(),
             process: std::process::id(),
         });
+        sandbox::sweep(&config.workspaces, session::WORKSPACE_AGE);
         let upstreams = upstreams::Upstreams::new(
             Arc::new(upstreams::Supervised(supervisor.clone())),
             upstream::Cache::new(Some(config.state.join("servers"))),

@@ -132,7 +132,12 @@ fn describe_error(
     } else {
         session_fact(text, execution, name_session);
     }
-    let _ = writeln!(text, "{}", error.message.trim_end());
+    let retry = if error.code == ErrorCode::ToolError {
+        " (not retryable)"
+    } else {
+        ""
+    };
+    let _ = writeln!(text, "{}{retry}", error.message.trim_end());
     for (label, remark) in [
         ("hint", &error.hint),
         ("fix", &error.fix),

@@ -17,6 +17,7 @@ use rmcp::model::{
     ServerConfig, Tool,
 };
 use rmcp::service::{MaybeSendFuture, RequestContext, RoleServer, ServiceExt};
+use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,8 @@ use crate::{Face, Gateway, Session, tools};
 const LAST_WORK: Duration = Duration::from_secs(5);
 /// How long answers to what was ended may still be on their way.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
+/// Longest line from an agent over standard input.
+const LINE_BYTES: usize = 64 << 20;
 /// Longest request over HTTP: a program, with room for its wrapping.
 const REQUEST_BYTES: usize = 8 << 20;
 /// Clients that asked for progress hear of us at least this often.
@@ -51,6 +54,11 @@ impl Agent {
             session: OnceLock::new(),
             ended,
         }
+    }
+
+    /// The connection's own session, if a program has opened it.
+    pub(crate) fn opened_session(&self) -> Option<&Arc<Session>> {
+        self.session.get()
     }
 
     /// The session a program runs in: the connection's own, or the one it names.
@@ -93,8 +101,12 @@ pub async fn serve_stdio(gateway: Arc<Gateway>, shutdown: CancellationToken) -> 
     let ended = CancellationToken::new();
     let agent = Agent::new(gateway, Face::Stdio, ended.clone());
     let serving = async {
+        let (input, output) = rmcp::transport::stdio_pipes();
+        // A longer line is dropped without an answer, so the bound is where no program comes near.
+        let transport =
+            AsyncRwTransport::new_server(input, output).with_max_line_length(LINE_BYTES);
         let running = agent
-            .serve(rmcp::transport::stdio_pipes())
+            .serve(transport)
             .await
             .map_err(|error| error.to_string())?;
         running

@@ -36,6 +36,8 @@ pub(crate) struct Sessions(Mutex<HashMap<String, (Arc<Session>, Instant)>>);
 
 /// How long a session nobody uses is kept.
 const IDLE: Duration = Duration::from_secs(3600);
+/// How long a workspace is left that nobody has removed and nothing has changed.
+pub(crate) const WORKSPACE_AGE: Duration = Duration::from_secs(7 * 86_400);
 /// How many are kept.
 const KEPT: usize = 256;
 

@@ -46,7 +46,9 @@ pub enum Event {
         session: String,
     },
     Searched {
-        session: String,
+        /// Absent before the connection's first program.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<String>,
         queries: u32,
         hits: u32,
         duration_us: u64,

@@ -32,7 +32,7 @@ pub use guest::{Guest, Meter, Program, Resources};
 pub use launcher::{NOBODY, ProcessLimits};
 pub use lockdown::{Calls, Error as LockdownError, Files, Lockdown, apply, landlock_abi};
 pub use supervisor::{Exit, GRACE, LIFELINE_BYTES, Server, Supervisor};
-pub use workspace::{Usage, Workspace};
+pub use workspace::{Usage, Workspace, sweep};
 
 /// Why a process could not be started or is not confined. The operator's to mend.
 #[derive(Debug, Error)]

@@ -33,10 +33,10 @@ pub(super) async fn call(agent: &Agent, arguments: Map<String, Value>) -> Answer
     let begun = Instant::now();
     let catalog = gateway.catalog();
     let text = catalog::answer(&catalog, &request, &gateway.unavailable());
+    // A search alone opens no session.
     let session = agent
-        .session(None)
-        .map(|session| session.id().to_owned())
-        .unwrap_or_default();
+        .opened_session()
+        .map(|session| session.id().to_owned());
     gateway.recorder().record(Event::Searched {
         session,
         queries: request.queries.len() as u32,
