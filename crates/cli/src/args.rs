@@ -91,7 +91,7 @@ pub(crate) struct Run {
     /// Limit of the program's own time in seconds, calls not counted
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<f64>,
-    /// Work in the workspace of an earlier run, named by its session's id
+    /// Keep the workspace under this id (`s_` and letters or digits), or find it again from an earlier run
     #[arg(long, value_name = "SESSION")]
     pub(crate) session: Option<String>,
     /// Print everything about the run as one JSON object

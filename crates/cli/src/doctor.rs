@@ -374,7 +374,13 @@ fn files(settings: &Settings, places: &Places) -> Vec<Check> {
             }
         })
         .collect();
-    if settings.upstreams.is_empty() {
+    if let Some(fault) = &settings.fault {
+        checks.push(Check::fail(
+            "settings",
+            fault.as_str(),
+            "mend the file, then run `toolmill doctor` again",
+        ));
+    } else if settings.upstreams.is_empty() {
         checks.push(Check {
             name: "servers".to_owned(),
             verdict: Verdict::Note,

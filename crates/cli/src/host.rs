@@ -111,8 +111,35 @@ pub(crate) fn with_gateway<F>(source: &Source, body: F) -> Result<ExitCode>
 where
     F: AsyncFnOnce(&Started) -> Result<ExitCode>,
 {
-    let supervisor = sandbox::Supervisor::start().context(ExitWith(exit::NO_SANDBOX))?;
+    let supervisor = supervisor()?;
     let (settings, places) = settings(source)?;
+    run_gateway(supervisor, settings, places, body)
+}
+
+/// As [`with_gateway`], but settings that cannot be loaded are part of what `body` is to look at.
+pub(crate) fn with_gateway_to_examine<F>(source: &Source, body: F) -> Result<ExitCode>
+where
+    F: AsyncFnOnce(&Started) -> Result<ExitCode>,
+{
+    let supervisor = supervisor()?;
+    let places = Places::from_environment()?;
+    let settings = load(source, &places).unwrap_or_else(|error| Settings::unusable(&error));
+    run_gateway(supervisor, settings, places, body)
+}
+
+fn supervisor() -> Result<sandbox::Supervisor> {
+    sandbox::Supervisor::start().context(ExitWith(exit::NO_SANDBOX))
+}
+
+fn run_gateway<F>(
+    supervisor: sandbox::Supervisor,
+    settings: Settings,
+    places: Places,
+    body: F,
+) -> Result<ExitCode>
+where
+    F: AsyncFnOnce(&Started) -> Result<ExitCode>,
+{
     let config = config(&settings, &places);
     // One thread for everything that waits: a hop between cores costs more than the work.
     let runtime = tokio::runtime::Builder::new_current_thread()

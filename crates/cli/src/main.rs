@@ -43,9 +43,11 @@ fn host() -> ExitCode {
         Command::Serve(serve) => serve::run(&args.source, serve),
         Command::Tools(tools) => tools::list(&args.source, tools),
         Command::Search(search) => tools::search(&args.source, search),
-        Command::Doctor { json } => host::with_gateway(&args.source, async move |started| {
-            Ok(doctor::run(&started.gateway, &started.settings, &started.places, json).await)
-        }),
+        Command::Doctor { json } => {
+            host::with_gateway_to_examine(&args.source, async move |started| {
+                Ok(doctor::run(&started.gateway, &started.settings, &started.places, json).await)
+            })
+        }
         Command::Trust(trust) => host::trust(&args.source, &trust),
         Command::Trace { execution, json } => trace::run(&execution, json),
         Command::Reload => host::reload(),

@@ -31,7 +31,7 @@ const FILE_BYTES: u64 = 1 << 20;
 const NAME_CHARACTERS: usize = 64;
 
 /// The settings of one run. A reload makes new ones, or keeps these.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Settings {
     /// By name.
     pub(crate) upstreams: Vec<Configured>,
@@ -44,9 +44,21 @@ pub(crate) struct Settings {
     pub(crate) sources: Vec<PathBuf>,
     /// Where files were looked for.
     pub(crate) looked_for: Vec<PathBuf>,
+    /// Why there are none, for the doctor: everybody else ends there.
+    pub(crate) fault: Option<String>,
     pub(crate) warnings: Vec<String>,
     /// Servers that wait for a human to agree to them.
     pub(crate) untrusted: Vec<trust::Request>,
+}
+
+impl Settings {
+    /// What is left when the files cannot be used.
+    pub(crate) fn unusable(error: &anyhow::Error) -> Settings {
+        Settings {
+            fault: Some(format!("{error:#}")),
+            ..Settings::default()
+        }
+    }
 }
 
 /// The folders of this run.
@@ -158,14 +170,9 @@ pub(crate) fn load(
 ) -> Result<Settings> {
     let sources = sources(explicit, places);
     let mut settings = Settings {
-        upstreams: Vec::new(),
-        limits: Limits::default(),
-        python: Vec::new(),
-        http_token: None,
-        sources: Vec::new(),
         looked_for: sources.iter().map(|source| source.path.clone()).collect(),
         warnings: trust.trouble().map(str::to_owned).into_iter().collect(),
-        untrusted: Vec::new(),
+        ..Settings::default()
     };
     let mut servers: BTreeMap<String, Server> = BTreeMap::new();
     // What comes first wins, so it is read last.

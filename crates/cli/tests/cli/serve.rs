@@ -151,7 +151,7 @@ fn errors_show_the_place_the_remedy_and_what_has_been_done() {
     echo has no parameter "txt"; did you mean "text"?
     fix: tools.fake.echo(text="z")
     signature: tools.fake.echo(text: str)
-    already done: fake.write({"key":"a","value":"b"}) -> "written" (wrote; do not repeat) · fake.echo ×2 (read)
+    already done: fake.write(key="a", value="b") -> "written" (wrote; do not repeat) · fake.echo ×2 (read)
     "#);
     let (text, _) = agent.execute(
         "python",
@@ -161,7 +161,7 @@ fn errors_show_the_place_the_remedy_and_what_has_been_done() {
     error x2 tool_error · line 3, column 1
       3 | tools.fake.fail(message='Not Found')
         | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-    fake.fail answered: Not Found
+    fake.fail answered: Not Found (not retryable)
     already done: nothing that writes; 2 reads
     --- stdout
     checking 997
@@ -402,4 +402,12 @@ fn secrets_appear_in_no_log_and_no_file() {
     assert!(!log.is_empty(), "the trace level logs something");
     assert!(!log.contains(secret), "{log}");
     assert!(!place.every_file().contains(secret));
+}
+
+#[test]
+fn a_program_that_is_far_too_long_is_answered() {
+    let place = Place::with_fake();
+    let mut agent = connected(&place);
+    let (text, is_error) = agent.execute("python", &"#".repeat(20 << 20));
+    assert!(is_error && text.contains("at most 1048576"), "{text}");
 }
