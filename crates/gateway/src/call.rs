@@ -1,6 +1,7 @@
 //! One call of a tool: resolve, bind, record, send, record, unwrap.
 
 use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,11 +14,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use upstream::CallError;
 
+use crate::shape::shape;
 use crate::value::{self, Reading, Unwrapped};
 use crate::{Gateway, Limits};
 
 /// Arguments and results kept of one call for the agent's own answer.
 const SHOWN_CHARACTERS: usize = 80;
+/// Longest result that is kept to say what it looked like, and of how many tools.
+const SAMPLE_BYTES: usize = 64 << 10;
+const SAMPLES: usize = 16;
 
 /// What one run's calls share.
 pub(crate) struct Calls {
@@ -31,6 +36,8 @@ pub(crate) struct Calls {
     count: AtomicU32,
     bytes: AtomicU64,
     done: Mutex<Vec<CallRecord>>,
+    /// The first result of each tool that is not too long, to say what it looked like.
+    samples: Mutex<BTreeMap<String, String>>,
 }
 
 /// A call that a program made, as its answer shows it.
@@ -75,7 +82,21 @@ impl Calls {
             count: AtomicU32::new(0),
             bytes: AtomicU64::new(0),
             done: Mutex::default(),
+            samples: Mutex::default(),
         }
+    }
+
+    /// What the tools that were called returned, in names and types; at most three of them.
+    pub(crate) fn shapes(&self) -> Vec<String> {
+        let samples = self.samples.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        samples
+            .iter()
+            .filter_map(|(tool, result)| {
+                let value = serde_json::from_str(result).ok()?;
+                Some(format!("{tool} returned {}", shape(&value)))
+            })
+            .take(3)
+            .collect()
     }
 
     /// Every call that reached a server, by number.
@@ -232,6 +253,14 @@ impl Calls {
                 Err(raised)
             }
         };
+        if let Ok(result) = &answer
+            && result.len() <= SAMPLE_BYTES
+        {
+            let mut samples = self.samples.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            if !samples.contains_key(tool.path()) && samples.len() < SAMPLES {
+                samples.insert(tool.path().to_owned(), result.clone());
+            }
+        }
         open.end(answer.as_deref().map_err(|raised| raised.code));
         answer
     }

@@ -165,6 +165,17 @@ pub async fn execute(
     }
 }
 
+/// Whether a program that succeeded has nothing to show for it: then the agent is told what its
+/// tools returned, since most often the program looked for it in the wrong place.
+fn is_empty(ended: &Ended) -> bool {
+    let value = ended.done.value.as_ref().map(|value| value.get());
+    ended.done.error.is_none()
+        && match value {
+            Some(value) => matches!(value, "null" | "[]" | "{}" | "\"\"" | "[null]"),
+            None => ended.stdout.total == 0,
+        }
+}
+
 fn is(done: &Done, code: ErrorCode) -> bool {
     done.error.as_ref().is_some_and(|error| error.code == code)
 }
@@ -232,9 +243,15 @@ impl Run<'_> {
             message_bytes: protocol::Limits::default().message_bytes as u64,
             threads: self.limits.threads,
         };
-        let ended = guest
+        let mut ended = guest
             .run(&job, calls.clone(), workspace, &self.limits, &self.cancel)
             .await;
+        if is_empty(&ended) {
+            let shapes = calls.shapes();
+            if !shapes.is_empty() {
+                ended.done.notes.push(format!("value is empty; {}", shapes.join("; ")));
+            }
+        }
         Ok((ended, calls.records()))
     }
 

@@ -14,6 +14,7 @@ mod limits;
 pub mod output;
 pub mod server;
 mod session;
+mod shape;
 mod tools;
 mod upstreams;
 mod value;

@@ -23,8 +23,9 @@ struct Envelope<'a> {
 struct Block<'a> {
     #[serde(borrow, rename = "type")]
     kind: std::borrow::Cow<'a, str>,
-    #[serde(default)]
-    text: Option<String>,
+    /// The literal as it stands, quotes and escapes included.
+    #[serde(borrow, default)]
+    text: Option<&'a RawValue>,
 }
 
 /// What a call came to.
@@ -125,23 +126,47 @@ fn inner(structured: &RawValue) -> String {
     )
 }
 
-/// The text of a text block.
-fn text_of(block: &RawValue) -> Option<String> {
+/// The literal of a text block's text.
+fn literal_of(block: &RawValue) -> Option<&RawValue> {
     let block: Block = serde_json::from_str(block.get()).ok()?;
-    (block.kind == "text").then_some(block.text).flatten()
+    (block.kind == "text")
+        .then_some(block.text)
+        .flatten()
+        .filter(|text| text.get().starts_with('"'))
+}
+
+fn text_of(block: &RawValue) -> Option<String> {
+    serde_json::from_str(literal_of(block)?.get()).ok()
 }
 
 /// One block as a value: JSON in a text when it begins like an object or an array and parses whole
 /// (scalars stay text), else the text; any other block as it is.
+///
+/// A text that stays text is already the JSON of itself, so its bytes are passed on undecoded.
 fn value_of(block: &RawValue, reading: Reading) -> String {
-    let Some(text) = text_of(block) else {
+    let Some(literal) = literal_of(block) else {
         return block.get().to_owned();
     };
-    let looks_like_json = text.trim_start().starts_with(['{', '[']);
-    if looks_like_json && !reading.declared && serde_json::from_str::<&RawValue>(&text).is_ok() {
+    if !reading.declared
+        && looks_like_json(literal.get())
+        && let Ok(text) = serde_json::from_str::<String>(literal.get())
+        && serde_json::from_str::<&RawValue>(&text).is_ok()
+    {
         return text;
     }
-    serde_json::to_string(&text).expect("a string is always JSON")
+    literal.get().to_owned()
+}
+
+/// Whether the first character of a string, past white space, opens an object or an array.
+fn looks_like_json(literal: &str) -> bool {
+    let mut rest = &literal[1..];
+    loop {
+        rest = rest.trim_start_matches(' ');
+        match ["\\n", "\\r", "\\t"].iter().find_map(|space| rest.strip_prefix(space)) {
+            Some(after) => rest = after,
+            None => return rest.starts_with(['{', '[']),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -200,6 +225,9 @@ mod tests {
         check(&text(r#" [1,2]"#), plain, Ok(" [1,2]"));
         check(&text(r#"{"a":1}"#), declared, Ok(r#""{\"a\":1}""#));
         check(&text("{not json"), plain, Ok(r#""{not json""#));
+        check(&text("\n\t {\"a\":1}"), plain, Ok("\n\t {\"a\":1}"));
+        check(&text("\u{1}{é\n"), plain, Ok(&serde_json::to_string("\u{1}{é\n").unwrap()));
+        check(r#"{"content":[{"type":"text","text":5}]}"#, plain, Ok(r#"{"type":"text","text":5}"#));
         check(&text("42"), plain, Ok(r#""42""#));
         check(r#"{"content":[]}"#, plain, Ok("null"));
         check(

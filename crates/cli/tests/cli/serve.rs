@@ -411,3 +411,17 @@ fn a_program_that_is_far_too_long_is_answered() {
     let (text, is_error) = agent.execute("python", &"#".repeat(20 << 20));
     assert!(is_error && text.contains("at most 1048576"), "{text}");
 }
+
+#[test]
+fn an_empty_value_tells_what_the_tools_returned() {
+    let place = Place::with_fake();
+    let mut agent = connected(&place);
+    let code = "[r for r in tools.fake.big_json(records=30)['records'] if r.get('Name') == 'x']";
+    let (text, _) = agent.execute("python", code);
+    let note = text.split("--- note\n").nth(1).unwrap_or_else(|| panic!("{text}"));
+    assert!(note.starts_with("value is empty; fake.big_json returned {records: [{id: int, "), "{note}");
+    let (text, _) = agent.execute("python", "tools.fake.echo(text='secret')\nNone");
+    assert!(text.contains("fake.echo returned str") && !text.contains("secret"), "{text}");
+    let (text, _) = agent.execute("python", "[]");
+    assert!(!text.contains("note"), "no call, nothing to tell: {text}");
+}
