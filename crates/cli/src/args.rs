@@ -107,6 +107,9 @@ pub(crate) struct Serve {
     /// Serve HTTP without a bearer token (test suites on loopback only)
     #[arg(long, requires = "http")]
     pub(crate) no_token: bool,
+    /// Answer with values as structured content, for a caller that is itself a program
+    #[arg(long)]
+    pub(crate) structured: bool,
 }
 
 #[derive(Debug, ClapArgs)]

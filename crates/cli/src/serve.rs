@@ -9,6 +9,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use gateway::server::Reader;
+
 use crate::args::{Serve, Source};
 use crate::host::Started;
 use crate::settings::DEPTH;
@@ -36,11 +38,16 @@ pub(crate) fn run(source: &Source, serve: Serve) -> Result<ExitCode> {
                 tracing::warn!("`toolmill reload` will not reach this gateway: {error}")
             });
         let reloads = tokio::spawn(reload_on_hangup(take_up));
+        let reader = if serve.structured {
+            Reader::Program
+        } else {
+            Reader::Model
+        };
         let served = match serve.http {
-            None => gateway::server::serve_stdio(gateway, shutdown)
+            None => gateway::server::serve_stdio(gateway, reader, shutdown)
                 .await
                 .map_err(|error| anyhow!("the agent's connection could not be served: {error}")),
-            Some(address) => serve_http(started, address, serve.no_token, shutdown).await,
+            Some(address) => serve_http(started, address, reader, serve.no_token, shutdown).await,
         };
         reloads.abort();
         served.map(|()| ExitCode::SUCCESS)
@@ -50,6 +57,7 @@ pub(crate) fn run(source: &Source, serve: Serve) -> Result<ExitCode> {
 async fn serve_http(
     started: &Started,
     address: SocketAddr,
+    reader: Reader,
     no_token: bool,
     shutdown: CancellationToken,
 ) -> Result<()> {
@@ -78,7 +86,7 @@ async fn serve_http(
         );
         Some(kept_token(&file)?)
     };
-    gateway::server::serve_http(started.gateway.clone(), listener, token, shutdown)
+    gateway::server::serve_http(started.gateway.clone(), reader, listener, token, shutdown)
         .await
         .context("HTTP")
 }

@@ -1,7 +1,7 @@
 //! One call of a tool: resolve, bind, record, send, record, unwrap.
 
-use std::sync::Arc;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -88,7 +88,10 @@ impl Calls {
 
     /// What the tools that were called returned, in names and types; at most three of them.
     pub(crate) fn shapes(&self) -> Vec<String> {
-        let samples = self.samples.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let samples = self
+            .samples
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         samples
             .iter()
             .filter_map(|(tool, result)| {
@@ -256,7 +259,10 @@ impl Calls {
         if let Ok(result) = &answer
             && result.len() <= SAMPLE_BYTES
         {
-            let mut samples = self.samples.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let mut samples = self
+                .samples
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
             if !samples.contains_key(tool.path()) && samples.len() < SAMPLES {
                 samples.insert(tool.path().to_owned(), result.clone());
             }

@@ -222,7 +222,7 @@ impl Run<'_> {
             .map_err(|error| ProgramError::new(ErrorCode::Sandbox, error.to_string()))?;
         let guest = tokio::select! {
             guest = guests::start(&self.gateway.supervisor, &runtime, workspace, &self.limits) => guest?,
-            () = self.cancel.cancelled() => return Err(ProgramError::new(ErrorCode::Cancelled, "the run was cancelled")),
+            () = self.cancel.cancelled() => return Err(cancelled()),
         };
         self.gateway.recorder().record(Event::GuestConfirmed {
             execution: self.id.to_owned(),
@@ -249,7 +249,10 @@ impl Run<'_> {
         if is_empty(&ended) {
             let shapes = calls.shapes();
             if !shapes.is_empty() {
-                ended.done.notes.push(format!("value is empty; {}", shapes.join("; ")));
+                ended
+                    .done
+                    .notes
+                    .push(format!("value is empty; {}", shapes.join("; ")));
             }
         }
         Ok((ended, calls.records()))
@@ -270,11 +273,10 @@ impl Run<'_> {
                 self.limits.waiting
             )));
         }
-        let place = timeout(
-            self.limits.waiting_time,
-            gateway.places.clone().acquire_owned(),
-        )
-        .await;
+        let place = tokio::select! {
+            place = timeout(self.limits.waiting_time, gateway.places.clone().acquire_owned()) => place,
+            () = self.cancel.cancelled() => return Err(cancelled()),
+        };
         drop(waiting);
         match place {
             Ok(Ok(place)) => Ok(place),
@@ -306,6 +308,10 @@ impl Run<'_> {
                 error
             })
     }
+}
+
+fn cancelled() -> ProgramError {
+    ProgramError::new(ErrorCode::Cancelled, "the run was cancelled")
 }
 
 /// One of those who wait; leaves the queue when dropped.

@@ -175,6 +175,9 @@ impl ReadyGuest {
             Ok(Some(answer)) => answer,
             Ok(None) => {
                 self.guest.kill();
+                if let Ok(Ok(Exit::Unknown)) = timeout(START, &mut self.exit).await {
+                    return Err(supervisor_gone());
+                }
                 let words = last_line((&mut self.stderr).await.unwrap_or_default());
                 return Err(sandbox_error(format!(
                     "a guest ended before it was locked down{words}"
@@ -499,7 +502,7 @@ impl<'a> Watch<'a> {
                 ErrorCode::Exception,
                 format!("the interpreter ended with code {code} before the program had a value"),
             ),
-            Exit::Unknown => sandbox_error("the supervisor has gone; start toolmill again".into()),
+            Exit::Unknown => supervisor_gone(),
         }
     }
 }
@@ -627,6 +630,10 @@ fn last_line(stderr: Printed) -> String {
 
 fn sandbox_error(message: String) -> ProgramError {
     ProgramError::new(ErrorCode::Sandbox, message)
+}
+
+fn supervisor_gone() -> ProgramError {
+    sandbox_error("the supervisor has gone; start toolmill again".into())
 }
 
 fn protocol_error(violation: &Violation) -> ProgramError {

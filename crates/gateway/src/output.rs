@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use protocol::{ErrorCode, ProgramError};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::call::CallRecord;
@@ -28,6 +29,64 @@ const STDOUT_SHARE: usize = 4;
 pub struct Answer {
     pub text: String,
     pub is_error: bool,
+    /// The value itself, for callers that are programs and asked for it; then `text` is empty.
+    pub structured: Option<Value>,
+}
+
+impl Answer {
+    /// A plain text.
+    pub(crate) fn text(text: impl Into<String>) -> Answer {
+        Answer {
+            text: text.into(),
+            is_error: false,
+            structured: None,
+        }
+    }
+
+    /// A text that says what went wrong.
+    pub(crate) fn error(text: impl Into<String>) -> Answer {
+        Answer {
+            text: text.into(),
+            is_error: true,
+            structured: None,
+        }
+    }
+}
+
+/// Longest value handed to a program as it is: common client libraries drop the connection at 10 MiB.
+const STRUCTURED_BYTES: usize = 8 << 20;
+
+/// The answer to `execute_code` for a caller that is itself a program: the value as structured
+/// content, whole. An error is the same text that models get.
+pub fn structured(execution: &Execution, name_session: bool) -> Answer {
+    if execution.done.error.is_some() {
+        return answer(execution, None, name_session);
+    }
+    let value = execution
+        .done
+        .value
+        .as_ref()
+        .map_or("null", |value| value.get());
+    if value.len() > STRUCTURED_BYTES {
+        return Answer::error(format!(
+            "error {} {}\nthe value has {} bytes; at most {STRUCTURED_BYTES} can be handed over. Return less",
+            execution.short,
+            ErrorCode::LimitOutput,
+            value.len()
+        ));
+    }
+    match serde_json::from_str(value) {
+        Ok(value) => Answer {
+            text: String::new(),
+            is_error: false,
+            structured: Some(value),
+        },
+        Err(error) => Answer::error(format!(
+            "error {} {}\nthe value cannot be read: {error}",
+            execution.short,
+            ErrorCode::Protocol
+        )),
+    }
 }
 
 /// The answer to `execute_code`. `name_session` is for callers who must name it to come back to it.
@@ -56,6 +115,7 @@ pub fn answer(
     Answer {
         text: text.trim_end().to_owned(),
         is_error: execution.done.error.is_some(),
+        structured: None,
     }
 }
 
@@ -363,7 +423,6 @@ fn preview(value: &RawValue, text: Option<&str>, budget: usize) -> (String, Stri
 
 /// A member of a large object: itself when small, else what it is.
 fn summary(member: &serde_json::Value) -> String {
-    use serde_json::Value;
     let whole = member.to_string();
     if whole.len() <= 300 {
         return whole;

@@ -36,10 +36,20 @@ const REQUEST_BYTES: usize = 8 << 20;
 /// Clients that asked for progress hear of us at least this often.
 const PROGRESS: Duration = Duration::from_secs(10);
 
+/// Who reads the answers of `execute_code`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// A model: one text, within a budget.
+    Model,
+    /// Another program: the value as structured content.
+    Program,
+}
+
 /// One agent's connection; over stateless HTTP, one request.
 pub(crate) struct Agent {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) face: Face,
+    pub(crate) reader: Reader,
     /// Opened by the first program.
     session: OnceLock<Arc<Session>>,
     /// Cancelled when the connection has ended and its last work must too.
@@ -47,10 +57,16 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    pub(crate) fn new(gateway: Arc<Gateway>, face: Face, ended: CancellationToken) -> Agent {
+    pub(crate) fn new(
+        gateway: Arc<Gateway>,
+        face: Face,
+        reader: Reader,
+        ended: CancellationToken,
+    ) -> Agent {
         Agent {
             gateway,
             face,
+            reader,
             session: OnceLock::new(),
             ended,
         }
@@ -97,9 +113,13 @@ impl Agent {
 ///
 /// # Errors
 /// The first message is not one that begins a session.
-pub async fn serve_stdio(gateway: Arc<Gateway>, shutdown: CancellationToken) -> Result<(), String> {
+pub async fn serve_stdio(
+    gateway: Arc<Gateway>,
+    reader: Reader,
+    shutdown: CancellationToken,
+) -> Result<(), String> {
     let ended = CancellationToken::new();
-    let agent = Agent::new(gateway, Face::Stdio, ended.clone());
+    let agent = Agent::new(gateway, Face::Stdio, reader, ended.clone());
     let serving = async {
         let (input, output) = rmcp::transport::stdio_pipes();
         // A longer line is dropped without an answer, so the bound is where no program comes near.
@@ -131,6 +151,7 @@ pub async fn serve_stdio(gateway: Arc<Gateway>, shutdown: CancellationToken) -> 
 /// The listener fails.
 pub async fn serve_http(
     gateway: Arc<Gateway>,
+    reader: Reader,
     listener: tokio::net::TcpListener,
     token: Option<String>,
     shutdown: CancellationToken,
@@ -144,7 +165,14 @@ pub async fn serve_http(
     let service = {
         let ended = ended.clone();
         StreamableHttpService::new(
-            move || Ok(Agent::new(gateway.clone(), Face::Http, ended.clone())),
+            move || {
+                Ok(Agent::new(
+                    gateway.clone(),
+                    Face::Http,
+                    reader,
+                    ended.clone(),
+                ))
+            },
             Arc::new(LocalSessionManager::default()),
             config,
         )
@@ -238,7 +266,7 @@ impl ServerHandler for Agent {
         let answer = tools::call(self, &request.name, arguments, &cancel);
         let answer = tokio::select! {
             answer = answer => answer,
-            () = self.ended.cancelled() => Answer { text: "cancelled: the connection has ended".into(), is_error: true },
+            () = self.ended.cancelled() => Answer::error("cancelled: the connection has ended"),
             () = report_progress(&context) => unreachable!("progress is reported for ever"),
         };
         Ok(result(answer).into())
@@ -249,8 +277,13 @@ impl ServerHandler for Agent {
     }
 }
 
-/// One text block; no structured content, which two of three clients would show instead of it.
+/// One text block, unless a program reads; no structured content beside it, which two of three clients would show instead of it.
 fn result(answer: Answer) -> CallToolResult {
+    if let Some(value) = answer.structured {
+        let mut result = CallToolResult::success(Vec::new());
+        result.structured_content = Some(value);
+        return result;
+    }
     let content = vec![ContentBlock::text(answer.text)];
     if answer.is_error {
         CallToolResult::error(content)

@@ -54,7 +54,10 @@ mod tests {
         let check = |json: &str, expected: &str| {
             assert_eq!(shape(&serde_json::from_str(json).unwrap()), expected);
         };
-        check(r#"[{"number":1,"title":"x","open":true,"score":0.5,"e":1,"f":2}]"#, "[{number: int, title: str, open: bool, score: float, +2}] ×1");
+        check(
+            r#"[{"number":1,"title":"x","open":true,"score":0.5,"e":1,"f":2}]"#,
+            "[{number: int, title: str, open: bool, score: float, +2}] ×1",
+        );
         check("[]", "[] ×0");
         check(r#"{"a":{"b":{"c":{"d":1}}}}"#, "{a: {b: {c: …}}}");
         check(r#"{"a\nb":null}"#, "{ab: null}");

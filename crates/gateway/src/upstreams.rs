@@ -84,14 +84,12 @@ impl Upstreams {
                 if keep {
                     wanted.remove(name);
                 } else {
-                    gone.push((name.clone(), present.upstream.take()));
+                    gone.push(present.upstream.take());
                 }
                 keep
             });
-            for (name, _) in &gone {
-                if !wanted.contains_key(name) {
-                    self.list(name, None);
-                }
+            if !gone.is_empty() {
+                self.list_only(&running);
             }
             for (name, configured) in wanted {
                 let upstream = configured.blocked.is_none().then(|| {
@@ -103,8 +101,6 @@ impl Upstreams {
                 });
                 if let Some(upstream) = &upstream {
                     self.follow(&name, upstream);
-                } else {
-                    self.list(&name, None);
                 }
                 running.insert(
                     name,
@@ -115,10 +111,8 @@ impl Upstreams {
                 );
             }
         }
-        for (_, upstream) in gone {
-            if let Some(upstream) = upstream {
-                upstream.stop().await;
-            }
+        for upstream in gone.into_iter().flatten() {
+            upstream.stop().await;
         }
     }
 
@@ -168,15 +162,22 @@ impl Upstreams {
         if listing.is_none() && present.servers().all(|server| server.name() != name) {
             return;
         }
-        let next = present.replace(catalog::Server {
-            name: name.to_owned(),
-            tools: listing
-                .map(|listing| listing.tools.clone())
-                .unwrap_or_default(),
-            title: listing.and_then(|listing| listing.title.clone()),
-            description: listing.and_then(|listing| listing.instructions.clone()),
-        });
+        let next = present.replace(server(name, listing));
         self.catalog.send_replace(Arc::new(next));
+    }
+
+    /// Replaces the catalog by what these servers list: of those that have gone nothing is left.
+    fn list_only(&self, running: &BTreeMap<String, Running>) {
+        let _building = self
+            .building
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let listed = running.iter().filter_map(|(name, one)| {
+            let listing = one.upstream.as_ref()?.status().borrow().listing.clone()?;
+            Some(server(name, Some(&listing)))
+        });
+        self.catalog
+            .send_replace(Arc::new(Catalog::new(listed.collect())));
     }
 
     pub(crate) fn catalog(&self) -> Arc<Catalog> {
@@ -291,6 +292,17 @@ impl Upstreams {
             stops.spawn(async move { upstream.stop().await });
         }
         while stops.join_next().await.is_some() {}
+    }
+}
+
+fn server(name: &str, listing: Option<&Listing>) -> catalog::Server {
+    catalog::Server {
+        name: name.to_owned(),
+        tools: listing
+            .map(|listing| listing.tools.clone())
+            .unwrap_or_default(),
+        title: listing.and_then(|listing| listing.title.clone()),
+        description: listing.and_then(|listing| listing.instructions.clone()),
     }
 }
 

@@ -162,7 +162,10 @@ fn looks_like_json(literal: &str) -> bool {
     let mut rest = &literal[1..];
     loop {
         rest = rest.trim_start_matches(' ');
-        match ["\\n", "\\r", "\\t"].iter().find_map(|space| rest.strip_prefix(space)) {
+        match ["\\n", "\\r", "\\t"]
+            .iter()
+            .find_map(|space| rest.strip_prefix(space))
+        {
             Some(after) => rest = after,
             None => return rest.starts_with(['{', '[']),
         }
@@ -226,8 +229,16 @@ mod tests {
         check(&text(r#"{"a":1}"#), declared, Ok(r#""{\"a\":1}""#));
         check(&text("{not json"), plain, Ok(r#""{not json""#));
         check(&text("\n\t {\"a\":1}"), plain, Ok("\n\t {\"a\":1}"));
-        check(&text("\u{1}{é\n"), plain, Ok(&serde_json::to_string("\u{1}{é\n").unwrap()));
-        check(r#"{"content":[{"type":"text","text":5}]}"#, plain, Ok(r#"{"type":"text","text":5}"#));
+        check(
+            &text("\u{1}{é\n"),
+            plain,
+            Ok(&serde_json::to_string("\u{1}{é\n").unwrap()),
+        );
+        check(
+            r#"{"content":[{"type":"text","text":5}]}"#,
+            plain,
+            Ok(r#"{"type":"text","text":5}"#),
+        );
         check(&text("42"), plain, Ok(r#""42""#));
         check(r#"{"content":[]}"#, plain, Ok("null"));
         check(

@@ -418,10 +418,58 @@ fn an_empty_value_tells_what_the_tools_returned() {
     let mut agent = connected(&place);
     let code = "[r for r in tools.fake.big_json(records=30)['records'] if r.get('Name') == 'x']";
     let (text, _) = agent.execute("python", code);
-    let note = text.split("--- note\n").nth(1).unwrap_or_else(|| panic!("{text}"));
-    assert!(note.starts_with("value is empty; fake.big_json returned {records: [{id: int, "), "{note}");
+    let note = text
+        .split("--- note\n")
+        .nth(1)
+        .unwrap_or_else(|| panic!("{text}"));
+    assert!(
+        note.starts_with("value is empty; fake.big_json returned {records: [{id: int, "),
+        "{note}"
+    );
     let (text, _) = agent.execute("python", "tools.fake.echo(text='secret')\nNone");
-    assert!(text.contains("fake.echo returned str") && !text.contains("secret"), "{text}");
+    assert!(
+        text.contains("fake.echo returned str") && !text.contains("secret"),
+        "{text}"
+    );
     let (text, _) = agent.execute("python", "[]");
     assert!(!text.contains("note"), "no call, nothing to tell: {text}");
+}
+
+#[test]
+fn a_caller_that_is_a_program_gets_the_value_itself() {
+    let place = Place::with_fake();
+    let mut agent = Agent::start(place.command(&["serve", "--structured"]));
+    agent.initialize();
+    let mut execute = |code: &str| {
+        let arguments = json!({"language": "python", "code": code});
+        agent.request(
+            "tools/call",
+            json!({"name": "execute_code", "arguments": arguments}),
+        )["result"]
+            .clone()
+    };
+    let result = execute("[{'id': i} for i in range(20000)]");
+    assert_eq!(
+        result["structuredContent"].as_array().unwrap().len(),
+        20000,
+        "no budget for programs"
+    );
+    assert_eq!(result["content"], json!([]));
+    let result = execute("1 / 0");
+    assert_eq!(result["isError"], true);
+    assert!(
+        result["content"][0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("ZeroDivisionError"),
+        "{result:#}"
+    );
+    let result = execute("'x' * 9_000_000");
+    assert!(
+        result["content"][0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("limit_output"),
+        "{result:#}"
+    );
 }

@@ -9,7 +9,7 @@ use super::{number, string};
 use crate::Face;
 use crate::execute::{Language, Request, execute};
 use crate::output::{self, Answer};
-use crate::server::Agent;
+use crate::server::{Agent, Reader};
 
 pub(super) const DEFINITION: &str = r#"{"name":"execute_code","description":"Run a program that calls tools. Do all steps of the task in one program: loop, filter and join there. Only its value and prints come back, so return just what is needed.\nPython: r = tools.github.list_issues(repo=\"a/b\"); in parallel: await asyncio.gather(*[tools.x.y(id=i) for i in ids])\nTypeScript: const r = await tools.github.list_issues({repo: \"a/b\"}); in parallel: Promise.all\nTake paths and parameters from search_tools, never guess. Results are already parsed. A failing call raises ToolError. The value is the last expression or a top-level return. Standard library only; no network, no shell, no files outside the current directory. Variables are lost after the run.","inputSchema":{"type":"object","properties":{"code":{"type":"string"},"language":{"type":"string","enum":["python","typescript","javascript"]},"timeout_seconds":{"type":"number","description":"Limit of the program's own time, tool calls not counted; default 30"},"max_output_tokens":{"type":"integer"},"session":{"type":"string","description":"Only one that an answer named"}},"required":["code","language"]},"_meta":{"anthropic/alwaysLoad":true}}"#;
 
@@ -22,25 +22,23 @@ pub(super) async fn call(
     cancel: &CancellationToken,
 ) -> Answer {
     match request(&arguments) {
-        Err(text) => Answer {
-            text: format!("error invalid_argument\n{text}"),
-            is_error: true,
-        },
+        Err(text) => Answer::error(format!("error invalid_argument\n{text}")),
         Ok(request) => {
             let session = match agent.session(string(&arguments, &["session"])) {
                 Ok(session) => session,
                 Err(text) => {
-                    return Answer {
-                        text: format!("error invalid_argument\n{text}"),
-                        is_error: true,
-                    };
+                    return Answer::error(format!("error invalid_argument\n{text}"));
                 }
             };
             let execution = execute(&agent.gateway, &session, request, cancel).await;
             let tokens =
                 number(&arguments, &["max_output_tokens"]).map(|tokens| tokens.max(0.0) as usize);
             // Over HTTP the caller needs the session's name to come back to it.
-            output::answer(&execution, tokens, agent.face == Face::Http)
+            let name_session = agent.face == Face::Http;
+            if agent.reader == Reader::Program {
+                return output::structured(&execution, name_session);
+            }
+            output::answer(&execution, tokens, name_session)
         }
     }
 }

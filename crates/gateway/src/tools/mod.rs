@@ -58,10 +58,7 @@ fn not_a_tool(gateway: &Gateway, name: &str) -> Answer {
             unknown.message()
         ),
     };
-    Answer {
-        text,
-        is_error: true,
-    }
+    Answer::error(text)
 }
 
 /// What stands in an agent's system prompt: first line the inventory, for clients that show no more.

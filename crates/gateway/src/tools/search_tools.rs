@@ -22,10 +22,7 @@ pub(super) async fn call(agent: &Agent, arguments: Map<String, Value>) -> Answer
     let request = match request(&arguments) {
         Ok(request) => request,
         Err(text) => {
-            return Answer {
-                text,
-                is_error: true,
-            };
+            return Answer::error(text);
         }
     };
     let gateway = &agent.gateway;
@@ -55,10 +52,7 @@ pub(super) async fn call(agent: &Agent, arguments: Map<String, Value>) -> Answer
             .sum(),
         duration_us: begun.elapsed().as_micros() as u64,
     });
-    Answer {
-        text,
-        is_error: false,
-    }
+    Answer::text(text)
 }
 
 /// The arguments under all the names that models give them.
