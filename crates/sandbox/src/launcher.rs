@@ -3,7 +3,8 @@
 //!
 //! It is this binary again, freshly executed by the supervisor, so nothing of the supervisor's
 //! memory is in it. Straight-line system calls, one error variant a step; the first that fails is
-//! reported on the channel and ends the process. What must come after the interpreter has started
+//! reported on the channel and ends the process. A step whose effect nobody could see from outside is
+//! looked at here, where the kernel tells. What must come after the interpreter has started
 //! (file rules, the system-call filter) is the [lockdown table](crate::Lockdown).
 
 use std::ffi::CString;
@@ -11,7 +12,7 @@ use std::io::Write;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +57,7 @@ pub(crate) type StepError = (&'static str, std::io::Error);
 pub(crate) fn run() -> Result<(UnixStream, u64), StepError> {
     let orders = read_orders()?;
     close_descriptors()?;
-    step_io("workspace", std::env::set_current_dir(&orders.workspace))?;
+    enter(&orders.workspace)?;
     set_limits(&orders.limits)?;
     drop_to_nobody()?;
     die_with_parent()?;
@@ -94,16 +95,29 @@ pub(crate) fn report((step, error): &StepError) {
 }
 
 fn read_orders() -> Result<Orders, StepError> {
-    // SAFETY: the supervisor put the orders there for this function alone.
-    let file = unsafe { std::fs::File::from_raw_fd(ORDERS) };
-    serde_json::from_reader(std::io::BufReader::new(file))
+    // SAFETY: the supervisor put the orders there for this function; `close_descriptors` closes them.
+    let file = std::mem::ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(ORDERS) });
+    serde_json::from_reader(std::io::BufReader::new(&*file))
         .map_err(|error| ("orders", std::io::Error::other(error)))
 }
 
 fn close_descriptors() -> Result<(), StepError> {
-    // SAFETY: nothing in this process holds a descriptor above the channel.
+    // SAFETY: nothing in this process uses a descriptor above the channel from here on.
     let closed = unsafe { libc::syscall(libc::SYS_close_range, CHANNEL + 1, u32::MAX, 0) };
-    step_raw("close_descriptors", closed as i32)
+    step_raw("close_descriptors", closed as i32)?;
+    // SAFETY: fcntl with this command touches no memory.
+    let left = unsafe { libc::fcntl(ORDERS, libc::F_GETFD) };
+    took_effect("close_descriptors", left == -1)
+}
+
+fn enter(workspace: &Path) -> Result<(), StepError> {
+    use std::os::unix::fs::MetadataExt;
+    let fail = |error| ("workspace", error);
+    std::env::set_current_dir(workspace).map_err(fail)?;
+    let here = std::fs::metadata(".").map_err(fail)?;
+    let there = std::fs::metadata(workspace).map_err(fail)?;
+    let same = (here.dev(), here.ino()) == (there.dev(), there.ino());
+    took_effect("workspace", same)
 }
 
 fn set_limits(limits: &ProcessLimits) -> Result<(), StepError> {
@@ -136,6 +150,7 @@ fn set_limits(limits: &ProcessLimits) -> Result<(), StepError> {
                 },
             ),
         )?;
+        took_effect(name, getrlimit(resource).maximum == Some(allowed))?;
     }
     Ok(())
 }
@@ -171,15 +186,19 @@ fn drop_to_nobody() -> Result<(), StepError> {
 /// The supervisor has one thread, so this fires when the process dies, not a thread of it. It comes
 /// after the change of uid, which clears it.
 fn die_with_parent() -> Result<(), StepError> {
-    let parent = rustix::process::getppid();
     // SAFETY: prctl with these arguments touches no memory.
     let set = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
     step_raw("die_with_parent", set)?;
-    if rustix::process::getppid() != parent {
-        return Err((
-            "die_with_parent",
-            std::io::Error::other("the supervisor has gone"),
-        ));
+    let mut signal = 0;
+    // SAFETY: the kernel writes one int, and `signal` is one.
+    let got = unsafe { libc::prctl(libc::PR_GET_PDEATHSIG, &raw mut signal) };
+    step_raw("die_with_parent", got)?;
+    took_effect("die_with_parent", signal == libc::SIGKILL)?;
+    // It may have died before that; then somebody else is the parent, and never ends us.
+    let supervisor = std::env::args().nth(1).and_then(|id| id.parse().ok());
+    let parent = rustix::process::getppid().map(|id| id.as_raw_nonzero().get());
+    if supervisor.is_none() || parent != supervisor {
+        return Err(("die_with_parent", crate::supervisor::lost()));
     }
     Ok(())
 }
@@ -208,8 +227,12 @@ fn step(name: &'static str, result: rustix::io::Result<()>) -> Result<(), StepEr
     result.map_err(|error| (name, error.into()))
 }
 
-fn step_io(name: &'static str, result: std::io::Result<()>) -> Result<(), StepError> {
-    result.map_err(|error| (name, error))
+fn took_effect(name: &'static str, so: bool) -> Result<(), StepError> {
+    if so {
+        Ok(())
+    } else {
+        Err((name, std::io::Error::other("it had no effect")))
+    }
 }
 
 fn step_raw(name: &'static str, result: i32) -> Result<(), StepError> {

@@ -41,7 +41,8 @@ pub const GRACE: Duration = Duration::from_secs(2);
 /// Longest request: arguments and environment of one process, as JSON.
 const REQUEST_BYTES: usize = 160 << 10;
 
-/// Name under which this binary is executed as supervisor and as launcher; argument zero.
+/// Name under which this binary is executed as supervisor and as launcher; argument zero. The
+/// launcher's argument one is the supervisor's process id.
 pub(crate) const SUPERVISOR: &str = "toolmill-supervisor";
 pub(crate) const LAUNCHER: &str = "toolmill-launcher";
 
@@ -193,7 +194,10 @@ impl Supervisor {
         let (ours, theirs) = UnixStream::pair()?;
         let mut passed = descriptors.to_vec();
         passed.push(theirs.as_fd());
-        send(self.control.as_fd(), &bytes, &passed)?;
+        send(self.control.as_fd(), &bytes, &passed).map_err(|error| match error {
+            Errno::PIPE | Errno::CONNRESET => lost(),
+            other => other.into(),
+        })?;
         drop(theirs);
 
         let mut answer = [0; LIFELINE_BYTES];
@@ -211,7 +215,7 @@ impl Supervisor {
     }
 }
 
-fn lost() -> std::io::Error {
+pub(crate) fn lost() -> std::io::Error {
     std::io::Error::other("the supervisor has gone; start toolmill again")
 }
 
@@ -442,6 +446,7 @@ fn start_guest(descriptors: Vec<OwnedFd>) -> std::io::Result<Pid> {
     let mut command = Command::new("/proc/self/exe");
     command
         .arg0(LAUNCHER)
+        .arg(std::process::id().to_string())
         .env_clear()
         .stdin(stdin)
         .stdout(stdout)
