@@ -1,6 +1,7 @@
 //! One connection to a server, from launch to handshake.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -126,7 +127,7 @@ async fn attempt(
         } => {
             let failed = |error: io::Error| Failure {
                 kind: Kind::Final,
-                refusal: Refusal::new(format!("`{command}` could not be started: {error}")),
+                refusal: Refusal::new(not_started(command, env, cwd.as_deref(), &error)),
             };
             let launched = launch
                 .launch(command, args, env, cwd.as_deref())
@@ -208,6 +209,48 @@ pub(crate) async fn post_mortem(
         reason,
         last_words: observed.last_words(),
     }
+}
+
+/// Why a command did not start, and what to do about it. A client that was not started from a shell
+/// gives its servers, us among them, a shorter `PATH` than people expect.
+fn not_started(
+    command: &str,
+    env: &[(String, String)],
+    cwd: Option<&Path>,
+    error: &io::Error,
+) -> String {
+    const PATH_CHARACTERS: usize = 300;
+
+    let failed = format!("`{command}` could not be started");
+    if error.kind() != io::ErrorKind::NotFound {
+        return format!("{failed}: {error}");
+    }
+    if let Some(cwd) = cwd.filter(|cwd| !cwd.is_dir()) {
+        let cwd = cwd.display();
+        return format!("{failed}: its working directory {cwd} does not exist; mend `cwd`");
+    }
+    if command.contains('/') {
+        return format!(
+            "{failed}: {error}; mend the path, or install the interpreter that its first line names"
+        );
+    }
+    let path = env.iter().find(|(name, _)| name == "PATH");
+    let path = path.map_or("", |(_, path)| path);
+    let mut shown: String = path.chars().take(PATH_CHARACTERS).collect();
+    if shown.len() < path.len() {
+        shown.push('…');
+    }
+    let install = match command {
+        "npx" | "npm" | "node" => "install Node.js",
+        "uvx" | "uv" => "install uv",
+        "bunx" | "bun" => "install Bun",
+        "docker" => "install Docker",
+        _ => "install it",
+    };
+    format!(
+        "`{command}` is not on the PATH this toolmill was given (PATH={shown}): {install}, or write \
+         an absolute path as `command`"
+    )
 }
 
 fn lifecycle(era: Option<Era>) -> ClientLifecycleMode {

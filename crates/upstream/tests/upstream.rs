@@ -85,7 +85,7 @@ fn fake_upstream() -> PathBuf {
         .ancestors()
         .nth(2)
         .expect("target/<profile>/deps/<test>")
-        .join("examples/fake_upstream")
+        .join("examples/fake_server")
 }
 
 fn stdio(command: impl AsRef<Path>, args: &[&str]) -> Stanza {
@@ -447,6 +447,32 @@ async fn a_command_that_does_not_exist_is_named() {
         "{reason}"
     );
     assert!(!reason.contains("s3cret"));
+}
+
+#[tokio::test]
+async fn a_command_that_is_not_on_the_path_is_told_with_the_path_and_the_next_step() {
+    let Transport::Stdio { args, cwd, .. } = stdio("npx-of-nobody", &[]).transport else {
+        unreachable!("made so")
+    };
+    let transport = Transport::Stdio {
+        command: "npx-of-nobody".to_owned(),
+        args,
+        env: vec![("PATH".to_owned(), "/nowhere:/else".to_owned())],
+        cwd,
+    };
+    let upstream = Upstream::start(Stanza::new("fake", transport), launch(), no_cache());
+    let status = wait_for(&upstream, |status| {
+        matches!(status.state, State::Failed { .. })
+    })
+    .await;
+    let State::Failed { reason, .. } = status.state else {
+        unreachable!("waited for")
+    };
+    assert_eq!(
+        reason,
+        "`npx-of-nobody` is not on the PATH this toolmill was given (PATH=/nowhere:/else): \
+         install it, or write an absolute path as `command`"
+    );
 }
 
 #[tokio::test]
