@@ -7,12 +7,11 @@
 //!
 //! It is for the operator: unlike any other output it shows the last words of servers.
 
-use std::collections::BTreeMap;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gateway::execute::{self, Language, Request};
 use gateway::{ErrorCode, Face, Gateway, Health, Session};
@@ -21,7 +20,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::settings::{DEPTH, Places, Settings};
-use crate::{exit, trust};
+use crate::{clients, exit, host, trust};
 
 /// Version of the JSON form.
 const SCHEMA: u32 = 1;
@@ -142,9 +141,7 @@ pub(crate) async fn run(
     let text = if json {
         serde_json::to_string_pretty(&report).expect("a report has string keys") + "\n"
     } else {
-        let colour = io::stdout().is_terminal()
-            && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
-        report.text(colour)
+        report.text(host::colours(&io::stdout()))
     };
     // Nobody reads on: there is nothing left to say.
     let _ = io::Write::write_all(&mut io::stdout(), text.as_bytes());
@@ -165,7 +162,7 @@ async fn examine(gateway: &Arc<Gateway>, settings: &Settings, places: &Places) -
         }
         tried
     };
-    let (tried, servers) = tokio::join!(programs, settled(gateway));
+    let (tried, servers) = tokio::join!(programs, host::tried(gateway, PATIENCE));
     let mut sandbox = vec![kernel(), landlock(sandbox::landlock_abi())];
     sandbox.extend(LAYERS.iter().map(|layer| layer.check(&tried)));
     sandbox.extend(tried.iter().map(Tried::check));
@@ -205,29 +202,6 @@ async fn try_language(gateway: &Arc<Gateway>, session: &Arc<Session>, language: 
         }),
     };
     Tried { language, outcome }
-}
-
-/// How the servers are once each has connected or failed.
-///
-/// A server whose tools are in the cache is settled enough for a program, but not here, and one
-/// that fails is soon connecting again: so the first outcome of each is kept.
-async fn settled(gateway: &Gateway) -> Vec<Health> {
-    let deadline = Instant::now() + PATIENCE;
-    let mut outcomes: BTreeMap<String, Health> = BTreeMap::new();
-    loop {
-        let mut waiting = false;
-        for health in gateway.health() {
-            let known = outcomes.get(&health.name);
-            if known.is_none_or(|known| known.state == "connecting") {
-                waiting |= health.state == "connecting";
-                outcomes.insert(health.name.clone(), health);
-            }
-        }
-        if !waiting || Instant::now() > deadline {
-            return outcomes.into_values().collect();
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 fn kernel() -> Check {
@@ -386,7 +360,7 @@ fn files(settings: &Settings, places: &Places) -> Vec<Check> {
             verdict: Verdict::Note,
             found: "none is configured".to_owned(),
             fix: Some(format!(
-                "add [upstream.NAME] with `command` or `url` to {}",
+                "toolmill init, or add [upstream.NAME] with `command` or `url` to {}",
                 places.config_dir.join("toolmill.toml").display()
             )),
         });
@@ -397,6 +371,10 @@ fn files(settings: &Settings, places: &Places) -> Vec<Check> {
             .iter()
             .map(|warning| Check::note("warning", warning.as_str())),
     );
+    for (server, direct) in clients::direct(settings, places) {
+        let note = |direct: &clients::Direct| Check::note(server.as_str(), direct.sentence());
+        checks.extend(direct.iter().map(note));
+    }
     if std::env::var_os(DEPTH).is_some() {
         checks.push(Check::note(
             "warning",
@@ -565,7 +543,7 @@ impl Report {
 }
 
 /// Text from servers and files, which a terminal must not obey.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
         if trust::is_hidden(letter) {

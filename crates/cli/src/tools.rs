@@ -18,9 +18,14 @@ const WAIT: Duration = Duration::from_secs(60);
 pub(crate) fn list(source: &Source, args: Tools) -> Result<ExitCode> {
     host::with_gateway(source, async move |started| {
         let gateway = &started.gateway;
-        gateway.settled(Instant::now() + WAIT).await;
+        let mut health = host::settled(gateway, args.json, async {
+            let health = host::tried(gateway, WAIT).await;
+            // One that has just connected is in the catalog a moment later.
+            gateway.settled(Instant::now() + WAIT).await;
+            health
+        })
+        .await;
         let catalog = gateway.catalog();
-        let mut health = gateway.health();
         if let Some(wanted) = &args.server {
             health.retain(|server| server.name == *wanted);
             if health.is_empty() {
@@ -45,10 +50,7 @@ pub(crate) fn list(source: &Source, args: Tools) -> Result<ExitCode> {
         }
         let mut text = String::new();
         if health.is_empty() {
-            text.push_str("no servers are configured; looked for:\n");
-            for file in &started.settings.looked_for {
-                text.push_str(&format!("  {}\n", file.display()));
-            }
+            text.push_str(&host::no_servers(started));
         }
         for server in &health {
             text.push_str(&format!("{}\n", headline(server)));
@@ -90,7 +92,11 @@ fn headline(server: &Health) -> String {
 
 pub(crate) fn search(source: &Source, args: Search) -> Result<ExitCode> {
     host::with_gateway(source, async move |started| {
-        started.gateway.settled(Instant::now() + WAIT).await;
+        let listed = started.gateway.settled(Instant::now() + WAIT);
+        host::settled(&started.gateway, false, listed).await;
+        if started.settings.upstreams.is_empty() {
+            eprint!("{}", host::no_servers(started));
+        }
         let request = SearchRequest {
             queries: args.queries,
             server: args.server,

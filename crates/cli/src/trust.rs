@@ -71,7 +71,8 @@ impl Request {
         }
     }
 
-    /// Why the server is not started, and what to type.
+    /// Why the server is not started, and what to type; the command last, since whoever has no room
+    /// for all of it cuts the end.
     pub(crate) fn reason(&self) -> String {
         let mut command_line: String = self
             .command_line
@@ -82,7 +83,7 @@ impl Request {
             command_line.push('…');
         }
         format!(
-            "not trusted yet: {command_line}; to allow it: toolmill trust {}",
+            "not trusted yet; to allow it: toolmill trust {}; it wants to use {command_line}",
             self.name
         )
     }
@@ -533,12 +534,12 @@ mod tests {
     fn a_reason_names_the_command_to_type_and_has_an_end() {
         assert_eq!(
             request("git").reason(),
-            "not trusted yet: npx -y git; to allow it: toolmill trust git"
+            "not trusted yet; to allow it: toolmill trust git; it wants to use npx -y git"
         );
         let long = command(&["x", &"ü".repeat(500)], &[], None);
         let reason = Request::new("git", Path::new("/p/f"), &long).reason();
-        assert!(reason.ends_with("ü…; to allow it: toolmill trust git"));
-        assert!(reason.chars().count() < 260);
+        assert!(reason.ends_with("ü…"));
+        assert!(reason.chars().count() < 280);
     }
 
     #[test]

@@ -423,12 +423,16 @@ fn servers_of_a_project_wait_for_a_human() {
         [
             (
                 "git",
-                Some("not trusted yet: npx -y 'a b'; to allow it: toolmill trust git")
+                Some(
+                    "not trusted yet; to allow it: toolmill trust git; it wants to use npx -y 'a b'"
+                )
             ),
             ("own", None),
             (
                 "web",
-                Some("not trusted yet: https://example.org/mcp; to allow it: toolmill trust web")
+                Some(
+                    "not trusted yet; to allow it: toolmill trust web; it wants to use https://example.org/mcp"
+                )
             ),
         ]
     );
@@ -489,7 +493,7 @@ fn what_comes_first_wins_and_says_so() {
         blocked(&settings),
         [(
             "x",
-            Some("not trusted yet: project; to allow it: toolmill trust x")
+            Some("not trusted yet; to allow it: toolmill trust x; it wants to use project")
         )]
     );
     assert_eq!(

@@ -1,7 +1,14 @@
 //! The whole product from outside: the built binary, against fake servers.
 
+mod demo;
+mod faults;
 mod hostile;
+mod http;
 mod layers;
+mod lifecycle;
 mod place;
 mod run;
 mod serve;
+mod trust;
+mod upstreams;
+mod verbs;

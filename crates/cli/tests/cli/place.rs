@@ -71,28 +71,10 @@ impl Place {
     }
 
     pub(crate) fn run_with(&self, options: &[&str], code: &str) -> (i32, Value) {
-        let mut child = self
-            .command(&[&["run", "--json"], options, &["-"]].concat())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(code.as_bytes())
-            .unwrap();
-        let output = child.wait_with_output().unwrap();
-        let json = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-            panic!(
-                "{error}: {}\n{}",
-                String::from_utf8_lossy(&output.stdout),
-                String::from_utf8_lossy(&output.stderr)
-            )
-        });
-        (output.status.code().unwrap(), json)
+        run(
+            self.command(&[&["run", "--json"], options, &["-"]].concat()),
+            code,
+        )
     }
 
     /// The value of a program that must succeed.
@@ -114,22 +96,7 @@ impl Place {
     }
 
     pub(crate) fn serve_with(&self, options: &[&str]) -> Agent {
-        let mut child = self
-            .command(&[options, &["serve"]].concat())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let input = child.stdin.take();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        Agent {
-            child,
-            input,
-            output,
-            next_id: 1,
-            modern: false,
-        }
+        Agent::start(self.command(&[options, &["serve"]].concat()))
     }
 
     /// Everything any file below the place holds, as one text, for tests that look for secrets.
@@ -151,6 +118,46 @@ impl Place {
     }
 }
 
+/// Runs `run --json -` on a program and returns the exit code and what it says.
+pub(crate) fn run(mut command: Command, code: &str) -> (i32, Value) {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(code.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let json = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!(
+            "{error}: {}\n{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )
+    });
+    (output.status.code().unwrap(), json)
+}
+
+/// The command that has `wrapper` execute `inner` where and as `inner` would be executed.
+pub(crate) fn under(mut wrapper: Command, inner: &Command) -> Command {
+    wrapper
+        .arg(inner.get_program())
+        .args(inner.get_args())
+        .current_dir(inner.get_current_dir().expect("a place's command has one"))
+        .env_clear()
+        .envs(
+            inner
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+    wrapper
+}
+
 /// An agent connected to `toolmill serve` over its standard streams.
 pub(crate) struct Agent {
     pub(crate) child: Child,
@@ -161,6 +168,24 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
+    pub(crate) fn start(mut serve: Command) -> Agent {
+        let mut child = serve
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let input = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Agent {
+            child,
+            input,
+            output,
+            next_id: 1,
+            modern: false,
+        }
+    }
+
     /// Shakes hands in the legacy era and returns the server's answer.
     pub(crate) fn initialize(&mut self) -> Value {
         let answer = self.request(
@@ -239,10 +264,15 @@ impl Agent {
         self.call("execute_code", json!({"language": language, "code": code}))
     }
 
+    /// Closes the agent's end.
+    pub(crate) fn hang_up(&mut self) {
+        drop(self.input.take());
+    }
+
     /// Closes the agent's end and returns what the gateway wrote to its standard error.
     pub(crate) fn close(mut self) -> String {
         use std::io::Read;
-        drop(self.input.take());
+        self.hang_up();
         let mut stderr = String::new();
         self.child
             .stderr
@@ -304,4 +334,15 @@ pub(crate) fn wait_until_gone(processes: &[u32]) {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     panic!("still there: {left:?}");
+}
+
+/// Waits until something is so; fails when it is not after a minute.
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..6000 {
+        if is_so() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("not after a minute: {what}");
 }
