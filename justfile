@@ -1,0 +1,22 @@
+# For people who work on toolmill. `.ci/run` is all of it but the benchmarks, and needs no just.
+
+# The tests that need nothing but this machine
+test:
+    cargo test
+
+# Formatting and lints
+check:
+    cargo fmt --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# The tests against real servers, which it installs into target/upstreams
+upstreams:
+    scripts/upstreams
+
+# The measurements
+bench:
+    bench/run
+
+# All that must pass before a change goes in
+ci:
+    .ci/run
