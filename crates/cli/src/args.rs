@@ -4,11 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+use crate::client::Client;
+
 /// One binary between an AI agent and its MCP servers.
 #[derive(Debug, Parser)]
 #[command(
     version,
     after_help = "Examples:
+  toolmill init                            write a settings file to start from
+  toolmill list                            the servers, their state and their cost in tokens
+  toolmill client                          what your agent has to be told
   toolmill doctor                          check the sandbox and the servers
   toolmill search \"list issues\"            find tools
   echo 'tools.fs.list_directory(path=\".\")' | toolmill run -
@@ -56,21 +61,70 @@ Exit codes: 0 ok, 1 the program failed, 2 usage, 3 a limit, 4 no sandbox, 5 no u
   toolmill serve
   toolmill serve --http 127.0.0.1:8722")]
     Serve(Serve),
+    /// List the servers: state, era, tools, estimated tokens, and why one cannot be used
+    #[command(after_help = "Examples:
+  toolmill list
+  toolmill list --json | jq '.servers[] | select(.state != \"ready\")'
+
+Exit codes: 0 a server is ready or none is configured, 5 none of those configured is ready")]
+    List(List),
     /// List the servers and their tools
+    #[command(after_help = "Examples:
+  toolmill tools
+  toolmill tools github
+  toolmill tools --json | jq '.[].tools[].name'")]
     Tools(Tools),
+    /// Call one tool, without a program
+    #[command(after_help = "Examples:
+  toolmill call github.get_issue '{\"owner\": \"o\", \"repo\": \"r\", \"issue_number\": 17}'
+  echo '{\"path\": \".\"}' | toolmill call fs.list_directory -
+
+Exit codes: 0 ok, 1 the tool failed, 2 usage, an unknown tool or wrong arguments, 3 a limit, 5 its server is down, 130 interrupted")]
+    Call(Call),
     /// Find tools
     #[command(after_help = "Examples:
   toolmill search \"create issue\" \"send message\"
   toolmill search --server github --detail full \"merge\"")]
     Search(Search),
+    /// Write a settings file in which everything is an example
+    #[command(after_help = "Examples:
+  toolmill init
+  toolmill init --path ./toolmill.toml")]
+    Init {
+        /// Write this file, not the user's own
+        #[arg(long, value_name = "FILE")]
+        path: Option<PathBuf>,
+    },
+    /// Print what an agent has to be told to use this toolmill; without a name, the names
+    #[command(after_help = "Examples:
+  toolmill client claude-code
+  toolmill client cursor > .cursor/mcp.json")]
+    Client { name: Option<Client> },
+    /// Print the script by which a shell completes our commands
+    #[command(after_help = "Examples:
+  toolmill completions bash > ~/.local/share/bash-completion/completions/toolmill
+  toolmill completions zsh > ~/.zfunc/_toolmill
+  toolmill completions fish > ~/.config/fish/completions/toolmill.fish")]
+    Completions { shell: clap_complete::Shell },
     /// Try each layer of the sandbox, list interpreters and servers, and say how to mend what fails
+    #[command(after_help = "Examples:
+  toolmill doctor
+  toolmill doctor --json | jq .servers")]
     Doctor {
+        /// Print everything as one JSON object
         #[arg(long)]
         json: bool,
     },
     /// Agree to the servers that files in the working directory name
+    #[command(after_help = "Examples:
+  toolmill trust
+  toolmill trust --yes github
+  toolmill trust --revoke github")]
     Trust(Trust),
     /// Show what one execution did
+    #[command(after_help = "Examples:
+  toolmill trace last
+  toolmill trace x_0f8kq2m4c6wtb1hz --json")]
     Trace {
         /// An execution's id as `run --json` prints it, or `last`
         execution: String,
@@ -78,7 +132,20 @@ Exit codes: 0 ok, 1 the program failed, 2 usage, 3 a limit, 4 no sandbox, 5 no u
         json: bool,
     },
     /// Have every running gateway of yours read its settings again
+    #[command(after_help = "Example:
+  toolmill reload")]
     Reload,
+    /// See programs do the work of calls, on tools that this binary brings along, and what it saves
+    #[command(after_help = "Examples:
+  toolmill demo
+  toolmill demo --json --language typescript")]
+    Demo(Demo),
+    /// The gateway of `toolmill demo`
+    #[command(hide = true)]
+    DemoGateway,
+    /// The MCP server of `toolmill demo`
+    #[command(hide = true)]
+    DemoServer,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -121,6 +188,28 @@ pub(crate) struct Tools {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct List {
+    /// How long servers may take to connect
+    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
+    pub(crate) wait: u64,
+    /// Print it as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Call {
+    /// The tool's path as `toolmill search` prints it, with or without `tools.`
+    pub(crate) tool: String,
+    /// Its arguments as a JSON object, or `-` for standard input; none by default
+    #[arg(value_name = "JSON")]
+    pub(crate) arguments: Option<String>,
+    /// Print the whole result, not the value in it
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct Search {
     /// One phrase a step of the task
     #[arg(required = true)]
@@ -132,6 +221,16 @@ pub(crate) struct Search {
     pub(crate) detail: String,
     #[arg(long, default_value_t = 5)]
     pub(crate) limit: usize,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Demo {
+    /// Show only the program in this language
+    #[arg(long, value_parser = ["python", "typescript"])]
+    pub(crate) language: Option<String>,
+    /// Print all figures as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,14 +1,18 @@
 //! What the subcommands share: log, settings, a running gateway, and which exit code an error means.
 
-use std::io::Write;
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use gateway::{Config, Gateway};
+use clap::CommandFactory;
+use gateway::{Config, Gateway, Health};
+use indicatif::{ProgressBar, ProgressStyle};
 use tracing::level_filters::LevelFilter;
 
-use crate::args::{Source, Trust};
+use crate::args::{Args, Source, Trust};
 use crate::settings::{self, Places, Settings};
 use crate::{control, exit, trust};
 
@@ -51,6 +55,7 @@ pub(crate) fn log(level: LevelFilter) {
     });
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
+        .with_ansi(colours(&std::io::stderr()))
         .with_filter(ours);
     tracing_subscriber::registry().with(lines).init();
 }
@@ -159,6 +164,135 @@ where
     // A blocking read of standard input cannot be cancelled; the process ends without it.
     runtime.shutdown_background();
     outcome
+}
+
+/// How the servers are once each has connected or failed, or after `patience`.
+///
+/// A server whose tools are in the cache is settled enough for a program, but not for a person who
+/// asks how it is, and one that fails is soon connecting again: so the first outcome of each is kept.
+pub(crate) async fn tried(gateway: &Gateway, patience: Duration) -> Vec<Health> {
+    let deadline = Instant::now() + patience;
+    let mut outcomes: BTreeMap<String, Health> = BTreeMap::new();
+    loop {
+        let mut waiting = false;
+        for health in gateway.health() {
+            let known = outcomes.get(&health.name);
+            if known.is_none_or(|known| known.state == "connecting") {
+                waiting |= health.state == "connecting";
+                outcomes.insert(health.name.clone(), health);
+            }
+        }
+        if !waiting || Instant::now() > deadline {
+            return outcomes.into_values().collect();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits for what needs the servers; meanwhile tells a person at a terminal which ones connect.
+pub(crate) async fn settled<T>(
+    gateway: &Gateway,
+    quiet: bool,
+    waited: impl Future<Output = T>,
+) -> T {
+    /// What is over sooner needs no explanation.
+    const UNNOTICED: Duration = Duration::from_millis(300);
+    const TICK: Duration = Duration::from_millis(100);
+
+    if quiet || !std::io::stderr().is_terminal() {
+        return waited.await;
+    }
+    let mut waited = std::pin::pin!(waited);
+    if let Ok(outcome) = tokio::time::timeout(UNNOTICED, &mut waited).await {
+        return outcome;
+    }
+    let style = ProgressStyle::with_template("{spinner} {wide_msg}").expect("a template");
+    let mut shown: Option<ProgressBar> = None;
+    let outcome = loop {
+        let health = gateway.health();
+        let connecting: Vec<&str> = health
+            .iter()
+            .filter(|server| server.state == "connecting")
+            .map(|server| &server.name[..])
+            .collect();
+        if connecting.is_empty() {
+            if let Some(bar) = shown.take() {
+                bar.finish_and_clear();
+            }
+        } else {
+            let bar =
+                shown.get_or_insert_with(|| ProgressBar::new_spinner().with_style(style.clone()));
+            bar.set_message(format!(
+                "{} of {} servers connected; waiting for {}",
+                health
+                    .iter()
+                    .filter(|server| server.state == "ready")
+                    .count(),
+                health.len(),
+                connecting.join(", ")
+            ));
+            bar.tick();
+        }
+        if let Ok(outcome) = tokio::time::timeout(TICK, &mut waited).await {
+            break outcome;
+        }
+    };
+    if let Some(bar) = shown {
+        bar.finish_and_clear();
+    }
+    outcome
+}
+
+/// What a person who has no servers is told.
+pub(crate) fn no_servers(started: &Started) -> String {
+    let mut text = String::from("no servers are configured; looked for:\n");
+    for file in &started.settings.looked_for {
+        let found = if started.settings.sources.contains(file) {
+            "names none"
+        } else {
+            "not there"
+        };
+        text.push_str(&format!("  {} ({found})\n", file.display()));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    text.push_str(&format!("PATH: {}\n", path.to_string_lossy()));
+    text.push_str(&match started.settings.sources.last() {
+        Some(file) => format!(
+            "next: add an [upstream.NAME] with `command` or `url` to {}\n",
+            file.display()
+        ),
+        None => "next: toolmill init    writes a file of examples\n".to_owned(),
+    });
+    text
+}
+
+/// Whether to colour what goes there.
+pub(crate) fn colours(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
+}
+
+/// How wide the terminal is that standard output leads to, if it leads to one.
+pub(crate) fn terminal_width() -> Option<usize> {
+    const USUAL: usize = 80;
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    let told = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|width| width.parse().ok());
+    let asked = || rustix::termios::tcgetwinsize(&stdout).ok();
+    told.or_else(|| asked().map(|size| usize::from(size.ws_col)))
+        .filter(|width| *width > 0)
+        .or(Some(USUAL))
+}
+
+/// `toolmill completions`.
+pub(crate) fn completions(shell: clap_complete::Shell) -> Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "toolmill", &mut script);
+    print(&String::from_utf8_lossy(&script))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn config(settings: &Settings, places: &Places) -> Config {

@@ -1,9 +1,15 @@
 //! The `toolmill` binary: which part this process plays, then one function per subcommand.
 
 mod args;
+mod call;
+mod client;
+mod clients;
 mod control;
+mod demo;
 mod doctor;
 mod host;
+mod init;
+mod list;
 mod run;
 mod serve;
 mod settings;
@@ -42,6 +48,11 @@ fn host() -> ExitCode {
         Command::Run(run) => run::run(&args.source, run),
         Command::Serve(serve) => serve::run(&args.source, serve),
         Command::Tools(tools) => tools::list(&args.source, tools),
+        Command::List(list) => list::run(&args.source, list),
+        Command::Call(call) => call::run(&args.source, call),
+        Command::Init { path } => init::run(path.as_deref()),
+        Command::Client { name } => client::run(&args.source, name),
+        Command::Completions { shell } => host::completions(shell),
         Command::Search(search) => tools::search(&args.source, search),
         Command::Doctor { json } => {
             host::with_gateway_to_examine(&args.source, async move |started| {
@@ -51,6 +62,9 @@ fn host() -> ExitCode {
         Command::Trust(trust) => host::trust(&args.source, &trust),
         Command::Trace { execution, json } => trace::run(&execution, json),
         Command::Reload => host::reload(),
+        Command::Demo(demo) => demo::run(&demo),
+        Command::DemoGateway => demo::serve_gateway(),
+        Command::DemoServer => demo::serve_server(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("toolmill: {error:#}");

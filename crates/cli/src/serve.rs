@@ -80,11 +80,12 @@ async fn serve_http(
         Some(token.clone())
     } else {
         let file = started.places.state_dir.join("http-token");
+        let token = kept_token(&file)?;
         eprintln!(
             "toolmill: serving http://{address}/mcp with the bearer token in {}",
             file.display()
         );
-        Some(kept_token(&file)?)
+        Some(token)
     };
     gateway::server::serve_http(started.gateway.clone(), reader, listener, token, shutdown)
         .await

@@ -16,7 +16,7 @@ use upstream::CallError;
 
 use crate::shape::shape;
 use crate::value::{self, Reading, Unwrapped};
-use crate::{Gateway, Limits};
+use crate::{Gateway, Limits, Session};
 
 /// Arguments and results kept of one call for the agent's own answer.
 const SHOWN_CHARACTERS: usize = 80;
@@ -270,6 +270,80 @@ impl Calls {
         open.end(answer.as_deref().map_err(|raised| raised.code));
         answer
     }
+}
+
+/// Calls one tool for somebody who has no program: it takes the path of a program's calls, and the
+/// journal has it as an execution of language `call`.
+///
+/// `arguments` are an object of them, or the only one's value. With `raw` the whole result comes
+/// back, not the value in it.
+pub async fn call_tool(
+    gateway: &Arc<Gateway>,
+    session: &Session,
+    path: &str,
+    arguments: &RawValue,
+    raw: bool,
+    cancel: &CancellationToken,
+) -> Result<String, Raise> {
+    let begun = Instant::now();
+    let (execution, _) = session.next_execution();
+    gateway.recorder().record(Event::ExecutionStarted {
+        execution: execution.clone(),
+        session: session.id().to_owned(),
+        language: "call".into(),
+        code_bytes: arguments.get().len() as u64,
+    });
+    let calls = Calls::new(
+        gateway.clone(),
+        execution.clone(),
+        Language::TypeScript,
+        gateway.config.limits.clone(),
+        cancel.clone(),
+    );
+    let answer = match as_call(path, arguments, raw) {
+        Ok(call) => calls.answer(call).await,
+        Err(error) => Err(Raise {
+            code: ErrorCode::InvalidArgument,
+            message: format!("the arguments cannot be read: {error}"),
+            tool: None,
+            server: None,
+            retryable: false,
+            fix: None,
+            signature: None,
+        }),
+    };
+    gateway.recorder().record(Event::ExecutionEnded {
+        execution,
+        outcome: answer
+            .as_ref()
+            .map_or_else(|raised| raised.code.as_str(), |_| "ok")
+            .to_owned(),
+        calls: calls.records().len() as u32,
+        duration_us: begun.elapsed().as_micros() as u64,
+        guest_us: 0,
+        peak_memory_bytes: 0,
+        answer_bytes: answer.as_ref().map_or(0, String::len) as u64,
+    });
+    answer
+}
+
+fn as_call<'a>(
+    path: &str,
+    arguments: &'a RawValue,
+    raw: bool,
+) -> serde_json::Result<protocol::Call<'a>> {
+    let mut call = protocol::Call {
+        path: path.to_owned(),
+        positional: Vec::new(),
+        named: protocol::message::Named::default(),
+        raw,
+    };
+    if arguments.get().starts_with('{') {
+        call.named = serde_json::from_str(arguments.get())?;
+    } else {
+        call.positional.push(arguments);
+    }
+    Ok(call)
 }
 
 /// What the program gets of a result.

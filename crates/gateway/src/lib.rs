@@ -27,10 +27,11 @@ use journal::{Event, Journal};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 
+pub use call::call_tool;
 pub use catalog::{Catalog, Detail, SearchRequest, Tool};
 pub use id::Short;
 pub use limits::Limits;
-pub use protocol::ErrorCode;
+pub use protocol::{ErrorCode, Raise};
 pub use session::{Face, Session};
 pub use upstream::{Stanza, Transport};
 pub use upstreams::{Configured, Health};
