@@ -477,7 +477,7 @@ fn thousands(number: usize) -> String {
 fn human_bytes(bytes: usize) -> String {
     match bytes {
         ..1_000 => format!("{bytes} B"),
-        ..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
         _ => format!("{:.1} MB", bytes as f64 / 1e6),
     }
 }
@@ -485,7 +485,7 @@ fn human_bytes(bytes: usize) -> String {
 fn human_count(count: usize) -> String {
     match count {
         ..1_000 => count.to_string(),
-        ..1_000_000 => format!("{:.1}k", count as f64 / 1e3),
+        1_000..1_000_000 => format!("{:.1}k", count as f64 / 1e3),
         _ => format!("{:.1}M", count as f64 / 1e6),
     }
 }
