@@ -74,9 +74,10 @@ pub(crate) async fn connect(
     };
     let other = match (remembered, failure.kind) {
         (_, Kind::Final) => None,
-        (Some(Era::Legacy), _) => Some(Era::Modern),
+        // Unknown and refused: most often a modern server that was too slow to start to answer the
+        // probe in time, and then would not hear of the legacy handshake.
+        (Some(Era::Legacy), _) | (None, Kind::Refused) => Some(Era::Modern),
         (Some(Era::Modern), _) | (None, Kind::Closed) => Some(Era::Legacy),
-        (None, Kind::Refused) => None,
     };
     match other {
         None => Err(failure.refusal),
