@@ -82,7 +82,8 @@ fn instructions_begin_with_the_inventory_and_do_not_change_with_connections() {
     );
     // Once the listing is cached, it is counted from the first moment on.
     agent.call("search_tools", json!({"queries": ["echo"]}));
-    drop(agent);
+    // Ended in order, so that what it learnt is kept.
+    agent.close();
     let again = |place: &Place| {
         let mut agent = place.serve();
         agent.initialize()["result"]["instructions"]

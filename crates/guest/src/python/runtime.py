@@ -18,6 +18,7 @@ CHANNEL = 3
 FAILED, READY, CALL, DONE = 1, 2, 3, 4
 LOCKDOWN, JOB, RETURN, RAISE = 16, 18, 19, 20
 HEADER_BYTES = 10
+READ_BYTES = 1 << 14
 CHUNK_BYTES = 1 << 20
 # Readers of JSON commonly stop at 128 levels, and ours add a few.
 DEPTH = 100
@@ -107,6 +108,7 @@ class Channel:
         self.waiting = {}  # the lock on which a thread sleeps: the call it waits for, None for a free one
         # The reader's.
         self.input = bytearray()
+        self.read_bytes = READ_BYTES
         self.unfinished = {}
         self.inbox = []
 
@@ -131,13 +133,17 @@ class Channel:
 
     def read(self):
         """Reads once, and hands out the messages that are complete."""
-        data = posix.read(CHANNEL, 1 << 18)
+        # The interpreter reserves all that is asked for, and gives back what did not come: little is
+        # asked for until a long frame has begun.
+        data = posix.read(CHANNEL, self.read_bytes)
         if not data:
             posix._exit(1)
         self.input += data
+        self.read_bytes = READ_BYTES
         while len(self.input) >= HEADER_BYTES:
             end = HEADER_BYTES + int.from_bytes(self.input[:4], "little")
             if len(self.input) < end:
+                self.read_bytes = min(max(end - len(self.input), READ_BYTES), 1 << 18)
                 return
             kind, more, id = self.input[4], self.input[5], int.from_bytes(self.input[6:HEADER_BYTES], "little")
             body = self.input[HEADER_BYTES:end]
