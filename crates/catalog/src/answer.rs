@@ -273,7 +273,7 @@ fn totals_of(server: &ServerTools) -> String {
     )
 }
 
-fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 

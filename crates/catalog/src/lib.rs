@@ -1,4 +1,4 @@
-//! Tools as upstreams describe them: names, search, signatures, the binding of arguments.
+//! Tools as upstreams describe them: names, search, signatures, typed SDK, binding of arguments.
 //!
 //! A [`Catalog`] is an immutable snapshot of every [`Tool`] of every connected server. It answers
 //! the questions that an agent and its programs ask: which tools do this ([`answer`],
@@ -17,6 +17,7 @@ mod catalog;
 mod name;
 mod plain;
 mod schema;
+mod sdk;
 mod search;
 mod signature;
 mod tool;

@@ -71,14 +71,25 @@ const SDK_NAMES: [&str; 8] = [
 /// The result depends on the set of names, not on their order. A name that is a good identifier
 /// keeps it; names that would become the same identifier are told apart by a hash of the raw name.
 pub(crate) fn identifiers(names: &[&str]) -> Vec<String> {
-    let mut found: Vec<String> = names.iter().map(|name| identifier(name)).collect();
+    told_apart(names, HashSet::new(), identifier)
+}
+
+/// What `fit` makes of each of `names`, with a hash of the name appended where two would be the same
+/// or one of those `taken`. A name that `fit` leaves as it is keeps it.
+pub(crate) fn told_apart(
+    names: &[&str],
+    mut taken: HashSet<String>,
+    fit: impl Fn(&str) -> String,
+) -> Vec<String> {
+    let mut found: Vec<String> = names.iter().map(|name| fit(name)).collect();
     let mut claims: HashMap<&str, usize> = HashMap::new();
     for identifier in &found {
         *claims.entry(identifier).or_default() += 1;
     }
-    let (settled, mut disputed): (Vec<usize>, Vec<usize>) =
-        (0..names.len()).partition(|&at| found[at] == names[at] || claims[found[at].as_str()] == 1);
-    let mut taken: HashSet<String> = settled.iter().map(|&at| found[at].clone()).collect();
+    let (settled, mut disputed): (Vec<usize>, Vec<usize>) = (0..names.len()).partition(|&at| {
+        !taken.contains(&found[at]) && (found[at] == names[at] || claims[found[at].as_str()] == 1)
+    });
+    taken.extend(settled.iter().map(|&at| found[at].clone()));
     disputed.sort_by_key(|&at| names[at]);
     for at in disputed {
         // A server may list the very name that a hash leads to, so the first hash may be taken.
@@ -92,8 +103,19 @@ pub(crate) fn identifiers(names: &[&str]) -> Vec<String> {
     found
 }
 
+/// The words of `name`, each with a capital letter, in one: `create_issue` becomes `CreateIssue`.
+pub(crate) fn pascal(name: &str) -> String {
+    let mut out = String::new();
+    for word in name.split(|c: char| !c.is_ascii_alphanumeric()) {
+        let mut letters = word.chars();
+        out.extend(letters.next().map(|c| c.to_ascii_uppercase()));
+        out.push_str(letters.as_str());
+    }
+    out
+}
+
 /// The identifier that `raw` would have if it were alone.
-fn identifier(raw: &str) -> String {
+pub(crate) fn identifier(raw: &str) -> String {
     let mapped: String = raw
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })

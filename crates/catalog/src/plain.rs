@@ -49,6 +49,44 @@ pub(crate) fn line(text: &str, max_chars: usize) -> String {
     out
 }
 
+/// `text` as plain lines of together at most `max_chars`, what exceeds them marked by `…`.
+///
+/// Indentation stays, up to eight spaces, so that lists can be read; of blank lines in a row one
+/// stays.
+pub(crate) fn lines(text: &str, max_chars: usize) -> Vec<String> {
+    const MOST_INDENTED: usize = 8;
+    let mut out: Vec<String> = Vec::new();
+    let mut left = max_chars;
+    for raw in text.lines() {
+        let indent = raw.len() - raw.trim_start_matches(' ').len();
+        let whole = line(raw, left);
+        if whole.is_empty() {
+            if out.last().is_some_and(|last| !last.is_empty()) {
+                out.push(whole);
+            }
+            continue;
+        }
+        let cut = whole.ends_with('…') && !raw.trim_end().ends_with('…');
+        let chars = whole.chars().count() + 1;
+        out.push(format!(
+            "{:indent$}{whole}",
+            "",
+            indent = indent.min(MOST_INDENTED)
+        ));
+        if cut || chars >= left {
+            if !cut {
+                out.push("…".to_owned());
+            }
+            return out;
+        }
+        left -= chars;
+    }
+    if out.last().is_some_and(String::is_empty) {
+        out.pop();
+    }
+    out
+}
+
 /// `text` in double quotes, as JSON would write it, with treacherous characters removed.
 pub(crate) fn quoted(text: &str) -> String {
     let plain = line(text, 80);
@@ -141,6 +179,20 @@ mod tests {
         check("a\u{202e}b\u{200b}c\u{7}d\u{e0041}", "abcd");
         check("日本語の長い説明文です。はい", "日本語の長い説明文です。…");
         check("", "");
+    }
+
+    #[test]
+    fn lines_are_plain_and_bounded_together() {
+        #[track_caller]
+        fn check(text: &str, expected: &[&str]) {
+            assert_eq!(lines(text, 16), expected, "{text:?}");
+        }
+        check("\n\n one\n\n\n\ttwo\r\n", &[" one", "", "two"]);
+        check("a\u{202e}b\n\0\nc", &["ab", "", "c"]);
+        check("one two three four five", &["one two three…"]);
+        check("0123456789\nabcdefghij", &["0123456789", "abcde…"]);
+        check("0123456789ABCDEF", &["0123456789ABCDEF", "…"]);
+        check("", &[]);
     }
 
     #[test]

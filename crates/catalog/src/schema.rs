@@ -1,4 +1,4 @@
-//! The little of JSON Schema that naming parameters and drawing signatures takes.
+//! The little of JSON Schema that naming parameters and drawing types takes.
 
 use std::collections::HashSet;
 
@@ -19,20 +19,133 @@ pub(crate) const MOST_STEPS: usize = 20_000;
 const LONGEST_REFERENCE: usize = 512;
 
 /// Follows `$ref` within the document, `None` when it leads elsewhere, nowhere or round in circles.
+///
+/// An `allOf` of one schema with nothing beside it is a reference too: so some generators write one
+/// that has a description of its own.
 pub(crate) fn resolved<'a>(root: &'a Value, schema: &'a Value) -> Option<&'a Value> {
+    referred(root, schema).map(|(schema, _)| schema)
+}
+
+/// As [`resolved`], with the reference that led to the schema, if one did.
+pub(crate) fn referred<'a>(
+    root: &'a Value,
+    schema: &'a Value,
+) -> Option<(&'a Value, Option<&'a str>)> {
     let mut schema = schema;
+    let mut last = None;
     for _ in 0..DEPTH {
-        match schema.get("$ref") {
-            None => return Some(schema),
-            Some(reference) => {
-                let reference = reference
-                    .as_str()
-                    .filter(|text| text.len() <= LONGEST_REFERENCE)?;
-                schema = root.pointer(reference.strip_prefix('#')?)?;
-            }
+        if let Some(reference) = schema.get("$ref") {
+            let reference = reference
+                .as_str()
+                .filter(|text| text.len() <= LONGEST_REFERENCE)?;
+            schema = root.pointer(reference.strip_prefix('#')?)?;
+            last = Some(reference);
+        } else if let [only] = array(schema, "allOf")
+            && !ASSERTIONS.iter().any(|beside| schema.get(beside).is_some())
+        {
+            schema = only;
+        } else {
+            return Some((schema, last));
         }
     }
     None
+}
+
+/// Keywords that say more about a value than an `allOf` beside them.
+const ASSERTIONS: [&str; 9] = [
+    "type",
+    "const",
+    "enum",
+    "anyOf",
+    "oneOf",
+    "properties",
+    "required",
+    "additionalProperties",
+    "items",
+];
+
+/// What a schema says a value is, one level deep. It is the only reading of types there is: search
+/// answers, errors and the typed SDK draw from it, each as far down as it has room for.
+pub(crate) enum Shape<'a> {
+    /// One of these values; [`kinds`] may say their type.
+    Values(&'a [Value]),
+    /// What any of these schemas describe.
+    Union(&'a [Value]),
+    /// A value of any of these kinds; none when the schema does not say.
+    Kinds(Vec<Kind>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Null,
+    Boolean,
+    Integer,
+    Number,
+    String,
+    Array,
+    Object,
+    /// A word that JSON Schema does not have.
+    Unknown,
+}
+
+/// There are no more kinds than these; a longer `type` repeats itself.
+const MOST_KINDS: usize = 7;
+
+/// The shape of a schema in which references have been followed.
+pub(crate) fn shape(schema: &Value) -> Shape<'_> {
+    if let Some(value) = schema.get("const") {
+        return Shape::Values(std::slice::from_ref(value));
+    }
+    let values = array(schema, "enum");
+    if !values.is_empty() {
+        return Shape::Values(values);
+    }
+    for keyword in ["anyOf", "oneOf"] {
+        let variants = array(schema, keyword);
+        if !variants.is_empty() && schema.get("properties").is_none() {
+            return Shape::Union(variants);
+        }
+    }
+    Shape::Kinds(kinds(schema))
+}
+
+/// The kinds that `type` names, or that other keywords imply.
+pub(crate) fn kinds(schema: &Value) -> Vec<Kind> {
+    match schema.get("type") {
+        Some(Value::String(name)) => vec![kind(name)],
+        Some(Value::Array(names)) => names
+            .iter()
+            .filter_map(Value::as_str)
+            .take(MOST_KINDS)
+            .map(kind)
+            .collect(),
+        _ if schema.get("properties").is_some() || schema.get("allOf").is_some() => {
+            vec![Kind::Object]
+        }
+        _ if schema.get("items").is_some() => vec![Kind::Array],
+        _ => Vec::new(),
+    }
+}
+
+fn kind(name: &str) -> Kind {
+    match name {
+        "null" => Kind::Null,
+        "boolean" => Kind::Boolean,
+        "integer" => Kind::Integer,
+        "number" => Kind::Number,
+        "string" => Kind::String,
+        "array" => Kind::Array,
+        "object" => Kind::Object,
+        _ => Kind::Unknown,
+    }
+}
+
+/// The schema of what a program receives: a sole member `result` is a wrapping that is undone.
+pub(crate) fn unwrapped(output: &Value) -> &Value {
+    match output.get("properties").and_then(Value::as_object) {
+        Some(properties) if properties.len() == 1 => properties.get("result").unwrap_or(output),
+        _ => output,
+    }
 }
 
 /// The members that an object schema declares: those of a tool's input are its parameters.

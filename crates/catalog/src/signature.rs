@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use crate::name::PYTHON_KEYWORDS;
 use crate::plain;
-use crate::schema::{Field, Fields, MOST_STEPS, array, resolved, step};
+use crate::schema::{
+    Field, Fields, Kind, MOST_STEPS, Shape, kinds, resolved, shape, step, unwrapped,
+};
 
 /// The language of a program, which decides the words for types and the form of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +16,26 @@ pub enum Language {
     #[default]
     Python,
     TypeScript,
+}
+
+impl Language {
+    /// The language's word for values of a kind.
+    pub(crate) fn word(self, kind: Kind) -> &'static str {
+        match (self, kind) {
+            (Language::Python, Kind::String) => "str",
+            (Language::Python, Kind::Integer) => "int",
+            (Language::Python, Kind::Number) => "float",
+            (Language::Python, Kind::Boolean) => "bool",
+            (Language::Python, Kind::Object) => "dict",
+            (Language::Python, Kind::Null) => "None",
+            (Language::TypeScript, Kind::String) => "string",
+            (Language::TypeScript, Kind::Integer | Kind::Number) => "number",
+            (Language::TypeScript, Kind::Boolean) => "boolean",
+            (Language::TypeScript, Kind::Object) => "object",
+            (Language::TypeScript, Kind::Null) => "null",
+            (_, Kind::Array | Kind::Unknown) => "any",
+        }
+    }
 }
 
 /// How many required parameters, and optional ones of a short and a long signature, are shown.
@@ -76,14 +98,6 @@ pub(crate) fn of_tool(
     }
 }
 
-/// The schema of what a program receives: a sole member `result` is a wrapping that is undone.
-fn unwrapped(output: &Value) -> &Value {
-    match output.get("properties").and_then(Value::as_object) {
-        Some(properties) if properties.len() == 1 => properties.get("result").unwrap_or(output),
-        _ => output,
-    }
-}
-
 /// A name as it can be written for a parameter, quoted where the language has no other way.
 pub(crate) fn parameter_name(name: &str, language: Language) -> String {
     if is_plain_parameter(name, language) {
@@ -103,6 +117,20 @@ pub(crate) fn is_plain_parameter(name: &str, language: Language) -> bool {
 
 fn literal(value: &Value) -> String {
     serde_json::to_string(value).expect("a JSON value serialises")
+}
+
+/// A value of an enum in the language, if it is short and shows what it is.
+fn drawn(value: &Value, language: Language) -> Option<String> {
+    match (value, language) {
+        (Value::String(text), _) => {
+            let plain = !text.chars().any(plain::is_treacherous);
+            (plain && text.chars().count() <= LONGEST_LITERAL).then(|| literal(value))
+        }
+        (Value::Bool(true), Language::Python) => Some("True".to_owned()),
+        (Value::Bool(false), Language::Python) => Some("False".to_owned()),
+        (Value::Bool(_) | Value::Number(_), _) => Some(literal(value)),
+        _ => None,
+    }
 }
 
 /// A type as alternatives in words, `null` apart because it is drawn differently.
@@ -130,10 +158,7 @@ impl Type {
     }
 
     fn shown(&self, language: Language) -> String {
-        let null = match language {
-            Language::Python => "None",
-            Language::TypeScript => "null",
-        };
+        let null = language.word(Kind::Null);
         let (words, nullable) = (&self.alternatives, self.nullable);
         if words.iter().any(|word| word == "any") {
             return "any".to_owned();
@@ -196,20 +221,11 @@ impl<'a> Drawing<'a> {
         let Some(schema) = resolved(self.root, schema).filter(|_| step(&mut self.steps)) else {
             return Type::default();
         };
-        if let Some(value) = schema.get("const") {
-            return self.literals(std::slice::from_ref(value), schema, depth);
+        match shape(schema) {
+            Shape::Values(values) => self.literals(values, schema, depth),
+            Shape::Union(variants) => self.union(variants, depth),
+            Shape::Kinds(kinds) => self.by_kind(&kinds, schema, depth),
         }
-        let values = array(schema, "enum");
-        if !values.is_empty() {
-            return self.literals(values, schema, depth);
-        }
-        for keyword in ["anyOf", "oneOf"] {
-            let variants = array(schema, keyword);
-            if !variants.is_empty() && schema.get("properties").is_none() {
-                return self.union(variants, depth);
-            }
-        }
-        self.by_type(schema, depth)
     }
 
     fn union(&mut self, variants: &'a [Value], depth: usize) -> Type {
@@ -242,7 +258,7 @@ impl<'a> Drawing<'a> {
         let few = values.len() <= MOST_ENUM_VALUES + usize::from(nullable);
         let literals = looked_at.iter().filter(|value| !value.is_null());
         let shown: Option<Vec<String>> = if self.fine && few {
-            literals.map(|value| self.literal(value)).collect()
+            literals.map(|value| drawn(value, self.language)).collect()
         } else {
             None
         };
@@ -252,7 +268,7 @@ impl<'a> Drawing<'a> {
                 nullable,
             },
             None if schema.get("type").is_some() => {
-                let mut kind = self.by_type(schema, depth);
+                let mut kind = self.by_kind(&kinds(schema), schema, depth);
                 kind.nullable |= nullable;
                 kind
             }
@@ -260,7 +276,8 @@ impl<'a> Drawing<'a> {
                 let strings = looked_at
                     .iter()
                     .all(|value| value.is_string() || value.is_null());
-                let word = if strings { self.word("string") } else { "any" };
+                let kind = if strings { Kind::String } else { Kind::Unknown };
+                let word = self.language.word(kind);
                 Type {
                     alternatives: vec![word.to_owned()],
                     nullable,
@@ -269,48 +286,21 @@ impl<'a> Drawing<'a> {
         }
     }
 
-    fn literal(&self, value: &Value) -> Option<String> {
-        match (value, self.language) {
-            (Value::String(text), _) => {
-                let plain = !text.chars().any(plain::is_treacherous);
-                (plain && text.chars().count() <= LONGEST_LITERAL).then(|| literal(value))
-            }
-            (Value::Bool(true), Language::Python) => Some("True".to_owned()),
-            (Value::Bool(false), Language::Python) => Some("False".to_owned()),
-            (Value::Bool(_) | Value::Number(_), _) => Some(literal(value)),
-            _ => None,
+    fn by_kind(&mut self, kinds: &[Kind], schema: &'a Value, depth: usize) -> Type {
+        let mut drawn = Type::default();
+        for &kind in kinds {
+            drawn.add(self.of_kind(kind, schema, depth));
         }
+        drawn
     }
 
-    fn by_type(&mut self, schema: &'a Value, depth: usize) -> Type {
-        match schema.get("type") {
-            Some(Value::String(name)) => self.named_type(name, schema, depth),
-            Some(Value::Array(names)) => {
-                let mut kind = Type::default();
-                for name in names
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .take(MOST_ENUM_VALUES + 1)
-                {
-                    kind.add(self.named_type(name, schema, depth));
-                }
-                kind
-            }
-            _ if schema.get("properties").is_some() || schema.get("allOf").is_some() => {
-                self.named_type("object", schema, depth)
-            }
-            _ if schema.get("items").is_some() => self.named_type("array", schema, depth),
-            _ => Type::default(),
-        }
-    }
-
-    fn named_type(&mut self, name: &str, schema: &'a Value, depth: usize) -> Type {
-        match name {
-            "null" => Type {
+    fn of_kind(&mut self, kind: Kind, schema: &'a Value, depth: usize) -> Type {
+        match kind {
+            Kind::Null => Type {
                 alternatives: Vec::new(),
                 nullable: true,
             },
-            "array" => {
+            Kind::Array => {
                 let items = match schema.get("items") {
                     Some(items) if depth < MOST_MEMBERS.len() => {
                         self.type_of(items, depth + 1).shown(self.language)
@@ -319,8 +309,8 @@ impl<'a> Drawing<'a> {
                 };
                 Type::word(format!("[{items}]"))
             }
-            "object" => self.object(schema, depth),
-            name => Type::word(self.word(name)),
+            Kind::Object => self.object(schema, depth),
+            kind => Type::word(self.language.word(kind)),
         }
     }
 
@@ -331,7 +321,7 @@ impl<'a> Drawing<'a> {
             0
         };
         if most == 0 {
-            return Type::word(self.word("object"));
+            return Type::word(self.language.word(Kind::Object));
         }
         let fields = Fields::of(self.root, schema, &mut self.steps);
         if fields.all.is_empty() {
@@ -340,8 +330,10 @@ impl<'a> Drawing<'a> {
                 .filter(|values| values.is_object());
             let values = values.map(|values| self.type_of(values, depth + 1).shown(self.language));
             return Type::word(match values {
-                Some(values) if values != "any" => format!("{{{}: {values}}}", self.word("string")),
-                _ => self.word("object").to_owned(),
+                Some(values) if values != "any" => {
+                    format!("{{{}: {values}}}", self.language.word(Kind::String))
+                }
+                _ => self.language.word(Kind::Object).to_owned(),
             });
         }
         let most = if fields.all.len() == most + 1 {
@@ -359,20 +351,5 @@ impl<'a> Drawing<'a> {
             parts.push(format!("+{}", fields.all.len() - most));
         }
         Type::word(format!("{{{}}}", parts.join(", ")))
-    }
-
-    fn word(&self, name: &str) -> &'static str {
-        match (self.language, name) {
-            (Language::Python, "string") => "str",
-            (Language::Python, "integer") => "int",
-            (Language::Python, "number") => "float",
-            (Language::Python, "boolean") => "bool",
-            (Language::Python, "object") => "dict",
-            (Language::TypeScript, "string") => "string",
-            (Language::TypeScript, "integer" | "number") => "number",
-            (Language::TypeScript, "boolean") => "boolean",
-            (Language::TypeScript, "object") => "object",
-            _ => "any",
-        }
     }
 }

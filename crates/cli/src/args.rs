@@ -86,6 +86,12 @@ Exit codes: 0 ok, 1 the tool failed, 2 usage, an unknown tool or wrong arguments
   toolmill search \"create issue\" \"send message\"
   toolmill search --server github --detail full \"merge\"")]
     Search(Search),
+    /// Write the tools as typed declarations, for editors and type checkers
+    #[command(after_help = "Examples:
+  toolmill sdk > tools.pyi
+  toolmill sdk --language typescript --server github
+  toolmill sdk --out types/                both tools.pyi and tools.d.ts")]
+    Sdk(Sdk),
     /// Write a settings file in which everything is an example
     #[command(after_help = "Examples:
   toolmill init
@@ -231,6 +237,27 @@ pub(crate) struct Demo {
     /// Print all figures as one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Sdk {
+    /// By default python; with --out both
+    #[arg(long)]
+    pub(crate) language: Option<SdkLanguage>,
+    /// Only this server's tools
+    #[arg(long)]
+    pub(crate) server: Option<String>,
+    /// Write tools.pyi and tools.d.ts into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum SdkLanguage {
+    #[value(alias = "py")]
+    Python,
+    #[value(alias = "ts")]
+    Typescript,
 }
 
 #[derive(Debug, ClapArgs)]

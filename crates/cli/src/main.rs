@@ -11,6 +11,7 @@ mod host;
 mod init;
 mod list;
 mod run;
+mod sdk;
 mod serve;
 mod settings;
 mod tools;
@@ -54,6 +55,7 @@ fn host() -> ExitCode {
         Command::Client { name } => client::run(&args.source, name),
         Command::Completions { shell } => host::completions(shell),
         Command::Search(search) => tools::search(&args.source, search),
+        Command::Sdk(sdk) => sdk::run(&args.source, sdk),
         Command::Doctor { json } => {
             host::with_gateway_to_examine(&args.source, async move |started| {
                 Ok(doctor::run(&started.gateway, &started.settings, &started.places, json).await)

@@ -1,4 +1,6 @@
-//! The guests' runtimes, driven over their socket by a host of the tests' own.
+//! The guests' runtimes, driven over their socket by a host of the tests' own; and the typed SDK,
+//! for which the parsers are here.
 
 mod javascript;
 mod python;
+mod sdk;

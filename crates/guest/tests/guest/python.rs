@@ -19,7 +19,7 @@ use toolmill_guest::python::{Interpreter, RUNTIME, arguments, find};
 
 /// The first usable interpreter; `TOOLMILL_TEST_PYTHON` names one to prefer, so that the tables
 /// below can be run on each version.
-fn interpreter() -> Option<&'static Interpreter> {
+pub(crate) fn interpreter() -> Option<&'static Interpreter> {
     static FOUND: OnceLock<Option<Interpreter>> = OnceLock::new();
     let found = FOUND.get_or_init(|| {
         let preferred: Vec<PathBuf> = std::env::var_os("TOOLMILL_TEST_PYTHON")

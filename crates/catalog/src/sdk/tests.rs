@@ -1,0 +1,625 @@
+//! What is written for small schemas made by hand. That whole catalogs of it parse is tested where
+//! parsers are at hand, in `crates/guest/tests`.
+
+use serde_json::value::to_raw_value;
+use serde_json::{Value, json};
+
+use crate::catalog::{Catalog, Server};
+
+fn server(name: &str, tools: &[Value]) -> Server {
+    Server {
+        name: name.to_owned(),
+        tools: tools
+            .iter()
+            .map(|tool| to_raw_value(tool).unwrap())
+            .collect(),
+        title: None,
+        description: None,
+    }
+}
+
+/// What both languages say of the tools of one server, without what they say of every catalog.
+fn written(tools: &[Value]) -> String {
+    let catalog = Catalog::new(vec![server("x", tools)]);
+    let python = catalog.python_stubs(None);
+    let typescript = catalog.typescript_declarations(None);
+    let (_, python) = python.split_once("a step of the task.\"\"\"\n\n").unwrap();
+    let (python, _) = python.split_once("\nclass Tools:\n").unwrap();
+    let (_, typescript) = typescript.split_once("Promise<string>;\n\n").unwrap();
+    format!("{python}----\n{typescript}")
+}
+
+/// A tool whose one required parameter `p` has this schema.
+fn with(schema: Value) -> Value {
+    json!({
+        "name": "f",
+        "inputSchema": {
+            "type": "object",
+            "properties": {"p": schema},
+            "required": ["p"],
+            "$defs": {
+                "Point": {"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x"]},
+                "Tree": {"type": "object", "properties": {"below": {"type": "array", "items": {"$ref": "#/$defs/Tree"}}}},
+                "Json": {"anyOf": [
+                    {"type": "string"},
+                    {"type": "array", "items": {"$ref": "#/$defs/Json"}},
+                    {"type": "object", "additionalProperties": {"$ref": "#/$defs/Json"}},
+                    {"type": "null"},
+                ]},
+                "Loop": {"$ref": "#/$defs/Loop"},
+                "Self": {"anyOf": [{"$ref": "#/$defs/Self"}, {"type": "integer"}]},
+                "Level": {"enum": ["low", "high"]},
+            },
+        },
+    })
+}
+
+#[test]
+fn a_tool_is_written_with_its_types_and_prose() {
+    let issue = json!({
+        "type": "object",
+        "properties": {
+            "number": {"type": "integer"},
+            "labels": {"type": "array", "items": {"$ref": "#/$defs/Label"}, "description": "What it is about"},
+        },
+        "required": ["number"],
+        "$defs": {"Label": {
+            "type": "object",
+            "description": "A label",
+            "properties": {"name": {"type": "string"}, "text-color": {"type": ["string", "null"]}},
+            "required": ["name"],
+        }},
+    });
+    let tool = json!({
+        "name": "create-issue",
+        "description": "Opens an issue.\n\nArgs:\n    title: see \"below\"",
+        "annotations": {"destructiveHint": false},
+        "inputSchema": {
+            "type": "object",
+            "properties": {
+                "title": {"type": "string", "description": "One line"},
+                "state": {"enum": ["open", "closed"], "default": "open"},
+                "from": {"type": "string", "description": "Where"},
+                "assignee": {"type": ["string", "null"], "default": null},
+            },
+            "required": ["title"],
+            "additionalProperties": false,
+        },
+        "outputSchema": issue,
+    });
+    insta::assert_snapshot!(written(&[tool]), @r#"
+    class XCreateIssueResult(TypedDict):
+        number: int
+        labels: NotRequired[list[XCreateIssueResultLabel]]
+        """What it is about"""
+
+    # A label
+    XCreateIssueResultLabel = TypedDict("XCreateIssueResultLabel", {
+        "name": str,
+        "text-color": NotRequired[str | None],
+    })
+
+    class X:
+        def create_issue(
+            self,
+            title: str,
+            *,
+            state: Literal["open", "closed"] = ...,
+            from_: str = ...,
+            assignee: str | None = ...,
+        ) -> XCreateIssueResult:
+            """Opens an issue.
+
+            Args:
+                title: see "below"
+            WRITES
+
+            title: One line
+            state: (default "open")
+            from_: (sent as "from") Where
+            """
+    ----
+    interface XCreateIssueArgs {
+      /** One line */
+      title: string;
+      /** @default "open" */
+      state?: "open" | "closed";
+      /** Where */
+      from?: string;
+      assignee?: string | null;
+    }
+
+    interface XCreateIssueResult {
+      number: number;
+      /** What it is about */
+      labels?: XCreateIssueResultLabel[];
+    }
+
+    /** A label */
+    interface XCreateIssueResultLabel {
+      name: string;
+      "text-color"?: string | null;
+    }
+
+    declare const tools: {
+      x: {
+        /**
+         * Opens an issue.
+         *
+         * Args:
+         *     title: see "below"
+         * WRITES
+         */
+        create_issue(args: XCreateIssueArgs): Promise<XCreateIssueResult>;
+      };
+    };
+    "#);
+}
+
+#[test]
+fn a_tool_without_promises_is_short() {
+    let tool = json!({
+        "name": "list",
+        "annotations": {"readOnlyHint": true},
+        "inputSchema": {"type": "object", "properties": {}},
+    });
+    let other = json!({
+        "name": "all",
+        "inputSchema": {"type": "object", "properties": {"ids": {"type": "array", "items": {"type": "string"}}}},
+    });
+    insta::assert_snapshot!(written(&[tool, other]), @r#"
+    class X:
+        def all(self, ids: builtins.list[str] = ...) -> Any:
+            """WRITES"""
+
+        def list(self) -> Any:
+            ...
+    ----
+    interface XAllArgs {
+      ids?: string[];
+    }
+
+    declare const tools: {
+      x: {
+        /** WRITES */
+        all(args?: XAllArgs): Promise<any>;
+        list(): Promise<any>;
+      };
+    };
+    "#);
+}
+
+#[test]
+fn each_kind_of_schema_has_a_type() {
+    #[track_caller]
+    fn check(schema: Value, python: &str, typescript: &str) {
+        let text = written(&[with(schema)]);
+        let (left, right) = text.split_once("----").unwrap();
+        let found = left.split("def f(self, p: ").nth(1).unwrap_or(left);
+        assert_eq!(found.split(") -> Any:").next().unwrap(), python, "{left}");
+        let found = right.split("  p: ").nth(1).unwrap_or(right);
+        assert_eq!(found.split(";\n}").next().unwrap(), typescript, "{right}");
+    }
+    check(json!({}), "Any", "unknown");
+    check(json!(true), "Any", "unknown");
+    check(json!({"type": "integer"}), "int", "number");
+    check(json!({"type": "array"}), "list[Any]", "unknown[]");
+    check(
+        json!({"type": "object"}),
+        "dict[str, Any]",
+        "{ [key: string]: unknown }",
+    );
+    check(
+        json!({"additionalProperties": {"type": "boolean"}, "type": "object"}),
+        "dict[str, bool]",
+        "{ [key: string]: boolean }",
+    );
+    check(
+        json!({"type": ["integer", "number", "null", "string"]}),
+        "int | float | str | None",
+        "number | string | null",
+    );
+    check(
+        json!({"type": "array", "items": {"type": ["string", "null"]}}),
+        "list[str | None]",
+        "(string | null)[]",
+    );
+    check(
+        json!({"enum": ["a\"b", 1, true, null]}),
+        r#"Literal["a\"b", 1, True] | None"#,
+        r#""a\"b" | 1 | true | null"#,
+    );
+    check(json!({"const": -1.5}), "float", "number");
+    check(
+        json!({"enum": [{}], "type": "object"}),
+        "dict[str, Any]",
+        "{ [key: string]: unknown }",
+    );
+    check(
+        json!({"anyOf": [{"const": "a"}, {"type": "integer"}, {"const": "b"}]}),
+        r#"Literal["a", "b"] | int"#,
+        r#""a" | number | "b""#,
+    );
+    check(
+        json!({"type": "string", "anyOf": [{"format": "uri"}, {"format": "uuid"}]}),
+        "str",
+        "string",
+    );
+    check(
+        json!({"oneOf": [{"$ref": "#/$defs/Point"}, {"type": "array", "items": {"$ref": "#/$defs/Point"}}]}),
+        "XFArgsPoint | list[XFArgsPoint]",
+        "XFArgsPoint | XFArgsPoint[]",
+    );
+    check(
+        json!({"allOf": [{"$ref": "#/$defs/Level"}], "default": "low"}),
+        r#"Literal["low", "high"]"#,
+        r#""low" | "high""#,
+    );
+    check(json!({"$ref": "#/$defs/Tree"}), "XFArgsTree", "XFArgsTree");
+    check(json!({"$ref": "#/$defs/Json"}), "XFArgsJson", "XFArgsJson");
+    check(json!({"$ref": "#/$defs/Self"}), "int", "number");
+    check(json!({"$ref": "#"}), "XFArgs", "XFArgs");
+    check(json!({"$ref": "#/$defs/Loop"}), "Any", "unknown");
+    check(json!({"type": "nonsense"}), "Any", "unknown");
+}
+
+#[test]
+fn a_type_that_contains_itself_has_a_name() {
+    let text = written(&[with(
+        json!({"anyOf": [{"$ref": "#/$defs/Json"}, {"$ref": "#/$defs/Tree"}]}),
+    )]);
+    insta::assert_snapshot!(text, @r#"
+    XFArgsJson: TypeAlias = str | list[XFArgsJson] | dict[str, XFArgsJson] | None
+
+    class XFArgsTree(TypedDict):
+        below: NotRequired[list[XFArgsTree]]
+
+    class X:
+        def f(self, p: XFArgsJson | XFArgsTree) -> Any:
+            """WRITES"""
+    ----
+    interface XFArgs {
+      p: XFArgsJson | XFArgsTree;
+    }
+
+    type XFArgsJson = string | XFArgsJson[] | { [key: string]: XFArgsJson } | null;
+
+    interface XFArgsTree {
+      below?: XFArgsTree[];
+    }
+
+    declare const tools: {
+      x: {
+        /** WRITES */
+        f(args: XFArgs): Promise<any>;
+      };
+    };
+    "#);
+}
+
+#[test]
+fn what_is_not_typed_says_why() {
+    let mut deep = json!({"type": "string"});
+    for _ in 0..40 {
+        deep = json!({"type": "array", "items": deep});
+    }
+    let reasons = |schema: Value| {
+        let text = written(&[with(schema)]);
+        let reasons = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("# not typed: "));
+        reasons.collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(reasons(json!({"$ref": "https://example.org"})), @"Args.p: its reference leads nowhere in the schema");
+    insta::assert_snapshot!(reasons(json!({"$ref": "#/$defs/Loop"})), @"Args.p: its reference leads nowhere in the schema");
+    insta::assert_snapshot!(reasons(json!({"type": "nonsense"})), @"Args.p: its type is none of JSON Schema");
+    insta::assert_snapshot!(reasons(deep), @"Args.p.Item.Item.Item.Item.Item.Item.Item.Item.Item.Item.Item.Item.Item.Item.Item.Item.Item.Item.Item.Item.Item.Item.Ite…: it lies too deep");
+    insta::assert_snapshot!(reasons(json!({"properties": {"n".repeat(300): {}, "o": {}}})), @"Args.p.nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn…: its name is too long to be declared");
+    let many: Vec<Value> = (0..300)
+        .map(|at| json!({"properties": {format!("m{at}"): {}}}))
+        .collect();
+    insta::assert_snapshot!(reasons(json!({"type": "array", "items": {"anyOf": many}})), @r"
+    Args.p.Item.Option200: the tool has too many types
+    Args.p.Item.Option201: the tool has too many types
+    Args.p.Item.Option202: the tool has too many types
+    Args.p.Item.Option203: the tool has too many types
+    Args.p.Item.Option204: the tool has too many types
+    and more
+    ");
+    let none: Vec<Value> = (0..9).map(|_| json!({"type": "nonsense"})).collect();
+    insta::assert_snapshot!(reasons(json!({"properties": {"a": none[0], "b": none[0], "c": none[0], "d": none[0], "e": none[0], "f": none[0]}})), @r"
+    Args.p.a: its type is none of JSON Schema
+    Args.p.b: its type is none of JSON Schema
+    Args.p.c: its type is none of JSON Schema
+    Args.p.d: its type is none of JSON Schema
+    Args.p.e: its type is none of JSON Schema
+    and more
+    ");
+}
+
+#[test]
+fn names_that_are_no_keywords_are_given_in_another_way() {
+    let text = json!({"type": "string"});
+    let tool = json!({
+        "name": "f",
+        "inputSchema": {
+            "type": "object",
+            "properties": {
+                "from": text, "self": text, "max-results": text, "$meta": text, "__x": text,
+                "a-b": text, "a_b": text, "名": text, "x\"\n*/": text, "int": text,
+            },
+            "additionalProperties": false,
+        },
+    });
+    insta::assert_snapshot!(written(&[tool]), @r#"
+    XFArgs_others = TypedDict("XFArgs_others", {
+        "__x": NotRequired[str],
+        "a-b": NotRequired[str],
+        "名": NotRequired[str],
+        "x\"\n*/": NotRequired[str],
+    })
+
+    class X:
+        def f(
+            self,
+            *,
+            from_: str = ...,
+            self_: str = ...,
+            max_results: str = ...,
+            _meta: str = ...,
+            a_b: str = ...,
+            int: str = ...,
+            **others: Unpack[XFArgs_others],
+        ) -> Any:
+            """WRITES
+
+            from_: (sent as "from")
+            self_: (sent as "self")
+            max_results: (sent as "max-results")
+            _meta: (sent as "$meta")
+            **{"__x": ...}:
+            **{"a-b": ...}:
+            **{"名": ...}:
+            **{"x\\" */": ...}:
+            """
+    ----
+    interface XFArgs {
+      from?: string;
+      self?: string;
+      "max-results"?: string;
+      "$meta"?: string;
+      __x?: string;
+      "a-b"?: string;
+      a_b?: string;
+      "名"?: string;
+      "x\"\n*/"?: string;
+      int?: string;
+    }
+
+    declare const tools: {
+      x: {
+        /** WRITES */
+        f(args?: XFArgs): Promise<any>;
+      };
+    };
+    "#);
+}
+
+#[test]
+fn words_hidden_by_tools_and_members_are_written_in_full() {
+    let tool = |name: &str| {
+        json!({
+            "name": name,
+            "inputSchema": {"type": "object", "properties": {"p": {
+                "type": "array",
+                "items": {"type": "object", "properties": {"str": {"type": "string"}}},
+            }}},
+        })
+    };
+    insta::assert_snapshot!(written(&[tool("list"), tool("str"), tool("Any")]), @r#"
+    XAnyArgsPItem = TypedDict("XAnyArgsPItem", {
+        "str": NotRequired[str],
+    })
+
+    XListArgsPItem = TypedDict("XListArgsPItem", {
+        "str": NotRequired[str],
+    })
+
+    XStrArgsPItem = TypedDict("XStrArgsPItem", {
+        "str": NotRequired[str],
+    })
+
+    class X:
+        def Any(self, p: builtins.list[XAnyArgsPItem] = ...) -> typing.Any:
+            """WRITES"""
+
+        def list(self, p: builtins.list[XListArgsPItem] = ...) -> typing.Any:
+            """WRITES"""
+
+        def str(self, p: builtins.list[XStrArgsPItem] = ...) -> typing.Any:
+            """WRITES"""
+    ----
+    interface XAnyArgs {
+      p?: XAnyArgsPItem[];
+    }
+
+    interface XAnyArgsPItem {
+      str?: string;
+    }
+
+    interface XListArgs {
+      p?: XListArgsPItem[];
+    }
+
+    interface XListArgsPItem {
+      str?: string;
+    }
+
+    interface XStrArgs {
+      p?: XStrArgsPItem[];
+    }
+
+    interface XStrArgsPItem {
+      str?: string;
+    }
+
+    declare const tools: {
+      x: {
+        /** WRITES */
+        Any(args?: XAnyArgs): Promise<any>;
+        /** WRITES */
+        list(args?: XListArgs): Promise<any>;
+        /** WRITES */
+        str(args?: XStrArgs): Promise<any>;
+      };
+    };
+    "#);
+}
+
+#[test]
+fn hostile_text_stays_where_it_is_put() {
+    let texts = [
+        "\"\"\"\nimport os\n\"\"\"",
+        "ends with a quote\"",
+        "\"\"",
+        "\\",
+        "\\\"\"\"\\",
+        "\\N{DASH} \\u0041 \\x",
+        "*/ evil(); /*",
+        "**/",
+        "`${evil}`",
+        "a\u{202e}b\u{2028}c\u{0}d\u{c}e\r\nf\u{e0041}",
+        "\u{feff}# coding: latin-1",
+        "'''\n'''",
+    ];
+    for text in texts {
+        let catalog = Catalog::new(vec![server(
+            "x",
+            &[json!({
+                "name": "f",
+                "description": text,
+                "inputSchema": {"type": "object", "properties": {
+                    "p": {"type": "string", "description": text, "default": text, "enum": [text]},
+                    text: {"type": "object", "description": text, "properties": {text: {"const": text}}},
+                }},
+            })],
+        )]);
+        let (python, typescript) = (
+            catalog.python_stubs(None),
+            catalog.typescript_declarations(None),
+        );
+        for c in python.chars().chain(typescript.chars()) {
+            assert!(
+                c == '\n' || !crate::plain::is_treacherous(c),
+                "{c:?} of {text:?}"
+            );
+        }
+    }
+    let long = json!({
+        "name": "f",
+        "description": "word ".repeat(2_000_000),
+        "inputSchema": {"type": "object", "properties": {"p": {"description": "w".repeat(1_000_000)}}},
+    });
+    assert!(written(&[long]).len() < 8_000);
+}
+
+#[test]
+fn the_text_of_one_tool_is_bounded() {
+    let value = |at: usize| json!({"enum": (0..300).map(|n| format!("{at}-{n}-{}", "v".repeat(200))).collect::<Vec<_>>()});
+    let properties: serde_json::Map<String, Value> =
+        (0..60).map(|at| (format!("p{at}"), value(at))).collect();
+    let text = written(&[
+        json!({"name": "f", "inputSchema": {"type": "object", "properties": properties}}),
+    ]);
+    insta::assert_snapshot!(text, @r#"
+    class X:
+        def f(self, **others: Any) -> Any:
+            """WRITES"""
+            # not typed: everything: the declarations would exceed 524288 bytes
+    ----
+    declare const tools: {
+      x: {
+        // not typed: everything: the declarations would exceed 524288 bytes
+        /** WRITES */
+        f(args?: { [key: string]: unknown }): Promise<any>;
+      };
+    };
+    "#);
+}
+
+#[test]
+fn types_have_one_name_in_any_order_and_selection() {
+    let object =
+        json!({"type": "object", "properties": {"v": {"type": "object", "properties": {"w": {}}}}});
+    let tool = |name: &str| json!({"name": name, "inputSchema": object, "outputSchema": {"properties": {"v": object, "other": {}}}});
+    let servers = || {
+        vec![
+            server(
+                "a",
+                &[
+                    tool("b_c"),
+                    tool("get"),
+                    tool("get_args"),
+                    tool("get-args"),
+                    tool("tools"),
+                ],
+            ),
+            server("a_b", &[tool("c"), tool("raw")]),
+            server("GitHub", &[tool("x")]),
+            server("github", &[tool("x")]),
+            server("none", &[tool("print")]),
+            server("tools", &[tool("Any")]),
+            server("3d", &[tool("1")]),
+            server("str", &[tool("self")]),
+        ]
+    };
+    let catalog = Catalog::new(servers());
+    let mut shuffled = servers();
+    shuffled.reverse();
+    shuffled
+        .iter_mut()
+        .for_each(|server| server.tools.reverse());
+    let again = Catalog::new(shuffled);
+    assert_eq!(catalog.python_stubs(None), again.python_stubs(None));
+    assert_eq!(
+        catalog.typescript_declarations(None),
+        again.typescript_declarations(None)
+    );
+
+    let classes = |text: &str| -> Vec<String> {
+        let classes = text.lines().filter_map(|line| line.strip_prefix("class "));
+        let names = classes.map(|line| line.split(['(', ':']).next().unwrap().to_owned());
+        names
+            .filter(|name| name != "Tools" && name != "ToolError")
+            .collect()
+    };
+    let all = classes(&catalog.python_stubs(None));
+    let distinct: std::collections::HashSet<&String> = all.iter().collect();
+    assert_eq!(all.len(), distinct.len());
+    let selected: Vec<String> = catalog
+        .servers()
+        .flat_map(|server| classes(&catalog.python_stubs(Some(server.name()))))
+        .collect();
+    assert_eq!(all, selected);
+    insta::assert_snapshot!(all.join(" "), @"GitHubXArgsV GitHubXResult GitHubXResultV GitHubXResultVV GitHubTools _3d1ArgsV _3d1Result _3d1ResultV _3d1ResultVV _3d_06d9aa ABCArgsV_6d5e25 ABCResult_d42949 ABCResultV_0d3d92 ABCResultVV_e4249b AGetArgsV AGetResult AGetResultV AGetResultVV AGetArgsArgsV AGetArgsResult AGetArgsResultV AGetArgsResultVV AGetArgsB262f6ArgsV AGetArgsB262f6Result AGetArgsB262f6ResultV AGetArgsB262f6ResultVV AToolsArgsV AToolsResult AToolsResultV AToolsResultVV A ABCArgsV_ba2a53 ABCResult_38672d ABCResultV_9e8de7 ABCResultVV_bad51f ABRawArgsV ABRawResult ABRawResultV ABRawResultVV AB GithubXArgsV GithubXResult GithubXResultV GithubXResultVV Github NonePrintArgsV NonePrintResult NonePrintResultV NonePrintResultVV None_beac3e StrSelfArgsV StrSelfResult StrSelfResultV StrSelfResultVV Str ToolsAnyArgsV ToolsAnyResult ToolsAnyResultV ToolsAnyResultVV Tools_1fa8ac");
+}
+
+#[test]
+fn one_server_is_written_alone() {
+    let catalog = Catalog::new(vec![
+        server("my-one", &[with(json!({}))]),
+        server("other", &[with(json!({}))]),
+    ]);
+    let text = catalog.python_stubs(Some("my-one"));
+    assert!(
+        text.contains("my_one: MyOne\n") && !text.contains("other"),
+        "{text}"
+    );
+    let text = catalog.typescript_declarations(Some("myOne"));
+    assert!(
+        text.contains("  my_one: {\n") && !text.contains("other"),
+        "{text}"
+    );
+    let none = catalog.python_stubs(Some("nothing"));
+    assert_eq!(none, Catalog::new(Vec::new()).python_stubs(None));
+}

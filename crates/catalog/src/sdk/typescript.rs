@@ -1,0 +1,212 @@
+//! The SDK as TypeScript declarations.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::{Body, DOCS_CHARS, MEMBER_CHARS, Member, Sdk, ToolTypes, Type};
+use crate::plain;
+use crate::schema::Kind;
+use crate::signature::{Language, is_plain_parameter};
+
+const HEAD: &str = r#"
+/** A call that failed. */
+declare class ToolError extends Error {
+  code: string;
+  tool?: string;
+  server?: string;
+  retryable: boolean;
+  fix?: string;
+  signature?: string;
+}
+
+/** Calls a tool by its path, "server.tool". */
+declare function call_tool(path: string, args?: { [key: string]: unknown }): Promise<any>;
+
+/** Finds tools, one phrase a step of the task. */
+declare function search_tools(...queries: string[]): Promise<string>;
+"#;
+
+pub(super) fn declarations(sdk: &Sdk) -> String {
+    let mut out = format!("// {}, written by `toolmill sdk`.\n{HEAD}", sdk.totals(),);
+    let mut tools = String::new();
+    for types in &sdk.servers {
+        let about = plain::line(
+            &format!("{} {}", types.server.title(), types.server.description()),
+            MEMBER_CHARS,
+        );
+        push_doc(&mut tools, "  ", &[about]);
+        let _ = writeln!(tools, "  {}: {{", types.server.identifier());
+        for tool in &types.tools {
+            let (declared, method) = tool.bounded(|tool| {
+                let mut writer = Writer {
+                    types: tool,
+                    docs: DOCS_CHARS,
+                };
+                (writer.declared(), writer.method())
+            });
+            out.push_str(&declared);
+            tools.push_str(&method);
+        }
+        tools.push_str("  };\n");
+    }
+    let _ = write!(out, "\ndeclare const tools: {{\n{tools}}};\n");
+    out
+}
+
+/// Writes down one tool.
+struct Writer<'t, 'a> {
+    types: &'t ToolTypes<'a>,
+    /// What its members' descriptions may still take.
+    docs: usize,
+}
+
+impl Writer<'_, '_> {
+    /// The types that the method mentions.
+    fn declared(&mut self) -> String {
+        let mut out = String::new();
+        for declared in &self.types.declared {
+            match &declared.body {
+                Body::Members { members, open } => {
+                    if members.is_empty() && !declared.mentioned {
+                        continue;
+                    }
+                    out.push('\n');
+                    let about = declared.description.unwrap_or("");
+                    let about = plain::line(about, MEMBER_CHARS.min(self.docs));
+                    self.docs -= about.chars().count().min(self.docs);
+                    push_doc(&mut out, "", &[about]);
+                    let _ = writeln!(out, "interface {} {{", declared.name);
+                    for member in members {
+                        self.push_member(&mut out, member);
+                    }
+                    if *open {
+                        out.push_str("  [key: string]: unknown;\n");
+                    }
+                    out.push_str("}\n");
+                }
+                Body::Alias(value) => {
+                    let _ = writeln!(out, "\ntype {} = {};", declared.name, self.type_of(value));
+                }
+            }
+        }
+        out
+    }
+
+    fn push_member(&mut self, out: &mut String, member: &Member) {
+        let mut lines = vec![member.description(&mut self.docs)];
+        lines.extend(
+            member
+                .default()
+                .map(|default| format!("@default {default}")),
+        );
+        lines.retain(|line| !line.is_empty());
+        push_doc(out, "  ", &lines);
+        let name = if is_plain_parameter(member.name, Language::TypeScript) {
+            member.name.to_owned()
+        } else {
+            string(member.name)
+        };
+        let optional = if member.required { "" } else { "?" };
+        let _ = writeln!(out, "  {name}{optional}: {};", self.type_of(&member.value));
+    }
+
+    fn method(&self) -> String {
+        let mut out = String::new();
+        let path = self.types.tool.path();
+        let name = path.split_once('.').map_or(path, |(_, tool)| tool);
+        let (members, open) = self.types.arguments();
+        let arguments = match (members, open) {
+            ([], false) => String::new(),
+            ([], true) => "args?: { [key: string]: unknown }".to_owned(),
+            _ if members.iter().any(|member| member.required) => {
+                format!("args: {}", self.types.declared[0].name)
+            }
+            _ => format!("args?: {}", self.types.declared[0].name),
+        };
+        // Of a tool that promises nothing, programs have to look at the value: `unknown` would
+        // refuse that.
+        let result = match &self.types.result {
+            Some(result) => self.type_of(result),
+            None => "any".to_owned(),
+        };
+        for reason in &self.types.untyped {
+            let _ = writeln!(out, "    // not typed: {reason}");
+        }
+        push_doc(&mut out, "    ", &self.types.prose());
+        let _ = writeln!(out, "    {name}({arguments}): Promise<{result}>;");
+        out
+    }
+
+    fn type_of(&self, value: &Type) -> String {
+        match value {
+            Type::Any => "unknown".to_owned(),
+            Type::Plain(kind) => Language::TypeScript.word(*kind).to_owned(),
+            Type::Literal(Value::String(text)) => string(text),
+            Type::Literal(value) => value.to_string(),
+            Type::List(items) => match **items {
+                Type::Union(_) => format!("({})[]", self.type_of(items)),
+                _ => format!("{}[]", self.type_of(items)),
+            },
+            Type::Map(values) => format!("{{ [key: string]: {} }}", self.type_of(values)),
+            Type::Named(at) => self.types.declared[*at].name.clone(),
+            Type::Union(alternatives) if alternatives.is_empty() => "unknown".to_owned(),
+            Type::Union(alternatives) => {
+                let null = Type::Plain(Kind::Null);
+                let (nulls, others): (Vec<&Type>, Vec<&Type>) =
+                    alternatives.iter().partition(|value| **value == null);
+                let mut parts: Vec<String> = Vec::new();
+                for value in others.into_iter().chain(nulls) {
+                    let part = self.type_of(value);
+                    // Integers and numbers are the same.
+                    if !parts.contains(&part) {
+                        parts.push(part);
+                    }
+                }
+                parts.join(" | ")
+            }
+        }
+    }
+}
+
+/// A string literal in which what cannot be seen is escaped.
+fn string(text: &str) -> String {
+    let json = serde_json::to_string(text).expect("a string serialises");
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if plain::is_treacherous(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+fn push_doc(out: &mut String, indent: &str, lines: &[String]) {
+    match lines {
+        [] => {}
+        [line] if line.is_empty() => {}
+        [line] => {
+            let _ = writeln!(out, "{indent}/** {} */", escaped(line));
+        }
+        lines => {
+            let _ = writeln!(out, "{indent}/**");
+            for line in lines {
+                let _ = writeln!(
+                    out,
+                    "{}",
+                    format!("{indent} * {}", escaped(line)).trim_end()
+                );
+            }
+            let _ = writeln!(out, "{indent} */");
+        }
+    }
+}
+
+/// A plain line that does not end the comment it is in.
+fn escaped(line: &str) -> String {
+    line.replace("*/", "*\\/")
+}
