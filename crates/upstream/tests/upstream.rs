@@ -954,7 +954,10 @@ async fn over_http_the_reason_of_a_failure_is_told() {
 #[tokio::test]
 async fn a_modern_server_that_is_slow_to_start_is_reached_at_the_first_attempt() {
     let upstream = start(&["--era", "modern", "--delay-start", "4000"]);
-    let settled = wait_for(&upstream, |status| !matches!(status.state, State::Connecting)).await;
+    let settled = wait_for(&upstream, |status| {
+        !matches!(status.state, State::Connecting)
+    })
+    .await;
     assert!(
         matches!(settled.state, State::Ready { era: Era::Modern }),
         "{:?}",

@@ -9,6 +9,7 @@ mod cost;
 mod gateway;
 mod server;
 
+use std::collections::VecDeque;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
@@ -43,22 +44,28 @@ struct Program {
     replay: Replay,
 }
 
-const PROGRAMS: [Program; 2] = [
-    Program {
-        language: "python",
-        name: "Python",
-        title: "A Python program: 50 pages of files, five lines of answer",
-        code: include_str!("owners.py"),
-        replay: cost::owners,
-    },
-    Program {
-        language: "typescript",
-        name: "TypeScript",
-        title: "A TypeScript program: calls in parallel, one that fails, one email",
-        code: include_str!("letters.ts"),
-        replay: cost::letters,
-    },
-];
+const OWNERS: Program = Program {
+    language: "python",
+    name: "Python",
+    title: "A Python program: 50 pages of files, five lines of answer",
+    code: include_str!("owners.py"),
+    replay: cost::owners,
+};
+/// The same for machines without Python.
+const OWNERS_IN_TYPESCRIPT: Program = Program {
+    language: "typescript",
+    name: "TypeScript",
+    title: "A TypeScript program: 50 pages of files, five lines of answer",
+    code: include_str!("owners.ts"),
+    replay: cost::owners,
+};
+const LETTERS: Program = Program {
+    language: "typescript",
+    name: "TypeScript",
+    title: "A TypeScript program: calls in parallel, one that fails, one email",
+    code: include_str!("letters.ts"),
+    replay: cost::letters,
+};
 
 pub(crate) fn run(args: &Demo) -> Result<ExitCode> {
     sandbox::landlock_abi()
@@ -77,22 +84,23 @@ pub(crate) fn run(args: &Demo) -> Result<ExitCode> {
     page.quote(&format!("search_tools({})\n", search.request["arguments"]))?;
     page.quote(&search.answer)?;
 
-    let mut ran: Vec<(&Program, Called)> = Vec::new();
+    let mut programs = VecDeque::from(match args.language.as_deref() {
+        Some("python") => vec![OWNERS],
+        Some(_) => vec![OWNERS_IN_TYPESCRIPT, LETTERS],
+        None => vec![OWNERS, LETTERS],
+    });
+    let mut ran: Vec<(Program, Called)> = Vec::new();
     let mut unavailable = None;
-    let asked = |program: &&Program| {
-        args.language
-            .as_ref()
-            .is_none_or(|language| program.language == language)
-    };
-    for program in PROGRAMS.iter().filter(asked) {
+    while let Some(program) = programs.pop_front() {
         page.heading(program.title)?;
         page.quote(program.code)?;
         let arguments = json!({"language": program.language, "code": program.code});
         let called = agent.call("execute_code", arguments)?;
         match cannot_run(&called.answer) {
-            Some(reason) if program.language == "python" => {
-                page.text(&without_python(reason))?;
+            Some(reason) if program.language == "python" && args.language.is_none() => {
+                page.text(&format!("\n{}", without_python(reason)))?;
                 unavailable = Some(reason.to_owned());
+                programs.push_front(OWNERS_IN_TYPESCRIPT);
             }
             Some(reason) => {
                 return Err(
@@ -105,9 +113,6 @@ pub(crate) fn run(args: &Demo) -> Result<ExitCode> {
                 ran.push((program, called));
             }
         }
-    }
-    if ran.is_empty() {
-        bail!("no program of the demo could run; see `toolmill doctor`");
     }
 
     let replays: Vec<(Replay, &Called)> = ran
@@ -135,9 +140,8 @@ fn cannot_run(answer: &str) -> Option<&str> {
 
 fn without_python(reason: &str) -> String {
     format!(
-        "Python programs cannot run on this machine: {reason}. They need a python3 of version \
-         3.9 or later; `toolmill doctor` says more. So the rest is TypeScript alone, which needs \
-         nothing."
+        "Python programs cannot run on this machine: {reason}; `toolmill doctor` says more. The same \
+         work in TypeScript, which needs nothing but this binary:"
     )
 }
 
@@ -148,7 +152,7 @@ fn value_of(answer: &str) -> Value {
     serde_json::from_str(value).unwrap_or_else(|_| value.into())
 }
 
-fn table(costs: &Costs, ran: &[(&Program, Called)]) -> String {
+fn table(costs: &Costs, ran: &[(Program, Called)]) -> String {
     let (direct, toolmill) = (&costs.direct, &costs.toolmill);
     let mut text = format!("{:<14}{:>16}{:>16}\n", "", "called directly", "toolmill");
     for (name, direct, toolmill) in [
@@ -186,7 +190,7 @@ fn table(costs: &Costs, ran: &[(&Program, Called)]) -> String {
 
 fn report(
     search: &Called,
-    ran: &[(&Program, Called)],
+    ran: &[(Program, Called)],
     unavailable: Option<&str>,
     costs: &Costs,
 ) -> Value {
@@ -325,9 +329,8 @@ mod tests {
         let reason = cannot_run(answer).unwrap();
         insta::assert_snapshot!(wrapped(&without_python(reason), "", ""), @r"
         Python programs cannot run on this machine: no usable python3 was found;
-        /usr/bin/python3: is Python 3.6, older than 3.9. They need a python3 of version
-        3.9 or later; `toolmill doctor` says more. So the rest is TypeScript alone,
-        which needs nothing.
+        /usr/bin/python3: is Python 3.6, older than 3.9; `toolmill doctor` says more.
+        The same work in TypeScript, which needs nothing but this binary:
         ");
         assert_eq!(cannot_run("error x1 exception · line 1\nboom"), None);
         assert_eq!(cannot_run("ok x1\nsandbox"), None);
