@@ -30,6 +30,7 @@ pub(super) async fn call(agent: &Agent, arguments: Map<String, Value>) -> Answer
     let begun = Instant::now();
     let catalog = gateway.catalog();
     let text = catalog::answer(&catalog, &request, &gateway.unavailable());
+    let duration = begun.elapsed();
     // A search alone opens no session.
     let session = agent
         .opened_session()
@@ -50,7 +51,7 @@ pub(super) async fn call(agent: &Agent, arguments: Map<String, Value>) -> Answer
                 catalog.search(&query).hits.len() as u32
             })
             .sum(),
-        duration_us: begun.elapsed().as_micros() as u64,
+        duration_us: duration.as_micros() as u64,
     });
     Answer::text(text)
 }

@@ -13,20 +13,6 @@ pub(super) const SCRIPT_NAME: &str = "program";
 /// What is kept of each text of an error, which a program can make as long as its memory.
 const MAX_TEXT_BYTES: usize = 16 << 10;
 
-/// An error without a place.
-pub(super) fn error(code: ErrorCode, message: impl Into<String>) -> ProgramError {
-    ProgramError {
-        code,
-        message: message.into(),
-        line: None,
-        column: None,
-        end_column: None,
-        hint: None,
-        fix: None,
-        signature: None,
-    }
-}
-
 /// Reads what was thrown.
 pub(super) struct Failure<'a, 'js> {
     pub(super) ctx: &'a Ctx<'js>,
@@ -44,7 +30,7 @@ impl<'js> Failure<'_, 'js> {
         }
         let Some(object) = thrown.as_object().filter(|object| object.is_error()) else {
             let text = self.inspect(thrown);
-            return error(ErrorCode::Exception, format!("thrown: {text}"));
+            return ProgramError::new(ErrorCode::Exception, format!("thrown: {text}"));
         };
         let class = self.text(object, PredefinedAtom::Name).unwrap_or_default();
         let message = self
@@ -54,7 +40,7 @@ impl<'js> Failure<'_, 'js> {
             return self.out_of_memory();
         }
         let code = self.code(object, &class);
-        let mut error = error(code, described(&class, &message, code));
+        let mut error = ProgramError::new(code, described(&class, &message, code));
         if let Ok(cause) = object.get::<_, Exception>("cause")
             && let Some(cause) = self.text(cause.as_object(), PredefinedAtom::Message)
         {
@@ -95,7 +81,7 @@ impl<'js> Failure<'_, 'js> {
         match failed {
             rquickjs::Error::Exception => self.thrown(&self.ctx.catch()),
             rquickjs::Error::Allocation | rquickjs::Error::Unknown => self.out_of_memory(),
-            other => error(ErrorCode::Exception, other.to_string()),
+            other => ProgramError::new(ErrorCode::Exception, other.to_string()),
         }
     }
 
@@ -111,7 +97,7 @@ impl<'js> Failure<'_, 'js> {
         let limit = self.memory_bytes >> 20;
         ProgramError {
             hint: Some("keep less at once: filter each result before you fetch the next".into()),
-            ..error(
+            ..ProgramError::new(
                 ErrorCode::LimitMemory,
                 format!("the program needs more than its {limit} MiB of memory"),
             )

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 use super::calls::Calls;
 use super::channel::{Channel, Lost};
-use super::failure::{self, Failure, SCRIPT_NAME};
+use super::failure::{Failure, SCRIPT_NAME};
 use super::prelude::Prelude;
 use super::source::Script;
 use super::timers::Timers;
@@ -261,7 +261,7 @@ impl<'a, 'js> Program<'a, 'js> {
         match refusal {
             Refusal::Unfit { place, what } => ProgramError {
                 hint: Some("a program's value is data: return only what JSON can hold".into()),
-                ..failure::error(ErrorCode::Exception, format!("{place} {what}"))
+                ..ProgramError::new(ErrorCode::Exception, format!("{place} {what}"))
             }
             .into(),
             Refusal::TooLong => self.too_long().into(),
@@ -273,7 +273,7 @@ impl<'a, 'js> Program<'a, 'js> {
     fn too_long(&self) -> ProgramError {
         ProgramError {
             hint: Some("return a part of it, or a summary".into()),
-            ..failure::error(
+            ..ProgramError::new(
                 ErrorCode::LimitOutput,
                 format!(
                     "the program's value is longer than the limit of {} bytes",
@@ -322,7 +322,7 @@ impl<'a, 'js> Program<'a, 'js> {
 fn stuck(message: impl Into<String>) -> ProgramError {
     ProgramError {
         hint: Some("no call is open and no timer is set: something must resolve it".into()),
-        ..failure::error(ErrorCode::Exception, message)
+        ..ProgramError::new(ErrorCode::Exception, message)
     }
 }
 

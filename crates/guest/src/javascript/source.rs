@@ -28,7 +28,7 @@ use oxc::syntax::symbol::SymbolId;
 use oxc::transformer::{TransformOptions, Transformer};
 use protocol::{ErrorCode, ProgramError};
 
-use super::failure::{self, import_hint};
+use super::failure::import_hint;
 
 /// What stands before the program in the script. The names are what its imports become. The program
 /// begins on a line of its own, since the engine miscounts columns on the first.
@@ -152,7 +152,7 @@ fn without_fence(code: &str) -> Result<(String, bool)> {
             line: Some(*third as u32 + 1),
             column: Some(1),
             hint: Some("send one program, without Markdown around it".into()),
-            ..failure::error(ErrorCode::Syntax, "more than one code fence")
+            ..ProgramError::new(ErrorCode::Syntax, "more than one code fence")
         }));
     }
     let open = fences[0];
@@ -236,7 +236,7 @@ fn refuse_deep_nesting(source: &str) -> Result<()> {
             return Err(Box::new(ProgramError {
                 line: Some(place.line),
                 column: Some(place.column),
-                ..failure::error(
+                ..ProgramError::new(
                     ErrorCode::Syntax,
                     format!("brackets nested deeper than {MAX_NESTING}"),
                 )
@@ -255,7 +255,7 @@ fn refuse_errors<'a>(
     };
     let mut error = ProgramError {
         hint: first.help.as_ref().map(|help| help.to_string()),
-        ..failure::error(ErrorCode::Syntax, first.message.to_string())
+        ..ProgramError::new(ErrorCode::Syntax, first.message.to_string())
     };
     if let Some(label) = first.labels.first() {
         let start = label.offset() as usize;
@@ -581,7 +581,7 @@ impl Rewrite<'_> {
         }
         let mut error = ProgramError {
             hint: Some(import_hint(&module.value)),
-            ..failure::error(
+            ..ProgramError::new(
                 ErrorCode::Import,
                 format!("there is no module {:?}", module.value),
             )
