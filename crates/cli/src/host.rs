@@ -69,6 +69,11 @@ pub(crate) fn lock_down(table: &[u8]) -> Result<guest::Ready, guest::Failed> {
             errno,
             message: std::io::Error::from_raw_os_error(errno).to_string(),
         }),
+        Err(sandbox::LockdownError::NoEffect { step }) => Err(guest::Failed {
+            step,
+            errno: 0,
+            message: "it had no effect".into(),
+        }),
         Err(other) => Err(guest::Failed {
             step: "lockdown_table".into(),
             errno: 0,

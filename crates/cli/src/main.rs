@@ -35,9 +35,12 @@ mod exit {
 
 fn main() -> ExitCode {
     match sandbox::enter() {
-        sandbox::Role::Guest(channel, memory_bytes) => {
-            guest::javascript::run(channel, memory_bytes as usize, host::lock_down)
-        }
+        sandbox::Role::Zygote(channel, memory_bytes) => guest::javascript::run(
+            channel,
+            memory_bytes as usize,
+            host::lock_down,
+            sandbox::serve_forks,
+        ),
         sandbox::Role::Host => host(),
     }
 }

@@ -11,7 +11,8 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{CallRecord, Calls};
-use crate::guests::{self, Ended, Printed, Runtime};
+use crate::guests::{Ended, Printed};
+use crate::pool::Pool;
 use crate::{Gateway, Limits, Session, Short};
 
 /// The isolation a run had.
@@ -215,13 +216,19 @@ impl Run<'_> {
     ) -> Result<(Ended, Vec<CallRecord>), ProgramError> {
         let begun = Instant::now();
         let _place = self.admit().await?;
-        let runtime = self.runtime(language).await?;
+        let pool = self.pool(language).await?;
         let workspace = self
             .session
             .workspace()
             .map_err(|error| ProgramError::new(ErrorCode::Sandbox, error.to_string()))?;
         let guest = tokio::select! {
-            guest = guests::start(&self.gateway.supervisor, &runtime, workspace, &self.limits) => guest?,
+            guest = async {
+                let mut guest = pool.take().await?;
+                if language == Language::Python {
+                    guest.enter(workspace).await?;
+                }
+                Ok(guest)
+            } => guest?,
             () = self.cancel.cancelled() => return Err(cancelled()),
         };
         self.gateway.recorder().record(Event::GuestConfirmed {
@@ -246,6 +253,7 @@ impl Run<'_> {
         let mut ended = guest
             .run(&job, calls.clone(), workspace, &self.limits, &self.cancel)
             .await;
+        pool.refill();
         if is_empty(&ended) {
             let shapes = calls.shapes();
             if !shapes.is_empty() {
@@ -287,15 +295,15 @@ impl Run<'_> {
         }
     }
 
-    async fn runtime(&self, language: Language) -> Result<Runtime, ProgramError> {
+    async fn pool(&self, language: Language) -> Result<Arc<Pool>, ProgramError> {
         if language != Language::Python {
-            return Ok(Runtime::JavaScript);
+            return Ok(self.gateway.pools.javascript());
         }
         let candidates = self.gateway.python().await;
         candidates
             .iter()
             .find_map(|candidate| candidate.outcome.as_ref().ok())
-            .map(|interpreter| Runtime::Python(interpreter.clone()))
+            .map(|interpreter| self.gateway.pools.python(interpreter))
             .ok_or_else(|| {
                 let mut message = "no usable python3 was found".to_owned();
                 for candidate in candidates {

@@ -1,4 +1,4 @@
-//! One guest process from its start to its end: lockdown, frames both ways, limits.
+//! One guest process from the time it is ready to its end: workspace, frames both ways, limits.
 //!
 //! One task reads what the guest sends and never waits for the other direction; a second one writes
 //! from a bounded queue. So a guest that sends a thousand calls before it reads one reply, or never
@@ -12,10 +12,7 @@ use std::time::Duration;
 use protocol::{
     Decoder, Done, ErrorCode, Failed, Job, Kind, Message, ProgramError, Ready, Violation, message,
 };
-use sandbox::{
-    Calls as CallPolicy, Exit, Files, Guest, LIFELINE_BYTES, Lockdown, Meter, Program, Usage,
-    Workspace,
-};
+use sandbox::{Exit, Guest, LIFELINE_BYTES, Lockdown, Meter, Usage, Workspace};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
@@ -32,19 +29,10 @@ use crate::limits::Limits;
 const WATCH: Duration = Duration::from_millis(20);
 /// Its workspace, every so many looks.
 const WATCHES_A_SUM: u32 = 5;
-/// How long a guest may take to be ready for a program.
-const START: Duration = Duration::from_secs(10);
-/// How long its last output is waited for once it has been ended.
-const LAST_OUTPUT: Duration = Duration::from_secs(1);
+/// How long a guest may take for a step of its start.
+pub(crate) const START: Duration = Duration::from_secs(10);
 /// Small messages are joined up to this size before they are written.
 const BATCH_BYTES: usize = 64 << 10;
-
-/// A runtime that programs run in.
-#[derive(Debug, Clone)]
-pub(crate) enum Runtime {
-    JavaScript,
-    Python(guest::python::Interpreter),
-}
 
 /// A program's end.
 #[derive(Debug)]
@@ -66,6 +54,23 @@ pub struct Printed {
 }
 
 impl Printed {
+    /// Takes more of a stream of which at most two halves are kept.
+    fn keep(&mut self, more: &[u8], half: usize) {
+        self.total += more.len() as u64;
+        let to_head = more.len().min(half - self.head.len());
+        self.head.extend_from_slice(&more[..to_head]);
+        self.tail.extend_from_slice(&more[to_head..]);
+        if self.tail.len() > 2 * half {
+            self.trim(half);
+        }
+    }
+
+    fn trim(&mut self, half: usize) {
+        if self.tail.len() > half {
+            self.tail.drain(..self.tail.len() - half);
+        }
+    }
+
     /// All of it as text, with a line where bytes are missing.
     pub fn text(&self) -> String {
         let head = String::from_utf8_lossy(&self.head);
@@ -86,138 +91,74 @@ pub(crate) struct ReadyGuest {
     decoder: Decoder,
     stdout: JoinHandle<Printed>,
     stderr: JoinHandle<Printed>,
+    /// Cancelled by an output that is too long.
     too_much: CancellationToken,
+    /// Cancelled when nothing more is printed that anybody wants.
+    printed: CancellationToken,
     exit: JoinHandle<Exit>,
 }
 
-/// Starts a guest and waits until it is locked down and confirmed.
-///
-/// # Errors
-/// A named step failed. No program has been sent anywhere.
-pub(crate) async fn start(
-    supervisor: &Arc<sandbox::Supervisor>,
-    runtime: &Runtime,
-    workspace: &Workspace,
-    limits: &Limits,
-) -> Result<ReadyGuest, ProgramError> {
-    let abi = sandbox::landlock_abi().map_err(|error| {
-        sandbox_error(format!(
-            "Landlock is not available on this kernel: {error}. Run `toolmill doctor`"
-        ))
-    })?;
-    let (program, files, calls) = match runtime {
-        Runtime::JavaScript => (Program::Own, Files::default(), CallPolicy::JavaScript),
-        Runtime::Python(interpreter) => (
-            Program::Interpreter(guest::python::arguments(&interpreter.path)),
-            Files {
-                read: interpreter.readable.clone(),
-                workspace: true,
-            },
-            CallPolicy::Python,
-        ),
-    };
-    let started = {
-        let (supervisor, workspace, limits) =
-            (supervisor.clone(), workspace.clone(), limits.of_process());
-        tokio::task::spawn_blocking(move || Guest::start(&supervisor, &program, &workspace, limits))
-            .await
-            .expect("starting a guest does not panic")
-    };
-    let mut guest = started.map_err(|error| sandbox_error(error.to_string()))?;
-    let too_much = CancellationToken::new();
-    let stdout = keep_output(guest.stdout.take(), limits, &too_much);
-    let stderr = keep_output(guest.stderr.take(), limits, &too_much);
-    let exit = tokio::spawn(exit_of(guest.lifeline.take()));
-    let channel = guest
-        .channel
-        .take()
-        .ok_or_else(|| sandbox_error("a guest without a channel".into()))?;
-    let channel = into_tokio(channel).map_err(|error| sandbox_error(error.to_string()))?;
-    let decoder = Decoder::new(protocol::Limits::default());
-    let mut ready = ReadyGuest {
-        guest,
-        channel,
-        decoder,
-        stdout,
-        stderr,
-        too_much,
-        exit,
-    };
-    match timeout(
-        START,
-        ready.lock_down(runtime, &Lockdown::strict(abi, &files, calls)),
-    )
-    .await
-    {
-        Ok(Ok(())) => Ok(ready),
-        Ok(Err(error)) => Err(error),
-        Err(_) => Err(sandbox_error(format!(
-            "a guest was not ready within {} s",
-            START.as_secs()
-        ))),
-    }
-}
-
 impl ReadyGuest {
-    async fn lock_down(
-        &mut self,
-        runtime: &Runtime,
-        lockdown: &Lockdown,
-    ) -> Result<(), ProgramError> {
-        // A guest that has gone already may have said why: what it said is read either way.
-        if let Runtime::Python(_) = runtime {
-            let _ = self
-                .send(Kind::Runtime, guest::python::RUNTIME.as_bytes())
-                .await;
-        }
-        let _ = self.send(Kind::Lockdown, &lockdown.encode()).await;
-        let answer = match self.next().await {
-            Ok(Some(answer)) => answer,
-            Ok(None) => {
-                self.guest.kill();
-                if let Ok(Ok(Exit::Unknown)) = timeout(START, &mut self.exit).await {
-                    return Err(supervisor_gone());
-                }
-                let words = last_line((&mut self.stderr).await.unwrap_or_default());
-                return Err(sandbox_error(format!(
-                    "a guest ended before it was locked down{words}"
-                )));
-            }
-            Err(violation) => return Err(sandbox_error(format!("a guest sent {violation}"))),
-        };
-        match answer.kind {
-            Kind::Ready => {
-                let ready: Ready = message::decode(&answer.body)
-                    .map_err(|error| sandbox_error(format!("a guest sent {error}")))?;
-                lockdown
-                    .check_probes(&ready.probes)
-                    .map_err(|error| sandbox_error(error.to_string()))?;
-                self.guest
-                    .confirm()
-                    .map_err(|error| sandbox_error(error.to_string()))
-            }
-            Kind::Failed => {
-                let failed: Failed = message::decode(&answer.body)
-                    .map_err(|error| sandbox_error(format!("a guest sent {error}")))?;
-                Err(sandbox_error(format!(
-                    "sandbox step {} failed: {}",
-                    failed.step, failed.message
-                )))
-            }
-            other => Err(sandbox_error(format!("a guest began with {other:?}"))),
+    /// Takes up a guest that [`crate::pool`] has prepared. Must be inside a tokio runtime.
+    pub(crate) fn new(
+        mut guest: Guest,
+        channel: std::os::unix::net::UnixStream,
+        limits: &Limits,
+    ) -> std::io::Result<ReadyGuest> {
+        let (too_much, printed) = (CancellationToken::new(), CancellationToken::new());
+        Ok(ReadyGuest {
+            stdout: keep_output(guest.stdout.take(), limits, &too_much, &printed),
+            stderr: keep_output(guest.stderr.take(), limits, &too_much, &printed),
+            exit: tokio::spawn(exit_of(guest.lifeline.take())),
+            channel: into_tokio(channel)?,
+            decoder: Decoder::new(protocol::Limits::default()),
+            guest,
+            too_much,
+            printed,
+        })
+    }
+
+    /// Whether it has ended while it waited for a program.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.exit.is_finished()
+    }
+
+    /// Leaves the guest one workspace, before it is sent a program.
+    ///
+    /// # Errors
+    /// A named step failed, or the guest has gone.
+    pub(crate) async fn enter(&mut self, workspace: &Workspace) -> Result<(), ProgramError> {
+        let abi = landlock_abi()?;
+        let table = Lockdown::of_workspace(abi, workspace);
+        let answered = timeout(START, async {
+            // A guest that has gone already may have said why: what it said is read either way.
+            let _ = self.send(Kind::Lockdown, &table.encode()).await;
+            self.next().await
+        });
+        match answered.await {
+            Ok(Ok(Some(answer))) => check(&table, &answer),
+            Ok(Ok(None)) => Err(sandbox_error(
+                "a guest ended before it had a workspace".into(),
+            )),
+            Ok(Err(violation)) => Err(sandbox_error(format!("a guest sent {violation}"))),
+            Err(_) => Err(sandbox_error(format!(
+                "a guest was not in its workspace within {} s",
+                START.as_secs()
+            ))),
         }
     }
 
     async fn send(&mut self, kind: Kind, body: &[u8]) -> std::io::Result<()> {
         for (header, chunk) in protocol::frames(kind, 0, body) {
-            self.channel.write_all(&header).await?;
-            self.channel.write_all(chunk).await?;
+            self.channel
+                .write_all(&[&header[..], chunk].concat())
+                .await?;
         }
         Ok(())
     }
 
     async fn next(&mut self) -> Result<Option<Message>, Violation> {
-        let mut buffer = vec![0; 64 << 10];
+        let mut buffer = vec![0; 4 << 10];
         loop {
             if let Some(message) = self.decoder.next()? {
                 return Ok(Some(message));
@@ -247,6 +188,7 @@ impl ReadyGuest {
             stdout,
             stderr,
             too_much,
+            printed,
             exit,
         } = self;
         let outcome = match sent {
@@ -266,34 +208,27 @@ impl ReadyGuest {
             Err(_) => Outcome::Gone,
         };
         guest.kill();
-        let exit = timeout(START, exit)
-            .await
-            .ok()
-            .and_then(Result::ok)
-            .unwrap_or(Exit::Unknown);
         let done = match outcome {
             Outcome::Done(done) => done,
             Outcome::Stopped(error) => Done {
                 error: Some(error),
                 ..Done::default()
             },
-            Outcome::Gone => Done {
-                error: Some(watch.explain(exit)),
-                ..Done::default()
-            },
+            Outcome::Gone => {
+                let exit = timeout(START, exit).await.ok().and_then(Result::ok);
+                Done {
+                    error: Some(watch.explain(exit.unwrap_or(Exit::Unknown))),
+                    ..Done::default()
+                }
+            }
         };
+        // What the program printed is in the pipes by now: a guest flushes before it says that it is
+        // done, and the others have been ended.
+        printed.cancel();
         Ended {
             done,
-            stdout: timeout(LAST_OUTPUT, stdout)
-                .await
-                .ok()
-                .and_then(Result::ok)
-                .unwrap_or_default(),
-            stderr: timeout(LAST_OUTPUT, stderr)
-                .await
-                .ok()
-                .and_then(Result::ok)
-                .unwrap_or_default(),
+            stdout: stdout.await.unwrap_or_default(),
+            stderr: stderr.await.unwrap_or_default(),
             guest_time: watch.clock.own_time(),
             peak_memory_bytes: watch.peak_memory_bytes,
         }
@@ -561,40 +496,56 @@ async fn write_replies(
     }
 }
 
-/// Reads an output stream to its end, so that the guest never waits for us, and keeps its beginning
-/// and its end.
+/// Reads an output stream, so that the guest never waits for us, and keeps its beginning and its
+/// end. Once `ended` it takes what is there and waits for nothing.
 fn keep_output(
     stream: Option<OwnedFd>,
     limits: &Limits,
     too_much: &CancellationToken,
+    ended: &CancellationToken,
 ) -> JoinHandle<Printed> {
-    let (half, most, too_much) = (
+    let (half, most, too_much, ended) = (
         limits.output_bytes / 2,
         limits.printed_bytes,
         too_much.clone(),
+        ended.clone(),
     );
     tokio::spawn(async move {
         let mut printed = Printed::default();
-        let Some(Ok(mut stream)) = stream.map(tokio::net::unix::pipe::Receiver::from_owned_fd)
-        else {
+        let Some(Ok(stream)) = stream.map(tokio::net::unix::pipe::Receiver::from_owned_fd) else {
             return printed;
         };
-        let mut buffer = vec![0; 16 << 10];
-        while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-            printed.total += length as u64;
-            let to_head = length.min(half - printed.head.len());
-            printed.head.extend_from_slice(&buffer[..to_head]);
-            printed.tail.extend_from_slice(&buffer[to_head..length]);
-            if printed.tail.len() > 2 * half {
-                printed.tail.drain(..printed.tail.len() - half);
+        let mut buffer = Vec::new();
+        let mut last_look = false;
+        loop {
+            if !last_look {
+                tokio::select! {
+                    biased;
+                    () = ended.cancelled() => last_look = true,
+                    readable = stream.readable() => if readable.is_err() { break },
+                }
             }
+            buffer.resize(16 << 10, 0);
+            // Not `try_read`, which believes what was known of the stream when it last had nothing.
+            let length = match rustix::io::read(&stream, &mut buffer[..]) {
+                Ok(0) => break,
+                Ok(length) => length,
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(rustix::io::Errno::AGAIN) if !last_look => {
+                    let _ = stream.try_read(&mut buffer);
+                    continue;
+                }
+                Err(_) => break,
+            };
+            printed.keep(&buffer[..length], half);
             if printed.total > most {
                 too_much.cancel();
+                if last_look {
+                    break;
+                }
             }
         }
-        if printed.tail.len() > half {
-            printed.tail.drain(..printed.tail.len() - half);
-        }
+        printed.trim(half);
         printed
     })
 }
@@ -615,24 +566,41 @@ fn into_tokio(stream: std::os::unix::net::UnixStream) -> std::io::Result<UnixStr
     UnixStream::from_std(stream)
 }
 
-/// The last line of what a guest wrote to stderr, to say why it ended while it was still ours.
-fn last_line(stderr: Printed) -> String {
-    match stderr
-        .text()
-        .lines()
-        .rev()
-        .find(|line| !line.trim().is_empty())
-    {
-        Some(line) => format!(": {line}"),
-        None => String::new(),
+/// The version of Landlock, without which nothing runs.
+pub(crate) fn landlock_abi() -> Result<u32, ProgramError> {
+    sandbox::landlock_abi().map_err(|error| {
+        sandbox_error(format!(
+            "Landlock is not available on this kernel: {error}. Run `toolmill doctor`"
+        ))
+    })
+}
+
+/// Whether a process's answer says that this lockdown took effect.
+pub(crate) fn check(lockdown: &Lockdown, answer: &Message) -> Result<(), ProgramError> {
+    let unreadable = |error: Violation| sandbox_error(format!("a guest sent {error}"));
+    match answer.kind {
+        Kind::Ready => {
+            let ready: Ready = message::decode(&answer.body).map_err(unreadable)?;
+            lockdown
+                .check_probes(&ready.probes)
+                .map_err(|error| sandbox_error(error.to_string()))
+        }
+        Kind::Failed => {
+            let failed: Failed = message::decode(&answer.body).map_err(unreadable)?;
+            Err(sandbox_error(format!(
+                "sandbox step {} failed: {}",
+                failed.step, failed.message
+            )))
+        }
+        other => Err(sandbox_error(format!("a guest began with {other:?}"))),
     }
 }
 
-fn sandbox_error(message: String) -> ProgramError {
+pub(crate) fn sandbox_error(message: String) -> ProgramError {
     ProgramError::new(ErrorCode::Sandbox, message)
 }
 
-fn supervisor_gone() -> ProgramError {
+pub(crate) fn supervisor_gone() -> ProgramError {
     sandbox_error("the supervisor has gone; start toolmill again".into())
 }
 

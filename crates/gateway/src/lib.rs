@@ -12,6 +12,7 @@ mod guests;
 mod id;
 mod limits;
 pub mod output;
+mod pool;
 pub mod server;
 mod session;
 mod shape;
@@ -54,7 +55,7 @@ pub struct Config {
 /// The gateway. One a process.
 pub struct Gateway {
     config: Config,
-    supervisor: Arc<sandbox::Supervisor>,
+    pools: pool::Pools,
     upstreams: Arc<upstreams::Upstreams>,
     recorder: Recorder,
     places: Arc<Semaphore>,
@@ -84,8 +85,13 @@ impl Gateway {
             waiting: AtomicUsize::new(0),
             python: OnceCell::new(),
             sessions: session::Sessions::default(),
+            pools: pool::Pools::new(pool::Host {
+                supervisor,
+                workspaces: config.workspaces.clone(),
+                limits: config.limits.clone(),
+                expects_more: AtomicBool::new(false),
+            }),
             config,
-            supervisor,
             upstreams,
             recorder,
         })

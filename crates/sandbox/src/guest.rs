@@ -1,37 +1,30 @@
 //! One guest process, seen from the host.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
-use crate::launcher::{self, Orders};
 use crate::lockdown::{filters_of_self, status_field};
-use crate::{Error, ProcessLimits, Supervisor, Workspace};
+use crate::{Error, Zygote, launcher};
 
-/// What runs in a guest process.
-#[derive(Debug, Clone)]
-pub enum Program {
-    /// This binary itself.
-    Own,
-    /// An interpreter, by its absolute path and arguments.
-    Interpreter(Vec<String>),
-}
-
-/// A guest process that has been started. It has no program yet. Dropping it kills it.
+/// A guest process, forked from its zygote. It has no program yet. Dropping it kills it.
 #[derive(Debug)]
 pub struct Guest {
-    pid: Pid,
-    pidfd: OwnedFd,
+    pub(crate) pid: Pid,
+    pub(crate) pidfd: OwnedFd,
     /// The host's end of the frames.
     pub channel: Option<UnixStream>,
     /// What the guest prints.
     pub stdout: Option<OwnedFd>,
     pub stderr: Option<OwnedFd>,
-    /// Says how the process ended; closing it kills.
+    /// Says how the process ended.
     pub lifeline: Option<UnixStream>,
+    /// A zygote that is replaced lives until its last guest has ended.
+    pub(crate) _zygote: Arc<Zygote>,
 }
 
 /// What a guest uses, from `/proc`.
@@ -45,50 +38,6 @@ pub struct Resources {
 }
 
 impl Guest {
-    /// Starts a guest in `workspace`. Blocks for a few milliseconds.
-    ///
-    /// # Errors
-    /// A descriptor cannot be made, or the supervisor cannot start a process. A failing step of the
-    /// launcher is told on the channel instead, as the protocol's `Failed`.
-    pub fn start(
-        supervisor: &Supervisor,
-        program: &Program,
-        workspace: &Workspace,
-        limits: ProcessLimits,
-    ) -> Result<Guest, Error> {
-        let fail = |step| move |error: std::io::Error| Error::Step { step, error };
-        let orders = Orders {
-            workspace: workspace.path().to_owned(),
-            limits,
-            interpreter: match program {
-                Program::Own => None,
-                Program::Interpreter(arguments) => Some(arguments.clone()),
-            },
-        };
-        let orders = launcher::orders_pipe(&orders).map_err(fail("orders"))?;
-        let nothing = std::fs::File::open("/dev/null").map_err(fail("dev_null"))?;
-        let (stdout, stdout_write) = std::io::pipe().map_err(fail("pipe"))?;
-        let (stderr, stderr_write) = std::io::pipe().map_err(fail("pipe"))?;
-        let (channel, theirs) = UnixStream::pair().map_err(fail("socket_pair"))?;
-        let started = supervisor
-            .start_guest(&[
-                nothing.as_fd(),
-                stdout_write.as_fd(),
-                stderr_write.as_fd(),
-                theirs.as_fd(),
-                orders.as_fd(),
-            ])
-            .map_err(fail("process"))?;
-        Ok(Guest {
-            pid: started.pid,
-            pidfd: started.pidfd,
-            channel: Some(channel),
-            stdout: Some(stdout.into()),
-            stderr: Some(stderr.into()),
-            lifeline: Some(started.lifeline),
-        })
-    }
-
     /// Looks at a guest that says it is locked down, from outside.
     ///
     /// # Errors

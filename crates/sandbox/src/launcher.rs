@@ -1,11 +1,11 @@
-//! The first program of a guest process: gives up everything that must go before an interpreter
-//! starts, then becomes the interpreter.
+//! The first program of a zygote: gives up everything that must go before an interpreter starts,
+//! then becomes the interpreter.
 //!
 //! It is this binary again, freshly executed by the supervisor, so nothing of the supervisor's
 //! memory is in it. Straight-line system calls, one error variant a step; the first that fails is
 //! reported on the channel and ends the process. A step whose effect nobody could see from outside is
 //! looked at here, where the kernel tells. What must come after the interpreter has started
-//! (file rules, the system-call filter) is the [lockdown table](crate::Lockdown).
+//! (file rules, the system-call filter) is in the [lockdown tables](crate::Lockdown).
 
 use std::ffi::CString;
 use std::io::Write;
@@ -16,10 +16,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// Where a guest finds the channel to its host.
+/// Where a zygote, and later each of its guests, finds the channel to its host.
 pub(crate) const CHANNEL: i32 = 3;
 /// Where the launcher finds what it is to do.
 pub(crate) const ORDERS: i32 = 4;
+
+/// Open descriptors of a zygote: two for each guest that lives.
+const ZYGOTE_DESCRIPTORS: u64 = 4096;
 
 /// The uid and gid of guests whose host is root. They own nothing.
 pub const NOBODY: u32 = 65534;
@@ -27,7 +30,8 @@ pub const NOBODY: u32 = 65534;
 /// What the launcher is to do, written by the host.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Orders {
-    pub(crate) workspace: PathBuf,
+    /// The folder of all workspaces.
+    pub(crate) workspaces: PathBuf,
     pub(crate) limits: ProcessLimits,
     /// An interpreter to become, with its arguments; without one the launcher returns and this
     /// binary is the guest.
@@ -46,7 +50,8 @@ pub struct ProcessLimits {
     pub cpu_seconds: u64,
     /// Longest file it may write, in bytes.
     pub file_bytes: u64,
-    /// Open descriptors.
+    /// Open descriptors of a program. A zygote, which keeps some for each of its guests, has
+    /// [`ZYGOTE_DESCRIPTORS`].
     pub descriptors: u64,
 }
 
@@ -57,7 +62,7 @@ pub(crate) type StepError = (&'static str, std::io::Error);
 pub(crate) fn run() -> Result<(UnixStream, u64), StepError> {
     let orders = read_orders()?;
     close_descriptors()?;
-    enter(&orders.workspace)?;
+    enter(&orders.workspaces)?;
     set_limits(&orders.limits)?;
     drop_to_nobody()?;
     die_with_parent()?;
@@ -110,12 +115,12 @@ fn close_descriptors() -> Result<(), StepError> {
     took_effect("close_descriptors", left == -1)
 }
 
-fn enter(workspace: &Path) -> Result<(), StepError> {
+fn enter(folder: &Path) -> Result<(), StepError> {
     use std::os::unix::fs::MetadataExt;
     let fail = |error| ("workspace", error);
-    std::env::set_current_dir(workspace).map_err(fail)?;
+    std::env::set_current_dir(folder).map_err(fail)?;
     let here = std::fs::metadata(".").map_err(fail)?;
-    let there = std::fs::metadata(workspace).map_err(fail)?;
+    let there = std::fs::metadata(folder).map_err(fail)?;
     let same = (here.dev(), here.ino()) == (there.dev(), there.ino());
     took_effect("workspace", same)
 }
@@ -130,7 +135,7 @@ fn set_limits(limits: &ProcessLimits) -> Result<(), StepError> {
         ),
         ("limit_cpu", Resource::Cpu, limits.cpu_seconds),
         ("limit_file_size", Resource::Fsize, limits.file_bytes),
-        ("limit_descriptors", Resource::Nofile, limits.descriptors),
+        ("limit_descriptors", Resource::Nofile, ZYGOTE_DESCRIPTORS),
         ("limit_core", Resource::Core, 0),
         ("limit_locked_memory", Resource::Memlock, 0),
         ("limit_message_queues", Resource::Msgqueue, 0),
@@ -198,7 +203,7 @@ fn die_with_parent() -> Result<(), StepError> {
     let supervisor = std::env::args().nth(1).and_then(|id| id.parse().ok());
     let parent = rustix::process::getppid().map(|id| id.as_raw_nonzero().get());
     if supervisor.is_none() || parent != supervisor {
-        return Err(("die_with_parent", crate::supervisor::lost()));
+        return Err(("die_with_parent", crate::lifeline::lost()));
     }
     Ok(())
 }
@@ -249,7 +254,9 @@ pub(crate) fn orders_pipe(orders: &Orders) -> std::io::Result<OwnedFd> {
     let bytes = serde_json::to_vec(orders)?;
     // A pipe holds 64 KiB before a writer waits, and nobody reads yet.
     if bytes.len() > 60_000 {
-        return Err(std::io::Error::other("the workspace's path is too long"));
+        return Err(std::io::Error::other(
+            "the path of the workspaces is too long",
+        ));
     }
     std::fs::File::from(write).write_all(&bytes)?;
     Ok(read)

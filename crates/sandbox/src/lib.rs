@@ -7,20 +7,23 @@
 //! layer that cannot be set up is an error; there is no unconfined mode.
 //!
 //! The life of a guest: the host asks the [`Supervisor`] (this binary, executed again before the
-//! host has threads) for a process; the [`launcher`] gives up user, limits and descriptors and
-//! becomes the interpreter; the interpreter's runtime runs the [`Lockdown`] table sent by the host
-//! and answers what its probes met; the host checks that answer and looks at the process from
-//! outside ([`Guest::confirm`]); only then it sends the program.
+//! host has threads) for a [`Zygote`]; the [`launcher`] gives up user, limits and descriptors and
+//! becomes the interpreter, whose runtime runs the first [`Lockdown`] table sent by the host. The
+//! zygote forks a [`Guest`]; it runs the second table and answers what its probes met; the host
+//! checks that answer and looks at the process from outside ([`Guest::confirm`]); a guest that may
+//! use files runs a third one, which leaves it one workspace. Only then it is sent the program.
 //!
 //! Left to others: what the frames on the channel mean (`protocol`), what a call may do (`gateway`).
 
 mod bpf;
 mod guest;
 mod launcher;
+mod lifeline;
 mod lockdown;
 mod policy;
 mod supervisor;
 mod workspace;
+mod zygote;
 
 use std::ffi::OsStr;
 use std::os::unix::net::UnixStream;
@@ -28,11 +31,13 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-pub use guest::{Guest, Meter, Program, Resources};
+pub use guest::{Guest, Meter, Resources};
 pub use launcher::{NOBODY, ProcessLimits};
+pub use lifeline::{Exit, LIFELINE_BYTES};
 pub use lockdown::{Calls, Error as LockdownError, Files, Lockdown, apply, landlock_abi};
-pub use supervisor::{Exit, GRACE, LIFELINE_BYTES, Server, Supervisor};
-pub use workspace::{Usage, Workspace, sweep};
+pub use supervisor::{GRACE, Server, Supervisor};
+pub use workspace::{Usage, Workspace, prepare as prepare_workspaces, sweep};
+pub use zygote::{Program, Zygote, serve_forks};
 
 /// Why a process could not be started or is not confined. The operator's to mend.
 #[derive(Debug, Error)]
@@ -57,17 +62,18 @@ pub enum Error {
 pub enum Role {
     /// The program a person or an agent started.
     Host,
-    /// The guest that is this binary itself, with its channel and the memory it may use, in bytes.
-    Guest(UnixStream, u64),
+    /// The zygote of guests that are this binary itself, with the channel to its host and the memory
+    /// one of them may use, in bytes.
+    Zygote(UnixStream, u64),
 }
 
 /// Decides, first thing in `main`, which part this process plays. As supervisor it does not return;
-/// as launcher it returns only when this binary is the guest.
+/// as launcher it returns only when this binary is the interpreter.
 pub fn enter() -> Role {
     match std::env::args_os().next() {
         Some(name) if name == OsStr::new(supervisor::SUPERVISOR) => supervisor::run(),
         Some(name) if name == OsStr::new(supervisor::LAUNCHER) => match launcher::run() {
-            Ok((channel, memory_bytes)) => Role::Guest(channel, memory_bytes),
+            Ok((channel, memory_bytes)) => Role::Zygote(channel, memory_bytes),
             Err(error) => {
                 launcher::report(&error);
                 std::process::exit(70)

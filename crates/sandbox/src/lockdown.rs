@@ -1,17 +1,20 @@
-//! The steps by which a guest gives up its rights: one table, made by the host, run by the guest.
+//! The steps by which a guest gives up its rights: tables, made by the host, run by the guest.
 //!
-//! A step is a named system call. The JavaScript guest runs the table through [`apply`]; the Python
-//! guest runs the same rows through one `ctypes` call and decides nothing. After the last step the
-//! guest probes itself: each probe is a call that must fail, with one of the listed errors. The
-//! host trusts none of this alone: it also looks at the guest from outside
-//! ([`crate::Guest::confirm`]) before it sends a program.
+//! There are three: what all guests of a zygote share, run by the zygote; what each of them gives up
+//! by itself; and, for those that may use files, the choice of one workspace, which is known only
+//! when there is a program. A step is a named system call. JavaScript runs a table through [`apply`];
+//! Python runs the same rows through one `ctypes` call and decides nothing. Each probe is a call that
+//! must fail, with one of the listed errors, if the steps took effect. The host trusts none of this
+//! alone: it also looks at the guest from outside ([`crate::Guest::confirm`]) before it sends a
+//! program.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{bpf, policy};
+use crate::launcher::CHANNEL;
+use crate::{ProcessLimits, Workspace, bpf, policy, workspace};
 
 /// A whole lockdown, as it crosses to the guest.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,6 +29,9 @@ struct Step {
     name: String,
     number: i64,
     arguments: Vec<Argument>,
+    /// What must be, in hexadecimal digits, where its last pointer points once it has succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    leaves: Option<String>,
 }
 
 /// One system call that must fail.
@@ -72,6 +78,8 @@ pub enum Error {
     Table(String),
     #[error("step {step} failed: {}", std::io::Error::from_raw_os_error(*errno))]
     Step { step: String, errno: i32 },
+    #[error("step {step} failed: it had no effect")]
+    NoEffect { step: String },
     #[error("the probe {probe} met {}", if *errno == 0 { "no resistance".into() } else { std::io::Error::from_raw_os_error(*errno).to_string() })]
     Probe { probe: String, errno: i32 },
 }
@@ -118,10 +126,14 @@ pub fn landlock_abi() -> std::io::Result<u32> {
 #[derive(Debug, Clone, Default)]
 pub struct Files {
     /// Folders and files it may read below.
-    pub read: Vec<std::path::PathBuf>,
-    /// Its current directory, if it may write there.
+    pub read: Vec<PathBuf>,
+    /// Whether it may write: a zygote's guests in the folder of all workspaces, which is its current
+    /// directory, and each of them in one of these.
     pub workspace: bool,
 }
+
+/// Where a guest keeps the file rules to which its workspace is to be added.
+const RULES: i64 = 9;
 
 /// Which allow-list of system calls a guest gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,40 +143,22 @@ pub enum Calls {
 }
 
 impl Lockdown {
-    /// The mandatory tier for a guest that has been started by the launcher.
-    pub fn strict(landlock_abi: u32, files: &Files, calls: Calls) -> Lockdown {
-        let mut steps = Vec::new();
-        steps.push(Step::new(
-            "non_dumpable",
-            libc::SYS_prctl,
-            [
-                Argument::Number(libc::PR_SET_DUMPABLE.into()),
-                Argument::Number(0),
-                Argument::Number(0),
-                Argument::Number(0),
-                Argument::Number(0),
-            ],
-        ));
-        steps.push(Step::new(
-            "no_new_privileges",
-            libc::SYS_prctl,
-            [
-                Argument::Number(libc::PR_SET_NO_NEW_PRIVS.into()),
-                Argument::Number(1),
-                Argument::Number(0),
-                Argument::Number(0),
-                Argument::Number(0),
-            ],
-        ));
-        landlock_steps(&mut steps, landlock_abi, files);
-        let mut probes = probes();
-        if calls == Calls::JavaScript {
-            // Its filter refuses every open, so only before that can the file rules be seen to hold.
-            let mut early = probes[0].clone();
-            early.name.push_str("_unfiltered");
-            early.after = Some(steps.len() - 1);
-            probes.insert(0, early);
+    /// What a zygote gives up for all its guests, after the launcher.
+    pub fn of_zygote(landlock_abi: u32, files: &Files) -> Lockdown {
+        let mut steps = vec![
+            Step::prctl("non_dumpable", libc::PR_SET_DUMPABLE, 0),
+            Step::prctl("no_new_privileges", libc::PR_SET_NO_NEW_PRIVS, 1),
+        ];
+        let rules = Argument::Result(landlock_rules(&mut steps, landlock_abi, &files.read));
+        if files.workspace {
+            landlock_rule(
+                &mut steps,
+                &rules,
+                Path::new("."),
+                workspace_rights(landlock_abi),
+            );
         }
+        landlock_restrict(&mut steps, rules);
         // struct __user_cap_header_struct { version 3, pid 0 } and two empty data sets.
         steps.push(Step::new(
             "no_capabilities",
@@ -174,6 +168,88 @@ impl Lockdown {
                 Argument::bytes(&[0; 24]),
             ],
         ));
+        // No filter answers yet, so it is the file rules that this meets.
+        Lockdown {
+            steps,
+            probes: vec![open_outside("open_outside_unfiltered")],
+        }
+    }
+
+    /// What a guest gives up by itself, after the fork.
+    pub fn of_guest(
+        landlock_abi: u32,
+        files: &Files,
+        calls: Calls,
+        limits: &ProcessLimits,
+    ) -> Lockdown {
+        let mut steps = vec![Step::new(
+            "close_descriptors",
+            libc::SYS_close_range,
+            [
+                Argument::Number((CHANNEL + 1).into()),
+                Argument::Number(u32::MAX.into()),
+                Argument::Number(0),
+            ],
+        )];
+        // The descriptors it was forked with begin there.
+        let mut descriptors = Probe::new(
+            "descriptors",
+            libc::SYS_fcntl,
+            [
+                Argument::Number((CHANNEL + 1).into()),
+                Argument::Number(libc::F_GETFD.into()),
+            ],
+            &[libc::EBADF],
+        );
+        descriptors.after = Some(0);
+
+        // A fork does not inherit it.
+        steps.push(Step::prctl(
+            "die_with_parent",
+            libc::PR_SET_PDEATHSIG,
+            libc::SIGKILL.into(),
+        ));
+        steps.push(
+            Step::new(
+                "die_with_parent",
+                libc::SYS_prctl,
+                [
+                    Argument::Number(libc::PR_GET_PDEATHSIG.into()),
+                    Argument::bytes(&[0; 4]),
+                ],
+            )
+            .leaving(&libc::SIGKILL.to_ne_bytes()),
+        );
+        let allowed = [limits.descriptors; 2].map(u64::to_ne_bytes).concat();
+        let limit = |new: Argument, old: Argument| {
+            Step::new(
+                "limit_descriptors",
+                libc::SYS_prlimit64,
+                [
+                    Argument::Number(0),
+                    Argument::Number(libc::RLIMIT_NOFILE.into()),
+                    new,
+                    old,
+                ],
+            )
+        };
+        steps.push(limit(Argument::bytes(&allowed), Argument::Number(0)));
+        steps.push(limit(Argument::Number(0), Argument::bytes(&[0; 16])).leaving(&allowed));
+
+        if files.workspace {
+            let rules = landlock_rules(&mut steps, landlock_abi, &files.read);
+            steps.push(Step::new(
+                "landlock_keep",
+                libc::SYS_dup3,
+                [
+                    Argument::Result(rules),
+                    Argument::Number(RULES),
+                    Argument::Number(libc::O_CLOEXEC.into()),
+                ],
+            ));
+            steps.push(Step::close("landlock_close", Argument::Result(rules)));
+        }
+
         let filter = bpf::compile(match calls {
             Calls::Python => policy::PYTHON,
             Calls::JavaScript => policy::JAVASCRIPT,
@@ -196,7 +272,42 @@ impl Lockdown {
                 },
             ],
         ));
-        Lockdown { steps, probes }
+        let mut all = vec![descriptors];
+        all.extend(probes());
+        Lockdown { steps, probes: all }
+    }
+
+    /// Leaves a guest that may use files one workspace, and makes that its current directory.
+    pub fn of_workspace(landlock_abi: u32, workspace: &Workspace) -> Lockdown {
+        let rules = Argument::Number(RULES);
+        let mut steps = vec![Step::new(
+            "workspace",
+            libc::SYS_chdir,
+            [Argument::path(workspace.path())],
+        )];
+        landlock_rule(
+            &mut steps,
+            &rules,
+            Path::new("."),
+            workspace_rights(landlock_abi),
+        );
+        landlock_restrict(&mut steps, rules);
+        let folder = workspace.path().parent().unwrap_or(Path::new("/"));
+        let other = Probe::new(
+            "open_other_workspace",
+            libc::SYS_openat,
+            [
+                Argument::Number(libc::AT_FDCWD.into()),
+                Argument::path(&folder.join(workspace::OTHER)),
+                Argument::Number((libc::O_RDONLY | libc::O_CLOEXEC).into()),
+                Argument::Number(0),
+            ],
+            &[libc::EACCES],
+        );
+        Lockdown {
+            steps,
+            probes: vec![other],
+        }
     }
 
     /// The table as bytes for the guest.
@@ -231,21 +342,35 @@ impl Lockdown {
     }
 }
 
-fn landlock_steps(steps: &mut Vec<Step>, abi: u32, files: &Files) {
-    // Everything this kernel can govern is governed: later versions add rights, network and scopes.
-    let mut file_rights: u64 = (1 << 13) - 1;
+/// The rights over files that this version of Landlock can govern.
+fn file_rights(abi: u32) -> u64 {
+    let mut rights: u64 = (1 << 13) - 1;
     if abi >= 2 {
-        file_rights |= REFER;
+        rights |= REFER;
     }
     if abi >= 3 {
-        file_rights |= TRUNCATE;
+        rights |= TRUNCATE;
     }
     if abi >= 5 {
-        file_rights |= 1 << 15; // ioctl on devices
+        rights |= 1 << 15; // ioctl on devices
     }
+    rights
+}
+
+fn workspace_rights(abi: u32) -> u64 {
+    let mut rights =
+        READ_FILE | READ_DIR | WRITE_FILE | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG;
+    rights |= file_rights(abi) & (REFER | TRUNCATE);
+    debug_assert_eq!(rights & EXECUTE, 0);
+    rights
+}
+
+/// Makes a set of rules that lets one read below these paths; the step whose result it is.
+fn landlock_rules(steps: &mut Vec<Step>, abi: u32, read: &[PathBuf]) -> usize {
+    // Everything this kernel can govern is governed: later versions add network and scopes.
     let network_rights: u64 = if abi >= 4 { 0b11 } else { 0 };
     let scopes: u64 = if abi >= 6 { 0b11 } else { 0 };
-    let attributes = [file_rights, network_rights, scopes]
+    let attributes = [file_rights(abi), network_rights, scopes]
         .map(u64::to_ne_bytes)
         .concat();
     // An older kernel refuses a structure longer than the one it knows.
@@ -254,7 +379,7 @@ fn landlock_steps(steps: &mut Vec<Step>, abi: u32, files: &Files) {
         4..6 => 16,
         _ => 24,
     };
-    let ruleset = steps.len();
+    let rules = steps.len();
     steps.push(Step::new(
         "landlock_ruleset",
         LANDLOCK_CREATE_RULESET,
@@ -264,34 +389,27 @@ fn landlock_steps(steps: &mut Vec<Step>, abi: u32, files: &Files) {
             Argument::Number(0),
         ],
     ));
-    for path in &files.read {
+    for path in read {
         let rights = if path.is_dir() {
             READ_FILE | READ_DIR
         } else {
             READ_FILE
         };
-        landlock_rule(steps, ruleset, path, rights);
+        landlock_rule(steps, &Argument::Result(rules), path, rights);
     }
-    if files.workspace {
-        let mut rights =
-            READ_FILE | READ_DIR | WRITE_FILE | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG;
-        rights |= file_rights & (REFER | TRUNCATE);
-        debug_assert_eq!(rights & EXECUTE, 0);
-        landlock_rule(steps, ruleset, Path::new("."), rights);
-    }
+    rules
+}
+
+fn landlock_restrict(steps: &mut Vec<Step>, rules: Argument) {
     steps.push(Step::new(
         "landlock_restrict",
         LANDLOCK_RESTRICT_SELF,
-        [Argument::Result(ruleset), Argument::Number(0)],
+        [rules.clone(), Argument::Number(0)],
     ));
-    steps.push(Step::new(
-        "landlock_close",
-        libc::SYS_close,
-        [Argument::Result(ruleset)],
-    ));
+    steps.push(Step::close("landlock_close", rules));
 }
 
-fn landlock_rule(steps: &mut Vec<Step>, ruleset: usize, path: &Path, rights: u64) {
+fn landlock_rule(steps: &mut Vec<Step>, rules: &Argument, path: &Path, rights: u64) {
     let opened = steps.len();
     steps.push(Step::new(
         "landlock_open",
@@ -310,7 +428,7 @@ fn landlock_rule(steps: &mut Vec<Step>, ruleset: usize, path: &Path, rights: u64
         "landlock_rule",
         LANDLOCK_ADD_RULE,
         [
-            Argument::Result(ruleset),
+            rules.clone(),
             Argument::Number(RULE_PATH_BENEATH),
             Argument::Bytes {
                 hex: hex(&rule),
@@ -322,73 +440,68 @@ fn landlock_rule(steps: &mut Vec<Step>, ruleset: usize, path: &Path, rights: u64
             Argument::Number(0),
         ],
     ));
-    steps.push(Step::new(
-        "landlock_close_path",
-        libc::SYS_close,
-        [Argument::Result(opened)],
-    ));
+    steps.push(Step::close("landlock_close_path", Argument::Result(opened)));
 }
 
 /// One attempt at each thing the boundary is for: a file outside, a socket, a new program, a new
 /// process, a signal to others.
-fn probes() -> Vec<Probe> {
-    let probe = |name: &str, number: i64, arguments: Vec<Argument>, errnos: &[i32]| Probe {
-        name: name.to_owned(),
-        number,
-        arguments,
-        errnos: errnos.to_vec(),
-        after: None,
-    };
-    vec![
-        probe(
-            "open_outside",
-            libc::SYS_openat,
-            vec![
-                Argument::Number(libc::AT_FDCWD.into()),
-                Argument::path(Path::new("/")),
-                Argument::Number((libc::O_RDONLY | libc::O_CLOEXEC).into()),
-                Argument::Number(0),
-            ],
-            &[libc::EACCES, libc::EPERM],
-        ),
-        probe(
-            "socket",
-            libc::SYS_socket,
-            vec![
-                Argument::Number(libc::AF_INET.into()),
-                Argument::Number(libc::SOCK_STREAM.into()),
-                Argument::Number(0),
-            ],
-            &[libc::EPERM],
-        ),
-        probe(
+fn probes() -> [Probe; 5] {
+    let socket = [libc::AF_INET, libc::SOCK_STREAM, 0].map(|word| Argument::Number(word.into()));
+    let nothing = || Argument::Number(0);
+    [
+        open_outside("open_outside"),
+        Probe::new("socket", libc::SYS_socket, socket, &[libc::EPERM]),
+        Probe::new(
             "execve",
             libc::SYS_execve,
-            vec![
-                Argument::path(Path::new("/")),
-                Argument::Number(0),
-                Argument::Number(0),
-            ],
+            [Argument::path(Path::new("/")), nothing(), nothing()],
             &[libc::EPERM],
         ),
         // Signal 0 sends nothing; it asks whether one could.
-        probe(
+        Probe::new(
             "kill",
             libc::SYS_kill,
-            vec![Argument::Number(1), Argument::Number(0)],
+            [Argument::Number(1), nothing()],
             &[libc::EPERM],
         ),
-        probe(
+        Probe::new(
             "seccomp",
             libc::SYS_seccomp,
-            vec![
-                Argument::Number(-1),
-                Argument::Number(0),
-                Argument::Number(0),
-            ],
+            [Argument::Number(-1), nothing(), nothing()],
             &[libc::EPERM],
         ),
     ]
+}
+
+fn open_outside(name: &str) -> Probe {
+    Probe::new(
+        name,
+        libc::SYS_openat,
+        [
+            Argument::Number(libc::AT_FDCWD.into()),
+            Argument::path(Path::new("/")),
+            Argument::Number((libc::O_RDONLY | libc::O_CLOEXEC).into()),
+            Argument::Number(0),
+        ],
+        &[libc::EACCES, libc::EPERM],
+    )
+}
+
+impl Probe {
+    fn new<const N: usize>(
+        name: &str,
+        number: i64,
+        arguments: [Argument; N],
+        errnos: &[i32],
+    ) -> Probe {
+        Probe {
+            name: name.to_owned(),
+            number,
+            arguments: arguments.into(),
+            errnos: errnos.to_vec(),
+            after: None,
+        }
+    }
 }
 
 impl Step {
@@ -397,7 +510,22 @@ impl Step {
             name: name.to_owned(),
             number,
             arguments: arguments.into(),
+            leaves: None,
         }
+    }
+
+    fn prctl(name: &str, option: i32, value: i64) -> Step {
+        let words = [option.into(), value, 0, 0, 0].map(Argument::Number);
+        Step::new(name, libc::SYS_prctl, words)
+    }
+
+    fn close(name: &str, descriptor: Argument) -> Step {
+        Step::new(name, libc::SYS_close, [descriptor])
+    }
+
+    fn leaving(mut self, memory: &[u8]) -> Step {
+        self.leaves = Some(hex(memory));
+        self
     }
 }
 
@@ -426,20 +554,24 @@ pub fn apply(table: &[u8]) -> Result<Vec<(String, i32)>, Error> {
     let mut met = Vec::with_capacity(table.probes.len());
     let probe = |after, results: &[i64], met: &mut Vec<(String, i32)>| {
         for probe in table.probes.iter().filter(|probe| probe.after == after) {
-            let outcome = call(probe.number, &probe.arguments, results)?;
+            let (outcome, _) = call(probe.number, &probe.arguments, results)?;
             met.push((probe.name.clone(), outcome.err().unwrap_or(0)));
         }
         Ok(())
     };
     for (index, step) in table.steps.iter().enumerate() {
-        match call(step.number, &step.arguments, &results)? {
-            Ok(result) => results.push(result),
-            Err(errno) => {
-                return Err(Error::Step {
-                    step: step.name.clone(),
-                    errno,
-                });
-            }
+        let (outcome, left) = call(step.number, &step.arguments, &results)?;
+        let name = || step.name.clone();
+        results.push(outcome.map_err(|errno| Error::Step {
+            step: name(),
+            errno,
+        })?);
+        if step
+            .leaves
+            .as_ref()
+            .is_some_and(|leaves| *leaves != hex(&left))
+        {
+            return Err(Error::NoEffect { step: name() });
         }
         probe(Some(index), &results, &mut met)?;
     }
@@ -447,7 +579,10 @@ pub fn apply(table: &[u8]) -> Result<Vec<(String, i32)>, Error> {
     Ok(met)
 }
 
-fn call(number: i64, arguments: &[Argument], results: &[i64]) -> Result<Result<i64, i32>, Error> {
+/// What a system call returned, or its error, and what is then where its last pointer points.
+type Outcome = (Result<i64, i32>, Vec<u8>);
+
+fn call(number: i64, arguments: &[Argument], results: &[i64]) -> Result<Outcome, Error> {
     let table_error = |what: &str| Error::Table(what.to_owned());
     // Everything pointed to lives here until the call has returned.
     let mut memory: Vec<Vec<u8>> = Vec::new();
@@ -490,19 +625,20 @@ fn call(number: i64, arguments: &[Argument], results: &[i64]) -> Result<Result<i
     }
     // SAFETY: the table comes from our own host over our own channel, before anything hostile runs;
     // its pointers are to `memory`, whose buffers outlive the call and do not move when the outer
-    // vector grows.
+    // vector grows; the kernel writes no more there than the table has room for.
     let result = unsafe {
         libc::syscall(
             number, words[0], words[1], words[2], words[3], words[4], words[5],
         )
     };
-    if result == -1 {
-        Ok(Err(std::io::Error::last_os_error()
+    let outcome = if result == -1 {
+        Err(std::io::Error::last_os_error()
             .raw_os_error()
-            .unwrap_or(libc::EIO)))
+            .unwrap_or(libc::EIO))
     } else {
-        Ok(Ok(result))
-    }
+        Ok(result)
+    };
+    Ok((outcome, memory.pop().unwrap_or_default()))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -563,7 +699,14 @@ mod tests {
 
     #[test]
     fn probes_must_all_be_met_as_listed() {
-        let lockdown = Lockdown::strict(1, &Files::default(), Calls::JavaScript);
+        let limits = ProcessLimits {
+            memory_bytes: 0,
+            address_space_bytes: 0,
+            cpu_seconds: 0,
+            file_bytes: 0,
+            descriptors: 0,
+        };
+        let lockdown = Lockdown::of_guest(1, &Files::default(), Calls::JavaScript, &limits);
         let good: Vec<(String, i32)> = lockdown
             .probes
             .iter()

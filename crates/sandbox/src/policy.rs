@@ -124,6 +124,9 @@ pub(crate) const PYTHON: &[Rule] = &[
     answer(SYS_fchmod, Answer::Pretend),
     answer(SYS_fchmodat, Answer::Pretend),
     answer(SYS_utimensat, Answer::Pretend),
+    // A guest's workspace is known only when it has a program. Rules can only be made tighter.
+    allow(SYS_landlock_add_rule),
+    allow(SYS_landlock_restrict_self),
     // Memory. A file of the library may be mapped executable (lazily imported extension modules);
     // nothing may be writable and executable, or become executable.
     when(

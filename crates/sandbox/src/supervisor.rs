@@ -5,17 +5,15 @@
 //! and it is the subreaper of everything below it, so that a server's grandchildren are found even
 //! when they have left their process group.
 //!
-//! The host asks for a process with one message on the control socket, which carries the process's
-//! descriptors and one end of its *lifeline*. On the lifeline the supervisor answers what became of
-//! the request, and later how the process ended. The host closing its end, for whatever reason
-//! including its own death, ends the process: a guest by SIGKILL at once, a server's whole group by
-//! SIGTERM and [`GRACE`] later by SIGKILL.
+//! The host asks for a process with one message on the control socket. The host closing its end of
+//! the process's [`lifeline`], for whatever reason including its own death, ends the process and its
+//! group: a zygote's with all its guests by SIGKILL at once, a server's by SIGTERM and [`GRACE`]
+//! later by SIGKILL.
 //!
 //! The host's death also closes the control socket; the supervisor then ends all that is left below
 //! it and itself.
 
-use std::io::{IoSlice, IoSliceMut, Read, Write};
-use std::mem::MaybeUninit;
+use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -24,16 +22,13 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
-};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use rustix::process::{Pid, Signal, WaitOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::launcher::{CHANNEL, ORDERS};
+use crate::lifeline::{self, Started};
 
 /// How long a server's process group has between SIGTERM and SIGKILL.
 pub const GRACE: Duration = Duration::from_secs(2);
@@ -49,7 +44,7 @@ pub(crate) const LAUNCHER: &str = "toolmill-launcher";
 #[derive(Debug, Serialize, Deserialize)]
 enum Request {
     /// Descriptors: standard input, output, error, channel, orders, lifeline.
-    Guest,
+    Zygote,
     /// Descriptors: standard input, output, error, lifeline.
     Server {
         command: String,
@@ -59,48 +54,10 @@ enum Request {
     },
 }
 
-/// What the supervisor says on a lifeline: a tag and a number, five bytes.
-const STARTED: u8 = 1;
-const REFUSED: u8 = 2;
-const ENDED: u8 = 3;
-/// Length of each message on a lifeline.
-pub const LIFELINE_BYTES: usize = 5;
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    Code(i32),
-    Signal(i32),
-    /// The supervisor was lost with it.
-    Unknown,
-}
-
-impl Exit {
-    /// Reads the last message of a lifeline.
-    pub fn from_lifeline(message: &[u8; LIFELINE_BYTES]) -> Exit {
-        let status = i32::from_le_bytes([message[1], message[2], message[3], message[4]]);
-        if message[0] != ENDED {
-            Exit::Unknown
-        } else if libc::WIFSIGNALED(status) {
-            Exit::Signal(libc::WTERMSIG(status))
-        } else {
-            Exit::Code(libc::WEXITSTATUS(status))
-        }
-    }
-}
-
 /// The host's end: asks for processes. Cheap to share; dropping the last one ends all of them.
 #[derive(Debug)]
 pub struct Supervisor {
     control: OwnedFd,
-}
-
-/// A process the supervisor has started.
-#[derive(Debug)]
-pub(crate) struct Started {
-    pub(crate) pid: Pid,
-    pub(crate) pidfd: OwnedFd,
-    pub(crate) lifeline: UnixStream,
 }
 
 /// A server's process: its ends of the pipes, and the lifeline whose closing ends it.
@@ -180,8 +137,9 @@ impl Supervisor {
         })
     }
 
-    pub(crate) fn start_guest(&self, descriptors: &[BorrowedFd]) -> std::io::Result<Started> {
-        self.request(&Request::Guest, descriptors)
+    /// Starts the launcher of a zygote.
+    pub(crate) fn start_zygote(&self, descriptors: &[BorrowedFd]) -> std::io::Result<Started> {
+        self.request(&Request::Zygote, descriptors)
     }
 
     fn request(&self, request: &Request, descriptors: &[BorrowedFd]) -> std::io::Result<Started> {
@@ -191,32 +149,8 @@ impl Supervisor {
                 "arguments and environment of more than 160 KiB",
             ));
         }
-        let (ours, theirs) = UnixStream::pair()?;
-        let mut passed = descriptors.to_vec();
-        passed.push(theirs.as_fd());
-        send(self.control.as_fd(), &bytes, &passed).map_err(|error| match error {
-            Errno::PIPE | Errno::CONNRESET => lost(),
-            other => other.into(),
-        })?;
-        drop(theirs);
-
-        let mut answer = [0; LIFELINE_BYTES];
-        let mut received = receive(ours.as_fd(), &mut answer)?;
-        let number = i32::from_le_bytes([answer[1], answer[2], answer[3], answer[4]]);
-        match (answer[0], received.1.pop()) {
-            (STARTED, Some(pidfd)) if received.0 == LIFELINE_BYTES => Ok(Started {
-                pid: Pid::from_raw(number).ok_or_else(lost)?,
-                pidfd,
-                lifeline: ours,
-            }),
-            (REFUSED, _) => Err(std::io::Error::from_raw_os_error(number)),
-            _ => Err(lost()),
-        }
+        lifeline::ask(self.control.as_fd(), &bytes, descriptors)
     }
-}
-
-pub(crate) fn lost() -> std::io::Error {
-    std::io::Error::other("the supervisor has gone; start toolmill again")
 }
 
 fn pipe() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
@@ -232,47 +166,10 @@ fn seqpacket() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
     )
 }
 
-fn send(socket: BorrowedFd, bytes: &[u8], descriptors: &[BorrowedFd]) -> rustix::io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    control.push(SendAncillaryMessage::ScmRights(descriptors));
-    rustix::net::sendmsg(
-        socket,
-        &[IoSlice::new(bytes)],
-        &mut control,
-        SendFlags::NOSIGNAL,
-    )
-    .map(drop)
-}
-
-/// One message: its length, and the descriptors that came with it.
-fn receive(socket: BorrowedFd, buffer: &mut [u8]) -> rustix::io::Result<(usize, Vec<OwnedFd>)> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let received = loop {
-        match rustix::net::recvmsg(
-            socket,
-            &mut [IoSliceMut::new(buffer)],
-            &mut control,
-            RecvFlags::CMSG_CLOEXEC,
-        ) {
-            Err(Errno::INTR) => {}
-            other => break other?,
-        }
-    };
-    let mut descriptors = Vec::new();
-    for message in control.drain() {
-        if let RecvAncillaryMessage::ScmRights(passed) = message {
-            descriptors.extend(passed);
-        }
-    }
-    Ok((received.bytes, descriptors))
-}
-
 /// A process below the supervisor.
 struct Child {
     pid: Pid,
-    guest: bool,
+    zygote: bool,
     lifeline: UnixStream,
     /// Set once its end has been asked for: when SIGTERM turns into SIGKILL.
     kill_at: Option<Instant>,
@@ -323,7 +220,7 @@ pub(crate) fn run() -> ! {
             end_if_abandoned(child);
         }
         if request_waits {
-            match receive(control, &mut buffer) {
+            match lifeline::receive(control, &mut buffer) {
                 Ok((length, descriptors)) if length > 0 => {
                     children.extend(start(&buffer[..length], descriptors));
                 }
@@ -362,14 +259,10 @@ fn reap(children: &mut Vec<Child>) {
         let Some(index) = children.iter().position(|child| child.pid == pid) else {
             continue;
         };
-        let mut child = children.swap_remove(index);
-        if !child.guest {
-            // What the server started and left behind in its group.
-            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-        }
-        let mut message = [ENDED; LIFELINE_BYTES];
-        message[1..].copy_from_slice(&status.as_raw().to_le_bytes());
-        let _ = child.lifeline.write_all(&message);
+        let child = children.swap_remove(index);
+        // What a server started and left behind in its group, and a zygote's guests.
+        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+        lifeline::tell_ended(&child.lifeline, status.as_raw());
     }
 }
 
@@ -387,7 +280,7 @@ fn end_if_abandoned(child: &mut Child) {
             let mut byte = [0];
             let _ = child.lifeline.set_nonblocking(true);
             if matches!(child.lifeline.read(&mut byte), Ok(0)) {
-                let (signal, grace) = if child.guest {
+                let (signal, grace) = if child.zygote {
                     (Signal::KILL, Duration::ZERO)
                 } else {
                     (Signal::TERM, GRACE)
@@ -403,46 +296,40 @@ fn end_if_abandoned(child: &mut Child) {
 fn start(request: &[u8], mut descriptors: Vec<OwnedFd>) -> Option<Child> {
     let lifeline = UnixStream::from(descriptors.pop()?);
     let request: Result<Request, _> = serde_json::from_slice(request);
-    let outcome = match request {
-        Ok(Request::Guest) => start_guest(descriptors).map(|pid| (pid, true)),
+    let (outcome, zygote) = match request {
+        Ok(Request::Zygote) => (start_zygote(descriptors), true),
         Ok(Request::Server {
             command,
             arguments,
             environment,
             directory,
-        }) => start_server(&command, &arguments, environment, directory, descriptors)
-            .map(|pid| (pid, false)),
-        Err(error) => Err(std::io::Error::other(error)),
+        }) => (
+            start_server(&command, &arguments, environment, directory, descriptors),
+            false,
+        ),
+        Err(error) => (Err(std::io::Error::other(error)), false),
     };
-    let mut message = [0; LIFELINE_BYTES];
     match outcome {
-        Ok((pid, guest)) => {
-            message[0] = STARTED;
-            message[1..].copy_from_slice(&pid.as_raw_nonzero().get().to_le_bytes());
-            let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok();
-            let passed: Vec<BorrowedFd> = pidfd.iter().map(AsFd::as_fd).collect();
-            // Without a descriptor the host takes the start as failed and closes the lifeline.
-            let _ = send(lifeline.as_fd(), &message, &passed);
+        Ok(pid) => {
+            lifeline::tell_started(&lifeline, pid);
             Some(Child {
                 pid,
-                guest,
+                zygote,
                 lifeline,
                 kill_at: None,
             })
         }
         Err(error) => {
-            message[0] = REFUSED;
-            message[1..].copy_from_slice(&error.raw_os_error().unwrap_or(libc::EIO).to_le_bytes());
-            let _ = send(lifeline.as_fd(), &message, &[]);
+            lifeline::tell_refused(&lifeline, &error);
             None
         }
     }
 }
 
-fn start_guest(descriptors: Vec<OwnedFd>) -> std::io::Result<Pid> {
+fn start_zygote(descriptors: Vec<OwnedFd>) -> std::io::Result<Pid> {
     let [stdin, stdout, stderr, channel, orders]: [OwnedFd; 5] = descriptors
         .try_into()
-        .map_err(|_| std::io::Error::other("five descriptors make a guest"))?;
+        .map_err(|_| std::io::Error::other("five descriptors make a zygote"))?;
     let mut command = Command::new("/proc/self/exe");
     command
         .arg0(LAUNCHER)

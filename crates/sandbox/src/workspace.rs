@@ -16,6 +16,62 @@ pub struct Usage {
     pub entries: u64,
 }
 
+/// A folder in [`prepare`]'s that every guest's user may open and no guest may: what a guest that has
+/// been left one workspace tries to open.
+pub(crate) const OTHER: &str = "other";
+
+/// Makes the folder of all workspaces, an absolute path, for its user alone.
+///
+/// When we are root the guest is nobody, who must be able to pass through `folder`; a folder
+/// below one that only root may enter is refused by name rather than by the guest's first error.
+///
+/// # Errors
+/// [`Error::Workspace`] names the path and the reason.
+pub fn prepare(folder: &Path) -> Result<(), Error> {
+    let fail = |error: std::io::Error| Error::Workspace {
+        path: folder.to_owned(),
+        error,
+    };
+    let root = rustix::process::geteuid().is_root();
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(if root { 0o711 } else { 0o700 })
+        .create(folder)
+        .map_err(fail)?;
+    // Another user could have made it first where everybody may write.
+    let found = std::fs::symlink_metadata(folder).map_err(fail)?;
+    if !found.is_dir() || found.uid() != rustix::process::geteuid().as_raw() {
+        return Err(fail(std::io::Error::other("it belongs to somebody else")));
+    }
+    if root
+        && let Some(closed) = folder.ancestors().find(|above| {
+            std::fs::metadata(above).is_ok_and(|found| found.permissions().mode() & 0o001 == 0)
+        })
+    {
+        return Err(fail(std::io::Error::other(format!(
+            "guests of root run as nobody, who cannot enter {}",
+            closed.display()
+        ))));
+    }
+    own_folder(&folder.join(OTHER))
+}
+
+/// Makes a folder that belongs to the user whom guests run as.
+fn own_folder(path: &Path) -> Result<(), Error> {
+    let fail = |error: std::io::Error| Error::Workspace {
+        path: path.to_owned(),
+        error,
+    };
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(fail(error)),
+        _ => {}
+    }
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::lchown(path, Some(NOBODY), Some(NOBODY)).map_err(fail)?;
+    }
+    Ok(())
+}
+
 /// One workspace, removed by [`Workspace::remove`].
 #[derive(Debug, Clone)]
 pub struct Workspace {
@@ -23,51 +79,14 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Makes (or takes up again) the workspace `name` below `folder`, which must be absolute and is
-    /// made where missing, for its user alone.
-    ///
-    /// When we are root the guest is nobody, who must be able to pass through `folder`; a folder
-    /// below one that only root may enter is refused by name rather than by the guest's first error.
+    /// Makes (or takes up again) the workspace `name` below `folder`, which [`prepare`] has made.
     ///
     /// # Errors
     /// [`Error::Workspace`] names the path and the reason.
     pub fn open(folder: &Path, name: &str) -> Result<Workspace, Error> {
+        prepare(folder)?;
         let path = folder.join(name);
-        let fail = |error: std::io::Error| Error::Workspace {
-            path: path.clone(),
-            error,
-        };
-        let root = rustix::process::geteuid().is_root();
-        let mode = if root { 0o711 } else { 0o700 };
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(mode)
-            .create(folder)
-            .map_err(fail)?;
-        // Another user could have made it first where everybody may write.
-        let found = std::fs::symlink_metadata(folder).map_err(fail)?;
-        if !found.is_dir() || found.uid() != rustix::process::geteuid().as_raw() {
-            return Err(fail(std::io::Error::other(
-                "its folder belongs to somebody else",
-            )));
-        }
-        match std::fs::DirBuilder::new().mode(0o700).create(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(fail(error));
-            }
-            _ => {}
-        }
-        if root {
-            if let Some(closed) = folder.ancestors().find(|above| {
-                std::fs::metadata(above).is_ok_and(|found| found.permissions().mode() & 0o001 == 0)
-            }) {
-                return Err(fail(std::io::Error::other(format!(
-                    "guests of root run as nobody, who cannot enter {}",
-                    closed.display()
-                ))));
-            }
-            std::os::unix::fs::lchown(&path, Some(NOBODY), Some(NOBODY)).map_err(fail)?;
-        }
+        own_folder(&path)?;
         Ok(Workspace { path })
     }
 

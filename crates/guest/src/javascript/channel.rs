@@ -29,6 +29,11 @@ impl Channel {
         }
     }
 
+    /// The socket alone. Nothing may have been read beyond the last message taken.
+    pub(super) fn into_stream(self) -> UnixStream {
+        self.stream
+    }
+
     pub(super) fn send(&mut self, kind: Kind, id: u32, body: &[u8]) -> Result<(), Lost> {
         for (header, chunk) in frames(kind, id, body) {
             // One write a frame: the small ones are the many, and each write wakes the host.

@@ -1,8 +1,9 @@
 //! JavaScript and TypeScript programs, run by QuickJS inside this process.
 //!
-//! [`run`] is a guest's whole life: set up the engine, lock the process down, take one program, run
-//! it to its end, say how it ended. One thread does everything: it runs the program until nothing
-//! is ready, then waits for the host or the next timer. Calls of tools are promises; what a program
+//! [`run`] is the life of a zygote and of each of its guests: set up the engine, lock the process down
+//! as far as all guests share it, fork; in the guest, lock down the rest, take one program, run it to
+//! its end, say how it ended. One thread does everything: it runs the program until nothing is
+//! ready, then waits for the host or the next timer. Calls of tools are promises; what a program
 //! leaves open is brought to its end before its value is read.
 //!
 //! The engine shares its heap with hostile code, so this module promises nothing to the host but
@@ -14,6 +15,7 @@ mod channel;
 mod failure;
 mod prelude;
 mod program;
+mod random;
 mod source;
 mod timers;
 mod value;
@@ -22,7 +24,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use protocol::{Done, Failed, Job, Kind, Ready, message};
-use rquickjs::{Context, Ctx, Runtime};
+use rquickjs::{Context, Ctx, Function, Runtime, Undefined, Value};
 
 use channel::{Channel, Lost};
 use prelude::Prelude;
@@ -32,17 +34,20 @@ use program::{Program, Rejections};
 /// parser and for the writer of values.
 const STACK_BYTES: usize = 2 << 20;
 
-/// Runs one program and ends the process' work.
+/// Prepares an engine, has it forked, and in each guest runs one program.
 ///
-/// To be called by a freshly executed process with one thread and at least 8 MiB of stack.
-/// `lock_down` gets the steps of the host and ends with a process that can only read from and write
-/// to what it has open; the program arrives after that. `memory_bytes` bounds the engine's heap.
+/// To be called by a freshly executed process with one thread and at least 8 MiB of stack, with its
+/// channel to the host. `lock_down` gets the steps of the host, once in the zygote and once in the
+/// guest, and ends with a process that can only read from and write to what it has open. `fork`
+/// returns in each guest, with the guest's own channel, and in the zygote, with nothing, when the host
+/// has gone. `memory_bytes` bounds the engine's heap.
 ///
 /// Fails when the host is gone or breaks the protocol, or when there is no memory to begin with.
 pub fn run(
     channel: UnixStream,
     memory_bytes: usize,
-    lock_down: impl FnOnce(&[u8]) -> Result<Ready, Failed>,
+    lock_down: impl Fn(&[u8]) -> Result<Ready, Failed>,
+    fork: impl FnOnce(UnixStream) -> Option<UnixStream>,
 ) -> ExitCode {
     let Ok(runtime) = Runtime::new() else {
         return ExitCode::FAILURE;
@@ -54,8 +59,17 @@ pub fn run(
     let Ok(context) = Context::full(&runtime) else {
         return ExitCode::FAILURE;
     };
-    let channel = Channel::new(channel);
-    let ended = context.with(|ctx| live(ctx, channel, &rejections, memory_bytes, lock_down));
+    let ended = context.with(|ctx| {
+        let prelude = Prelude::new(&ctx).map_err(|_| Lost)?;
+        let mut channel = Channel::new(channel);
+        confine(&mut channel, &lock_down, || ())?;
+        let Some(channel) = fork(channel.into_stream()) else {
+            return Ok(());
+        };
+        let mut channel = Channel::new(channel);
+        confine(&mut channel, &lock_down, || touch(&ctx))?;
+        one_program(ctx, channel, prelude, &rejections, memory_bytes)
+    });
     // Functions of ours hold values of the engine's, which it could only free together with them.
     // The process ends instead.
     std::mem::forget((rejections, context, runtime));
@@ -65,19 +79,44 @@ pub fn run(
     }
 }
 
-fn live<'js>(
-    ctx: Ctx<'js>,
-    mut channel: Channel,
-    rejections: &Rejections,
-    memory_bytes: usize,
-    lock_down: impl FnOnce(&[u8]) -> Result<Ready, Failed>,
+/// Takes the steps of a lockdown and says what came of them; a failure ends this process.
+fn confine(
+    channel: &mut Channel,
+    lock_down: impl Fn(&[u8]) -> Result<Ready, Failed>,
+    then: impl FnOnce(),
 ) -> Result<(), Lost> {
-    let prelude = Prelude::new(&ctx).map_err(|_| Lost)?;
     let steps = channel.expect(Kind::Lockdown)?;
     match lock_down(&steps) {
-        Ok(ready) => channel.send(Kind::Ready, 0, &message::encode(&ready))?,
-        Err(failed) => return channel.send(Kind::Failed, 0, &message::encode(&failed)),
+        Ok(ready) => {
+            then();
+            channel.send(Kind::Ready, 0, &message::encode(&ready))
+        }
+        Err(failed) => {
+            channel.send(Kind::Failed, 0, &message::encode(&failed))?;
+            Err(Lost)
+        }
     }
+}
+
+/// Goes the way of a program once, before there is one: a page that a fork shares is copied, or found
+/// again, when it is first touched, and it is better touched while nobody waits.
+fn touch(ctx: &Ctx) {
+    if let Ok(script) = source::prepare("const a: number = 1; [a].map((x) => x + 1)", "typescript")
+    {
+        if let Ok(main) = ctx.eval::<Function, _>(script.text.as_str()) {
+            let _ = main.call::<_, Value>((Undefined, Undefined));
+        }
+        while ctx.execute_pending_job() {}
+    }
+}
+
+fn one_program<'js>(
+    ctx: Ctx<'js>,
+    mut channel: Channel,
+    prelude: Prelude<'js>,
+    rejections: &Rejections,
+    memory_bytes: usize,
+) -> Result<(), Lost> {
     let job = channel.expect(Kind::Job)?;
     let job: Job = message::decode(&job).map_err(|_| Lost)?;
     match source::prepare(&job.code, &job.language) {

@@ -20,6 +20,7 @@
   const BuiltinError = Error;
   const BuiltinTypeError = TypeError;
   const BuiltinProxy = Proxy;
+  const BuiltinMath = Math;
   const { trunc } = Math;
   const ObjectPrototype = Object.prototype;
 
@@ -535,6 +536,13 @@
   // The last step before the program: from here on, calls can be made.
   const install = (native) => {
     call = native.call;
+    defineProperty(BuiltinMath, "random", {
+      __proto__: null,
+      value: native.random,
+      writable: true,
+      enumerable: false,
+      configurable: true,
+    });
     const printer = (stream) => (...args) => native.print(stream, format(args));
     const timer = (repeats, fixedDelay) => (callback, ...args) => {
       if (typeof callback !== "function") throw new BuiltinTypeError("a timer needs a function");

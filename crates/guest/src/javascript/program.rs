@@ -18,6 +18,7 @@ use super::calls::Calls;
 use super::channel::{Channel, Lost};
 use super::failure::{Failure, SCRIPT_NAME};
 use super::prelude::Prelude;
+use super::random::Random;
 use super::source::Script;
 use super::timers::Timers;
 use super::value::{Purpose, Refusal, Writer};
@@ -164,6 +165,12 @@ impl<'a, 'js> Program<'a, 'js> {
                     _ => print(io::stderr().as_fd(), text),
                 })
             })?,
+        )?;
+        let random = RefCell::new(Random::new());
+        native.set(
+            "random",
+            Function::new(self.ctx.clone(), move || random.borrow_mut().next())?
+                .with_name("random")?,
         )?;
         let timers = self.timers.clone();
         native.set(

@@ -1,20 +1,26 @@
-"""The runtime of a Python guest: locks the process down, runs one program, serves its calls.
+"""The runtime of Python guests: locks the process down, forks, runs one program, serves its calls.
 
-Executed by the loader, with the sources of the rarely needed parts in SOURCES. Nothing here is
-secret or trusted: the program can reach and change all of it, and the host believes no frame.
+Executed in the zygote by the loader, with the sources of the rarely needed parts in SOURCES. Nothing
+here is secret or trusted: the program can reach and change all of it, and the host believes no frame.
 
-What every program pays for is in this file, so it imports only C modules: `json`, `ctypes`,
-`threading` and `os` would double the time of a small program.
+What the first program waits for is in this file, so it imports only C modules: `json`, `ctypes`,
+`threading` and `os` would double that time. What later ones are spared is in PRELOADED.
 """
 import _ast
 import _ctypes
 import _json
+import _socket
 import _thread
 import builtins
+import gc
 import posix
+import select
 import sys
 
 CHANNEL = 3
+# On the zygote's control socket, and on a guest's lifeline.
+FORK, PRELOAD = b"F", b"P"
+STARTED, REFUSED, ENDED = 1, 2, 3
 FAILED, READY, CALL, DONE = 1, 2, 3, 4
 LOCKDOWN, JOB, RETURN, RAISE = 16, 18, 19, 20
 HEADER_BYTES = 10
@@ -24,14 +30,21 @@ CHUNK_BYTES = 1 << 20
 DEPTH = 100
 
 _parts = {}
+_compiled = {}
+
+
+def compiled(name):
+    if name not in _compiled:
+        _compiled[name] = compile(SOURCES[name], "<toolmill>", "exec")
+    return _compiled[name]
 
 
 def part(name):
-    """A rarely needed part of the runtime, compiled when first asked for; it sees all names here."""
+    """A rarely needed part of the runtime, executed when first asked for; it sees all names here."""
     if name not in _parts:
         module = type(sys)("<toolmill>")
         module.__dict__.update(globals())
-        exec(compile(SOURCES[name], "<toolmill>", "exec"), module.__dict__)
+        exec(compiled(name), module.__dict__)
         _parts[name] = module
     return _parts[name]
 
@@ -381,26 +394,30 @@ def end(value=None, error=None, notes=()):
     posix._exit(0)
 
 
+class Long(_ctypes._SimpleCData):
+    _type_ = "l"
+
+
+class Byte(_ctypes._SimpleCData):
+    _type_ = "B"
+
+
+class Function(_ctypes.CFuncPtr):
+    _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
+    _restype_ = Long
+
+
+_library = _ctypes.dlopen(None, 0)
+_syscall = Function(_ctypes.dlsym(_library, "syscall"))
+# M_ARENA_MAX: each further arena reserves 64 MiB of the address space that the host bounds.
+Function(_ctypes.dlsym(_library, "mallopt"))(-8, 1)
+
+
 def lock_down(table):
-    """Runs the host's table of system calls, then its probes; returns what the probes met."""
-
-    class Long(_ctypes._SimpleCData):
-        _type_ = "l"
-
-    class Byte(_ctypes._SimpleCData):
-        _type_ = "B"
-
-    class Function(_ctypes.CFuncPtr):
-        _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
-        _restype_ = Long
-
-    library = _ctypes.dlopen(None, 0)
-    mallopt = Function(_ctypes.dlsym(library, "mallopt"))
-    syscall = Function(_ctypes.dlsym(library, "syscall"))
-    # M_ARENA_MAX: each further arena reserves 64 MiB of the address space that the host bounds.
-    mallopt(-8, 1)
+    """Runs a table of system calls of the host's, with its probes; returns what the probes met."""
     memory = []
     results = []
+    met = []
 
     def pointer(content):
         memory.append((Byte * len(content)).from_buffer(content))
@@ -423,17 +440,132 @@ def lock_down(table):
         return pointer(content)
 
     def call(row):
-        result = syscall(*[Long(value) for value in [row["number"], *map(word, row["arguments"])]])
+        result = _syscall(*[Long(value) for value in [row["number"], *map(word, row["arguments"])]])
         return result, _ctypes.get_errno() if result == -1 else 0
 
-    for step in table["steps"]:
+    def probe(after):
+        met.extend([row["name"], call(row)[1]] for row in table["probes"] if row.get("after") == after)
+
+    def failed(step, errno, message):
+        channel.send(FAILED, 0, utf8(plain_json({"step": step["name"], "errno": errno, "message": message})))
+        posix._exit(1)
+
+    for index, step in enumerate(table["steps"]):
         result, errno = call(step)
         if errno:
-            failed = {"step": step["name"], "errno": errno, "message": posix.strerror(errno)}
-            channel.send(FAILED, 0, utf8(plain_json(failed)))
-            posix._exit(1)
+            failed(step, errno, posix.strerror(errno))
+        if "leaves" in step and bytes(memory[-1]) != bytes.fromhex(step["leaves"]):
+            failed(step, 0, "it had no effect")
         results.append(result)
-    return [[probe["name"], call(probe)[1]] for probe in table["probes"]]
+        probe(index)
+    probe(None)
+    return met
+
+
+def confine(touch=lambda: None):
+    """Takes a table of the host's, runs it and says what its probes met."""
+    met = lock_down(channel.receive(LOCKDOWN))
+    touch()
+    channel.send(READY, 0, utf8(plain_json({"probes": met})))
+
+
+# What a zygote loads while nobody waits, and every later guest finds loaded: the modules that programs
+# import most, those first that take longest to load, and this runtime's own parts.
+PRELOADED = (
+    "ssl", "asyncio", "rewrite", "bridge", "values", "wrap", "explain", "json", "re", "datetime", "collections",
+    "math", "statistics", "itertools", "functools", "typing", "dataclasses", "random", "csv", "textwrap", "time",
+    "pathlib", "decimal", "string", "operator", "concurrent.futures", "traceback", "copy", "enum", "base64",
+)  # fmt: skip
+
+
+def preload(name):
+    if name in SOURCES:
+        compiled(name)
+    elif name == "ssl":
+        # Nobody can use it here, and importing it takes as long as the rest of asyncio.
+        sys.modules["ssl"] = None
+        __import__("asyncio")
+        del sys.modules["ssl"]
+    else:
+        try:
+            __import__(name)
+        except ImportError:
+            pass  # an interpreter that was built without it; a program that needs it is told
+
+
+def serve_forks():
+    """The zygote's life: forks a guest for each request and tells how each ended. It returns in guests,
+    with the guest's channel in place of the control socket, and ends with the host."""
+    control = _socket.socket(fileno=CHANNEL)
+    poll = select.poll()
+    poll.register(CHANNEL, select.POLLIN)
+    guests = {}
+    to_preload = []
+    gc.freeze()
+    while True:
+        events = [descriptor for descriptor, _ in poll.poll(0 if to_preload else None)]
+        for descriptor in events:
+            if descriptor != CHANNEL:
+                pid, lifeline = guests.pop(descriptor)
+                poll.unregister(descriptor)
+                tell(lifeline, ENDED, posix.waitpid(pid, 0)[1])
+                posix.close(descriptor)
+                posix.close(lifeline)
+        if CHANNEL not in events:
+            if not events and to_preload:
+                preload(to_preload.pop(0))
+                if not to_preload:
+                    gc.collect()
+                    gc.freeze()
+            continue
+        request, passed, *_ = control.recvmsg(1, _socket.CMSG_SPACE(16))
+        if not request:
+            posix._exit(0)
+        if request == PRELOAD:
+            to_preload = list(PRELOADED)
+        if request != FORK:
+            continue
+        numbers = passed[0][2]
+        passed = [int.from_bytes(numbers[at : at + 4], sys.byteorder) for at in range(0, len(numbers), 4)]
+        lifeline = passed[3]
+        try:
+            pid = posix.fork()
+        except OSError as error:
+            tell(lifeline, REFUSED, error.errno)
+            for descriptor in passed:
+                posix.close(descriptor)
+            continue
+        if pid == 0:
+            control.detach()
+            for descriptor, number in zip(passed, (1, 2, CHANNEL)):
+                posix.dup2(descriptor, number)
+            return
+        process = posix.pidfd_open(pid)
+        tell(lifeline, STARTED, pid, process)
+        for descriptor in passed[:3]:
+            posix.close(descriptor)
+        guests[process] = pid, lifeline
+        poll.register(process, select.POLLIN)
+
+
+def tell(lifeline, tag, number, descriptor=None):
+    """Says on a lifeline what became of a guest. Who asked may have gone."""
+    socket = _socket.socket(fileno=lifeline)
+    rights = []
+    if descriptor is not None:
+        rights.append((_socket.SOL_SOCKET, _socket.SCM_RIGHTS, descriptor.to_bytes(4, sys.byteorder)))
+    try:
+        socket.sendmsg([bytes([tag]) + number.to_bytes(4, "little")], rights, _socket.MSG_NOSIGNAL)
+    except OSError:
+        pass
+    socket.detach()
+
+
+def touch():
+    """Goes the way of a program once, before there is one: a page that a fork shares is copied when it
+    is first written to, and it is better written to while nobody waits."""
+    program = Program("[x + 1 for x in (1, 2)]", [])
+    from_json(plain_json({"value": program.value(program.start())}).encode())
 
 
 def bound_threads(limit):
@@ -665,16 +797,20 @@ reserve = [bytes(8 << 20)]
 posix.environ.clear()  # CPython itself puts LC_CTYPE there
 sys.stdout.reconfigure(line_buffering=True, errors="replace")
 _thread.stack_size(512 << 10)
-channel = Channel()
-met = lock_down(channel.receive(LOCKDOWN))
-channel.send(READY, 0, utf8(plain_json({"probes": met})))
-job = channel.receive(JOB)
-channel.free = job["in_flight"]
-bound_threads(job["threads"])
 posix.system = no_shell
 builtins.exit = builtins.quit = sys.exit
 builtins.tools, builtins.ToolError = tools, ToolError
 builtins.call_tool, builtins.search_tools = tools.call_tool, tools.search_tools
 sys.modules["tools"] = sys.modules["toolmill"] = tools
 sys.meta_path.append(Modules)
+
+channel = Channel()
+confine()  # what all guests share
+serve_forks()
+channel = Channel()
+confine(touch)  # what each gives up by itself
+confine()  # and which workspace is left to it, when there is a program
+job = channel.receive(JOB)
+channel.free = job["in_flight"]
+bound_threads(job["threads"])
 run(job["code"].lstrip("\ufeff"))

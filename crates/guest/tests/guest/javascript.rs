@@ -38,10 +38,12 @@ impl Host {
         let guest = thread::Builder::new()
             .stack_size(16 << 20)
             .spawn(move || {
-                toolmill_guest::javascript::run(guest, memory_bytes, |steps| {
+                let lock_down = |steps: &[u8]| {
                     assert_eq!(steps, b"steps");
                     Ok(Ready { probes: vec![] })
-                })
+                };
+                // This thread is its own only guest.
+                toolmill_guest::javascript::run(guest, memory_bytes, lock_down, Some)
             })
             .unwrap();
         let job = Job {
@@ -52,8 +54,10 @@ impl Host {
             threads: 1,
         };
         let mut peer = Peer::new(host);
-        peer.send(Kind::Lockdown, 0, b"steps");
-        assert_eq!(peer.receive().unwrap().kind, Kind::Ready);
+        for _of in ["zygote", "guest"] {
+            peer.send(Kind::Lockdown, 0, b"steps");
+            assert_eq!(peer.receive().unwrap().kind, Kind::Ready);
+        }
         peer.send(Kind::Job, 0, &message::encode(&job));
         let run = peer.serve();
         assert_eq!(guest.join().unwrap(), ExitCode::SUCCESS);
@@ -887,13 +891,14 @@ fn console_writes_whole_lines() {
 fn a_guest_without_lockdown_runs_nothing() {
     let (host, guest) = UnixStream::pair().unwrap();
     let guest = thread::spawn(move || {
-        toolmill_guest::javascript::run(guest, 64 << 20, |_| {
+        let lock_down = |_: &[u8]| {
             Err(Failed {
                 step: "seccomp".into(),
                 errno: 1,
                 message: "not permitted".into(),
             })
-        })
+        };
+        toolmill_guest::javascript::run(guest, 64 << 20, lock_down, Some)
     });
     let mut peer = Peer::new(host);
     peer.send(Kind::Lockdown, 0, b"steps");
@@ -912,7 +917,8 @@ fn a_host_that_is_gone_or_wrong_ends_the_guest() {
     let guest_of = |say: fn(&mut Peer)| {
         let (host, guest) = UnixStream::pair().unwrap();
         let guest = thread::spawn(move || {
-            toolmill_guest::javascript::run(guest, 64 << 20, |_| Ok(Ready { probes: vec![] }))
+            let lock_down = |_: &[u8]| Ok(Ready { probes: vec![] });
+            toolmill_guest::javascript::run(guest, 64 << 20, lock_down, Some)
         });
         let mut peer = Peer::new(host);
         say(&mut peer);
@@ -923,10 +929,14 @@ fn a_host_that_is_gone_or_wrong_ends_the_guest() {
     guest_of(|peer| peer.send(Kind::Job, 0, b"{}"));
     guest_of(|peer| {
         peer.send(Kind::Lockdown, 0, b"");
+        peer.receive();
+        peer.send(Kind::Lockdown, 0, b"");
         peer.send(Kind::Job, 0, b"no job");
     });
     // The answer of a call that was never made.
     guest_of(|peer| {
+        peer.send(Kind::Lockdown, 0, b"");
+        peer.receive();
         peer.send(Kind::Lockdown, 0, b"");
         let job = Job {
             language: "javascript".into(),

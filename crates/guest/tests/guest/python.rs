@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::io::{ErrorKind, Read, Write};
-use std::os::fd::OwnedFd;
+use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use protocol::{
     Call, Decoder, Done, ErrorCode, Failed, Job, Kind, Limits, Message, Raise, Ready, frames,
     message,
 };
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use toolmill_guest::python::{Interpreter, RUNTIME, arguments, find};
 
 /// The first usable interpreter; `TOOLMILL_TEST_PYTHON` names one to prefer, so that the tables
@@ -79,13 +81,15 @@ impl Run {
     }
 }
 
-/// A guest over its channel, and a server `test` for it: `echo` answers with its named arguments,
+/// A zygote, or its guest, over its channel, and a server `test` for it: `echo` answers with its named arguments,
 /// else its positional ones; `fail` raises; `together` waits until as many calls as `of` says are
 /// open, and then answers each with its `id`, the last first; `zeros` answers with a long string.
 struct Guest {
     process: Child,
     channel: UnixStream,
     decoder: Decoder,
+    /// A guest's control socket, lifeline and standard output.
+    zygote: Option<(UnixStream, UnixStream, std::io::PipeReader)>,
 }
 
 impl Guest {
@@ -102,16 +106,56 @@ impl Guest {
             .env_clear()
             .current_dir(workspace())
             .stdin(OwnedFd::from(theirs))
-            .stdout(Stdio::piped())
+            .stdout(Stdio::null())
             .spawn()
             .unwrap();
         let mut guest = Guest {
             process,
             channel,
             decoder: Decoder::new(Limits::default()),
+            zygote: None,
         };
         guest.send(Kind::Runtime, 0, RUNTIME.as_bytes());
         guest
+    }
+
+    /// Has the zygote, once it is locked down, fork its guest.
+    fn fork(mut self) -> Guest {
+        let (channel, theirs) = UnixStream::pair().unwrap();
+        channel
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        let (stdout, stdout_write) = std::io::pipe().unwrap();
+        let (lifeline, lifeline_theirs) = UnixStream::pair().unwrap();
+        let passed = [
+            stdout_write.as_fd(),
+            stdout_write.as_fd(),
+            theirs.as_fd(),
+            lifeline_theirs.as_fd(),
+        ];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut rights = SendAncillaryBuffer::new(&mut space);
+        rights.push(SendAncillaryMessage::ScmRights(&passed));
+        let request = [IoSlice::new(b"F")];
+        sendmsg(&self.channel, &request, &mut rights, SendFlags::empty()).unwrap();
+        let zygote = std::mem::replace(&mut self.channel, channel);
+        self.zygote = Some((zygote, lifeline, stdout));
+        self.decoder = Decoder::new(Limits::default());
+        self
+    }
+
+    /// What the guest printed, and that it and its zygote ended well.
+    fn end(mut self) -> String {
+        let (zygote, mut lifeline, mut pipe) = self.zygote.take().expect("a guest");
+        let mut messages = [0; 10];
+        lifeline.read_exact(&mut messages).unwrap();
+        assert_eq!((messages[0], messages[5]), (1, 3), "started, then ended");
+        assert_eq!(messages[6..], [0; 4], "with exit code 0");
+        drop(zygote);
+        assert!(self.process.wait().unwrap().success());
+        let mut stdout = String::new();
+        pipe.read_to_string(&mut stdout).unwrap();
+        stdout
     }
 
     fn send(&mut self, kind: Kind, id: u32, body: &[u8]) {
@@ -201,15 +245,11 @@ impl Guest {
             }
         };
         assert!(self.receive().is_none(), "nothing follows Done");
-        assert!(self.process.wait().unwrap().success());
-        let mut stdout = String::new();
-        let pipe = self.process.stdout.as_mut().unwrap();
-        pipe.read_to_string(&mut stdout).unwrap();
         Run {
             done,
             calls,
             most_open,
-            stdout,
+            stdout: self.end(),
         }
     }
 }
@@ -222,8 +262,14 @@ fn workspace() -> PathBuf {
 
 fn run_in(setting: &Setting, interpreter: &Interpreter, code: &str) -> Run {
     let mut guest = Guest::start(interpreter);
-    guest.send(Kind::Lockdown, 0, br#"{"steps":[],"probes":[]}"#);
+    let nothing = br#"{"steps":[],"probes":[]}"#;
+    guest.send(Kind::Lockdown, 0, nothing);
     assert_eq!(guest.receive().unwrap().kind, Kind::Ready);
+    let mut guest = guest.fork();
+    for _of in ["guest", "workspace"] {
+        guest.send(Kind::Lockdown, 0, nothing);
+        assert_eq!(guest.receive().unwrap().kind, Kind::Ready);
+    }
     let job = Job {
         language: "python".into(),
         code: code.into(),
@@ -1037,8 +1083,8 @@ fn a_failed_step_ends_the_guest_before_it_gets_a_program() {
     assert_eq!(ready.probes, [("only".to_owned(), 38)]);
     drop(guest.channel);
     assert!(
-        !guest.process.wait().unwrap().success(),
-        "a guest does not outlive its host"
+        guest.process.wait().unwrap().success(),
+        "a zygote does not outlive its host"
     );
 }
 

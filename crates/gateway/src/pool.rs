@@ -1,0 +1,433 @@
+//! Guests that wait for their program: one zygote a runtime, and a few of its forks, locked down and
+//! confirmed.
+//!
+//! A guest runs one program. While a gateway serves an agent, the next guest is prepared while the
+//! agent thinks; for a gateway of one program none is prepared that nobody asked for. The pool deepens
+//! when it is found empty and shrinks when nobody comes.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::time::{Duration, Instant};
+
+use protocol::{Decoder, Kind, Message, ProgramError};
+use sandbox::{Calls, Files, Guest, Lockdown, Program, Supervisor, Zygote};
+
+use crate::guests::{self, ReadyGuest, START, sandbox_error, supervisor_gone};
+use crate::limits::Limits;
+
+/// A runtime that programs run in.
+#[derive(Debug, Clone)]
+pub(crate) enum Runtime {
+    JavaScript,
+    Python(guest::python::Interpreter),
+}
+
+impl Runtime {
+    fn program(&self) -> Program {
+        match self {
+            Runtime::JavaScript => Program::Own,
+            Runtime::Python(interpreter) => {
+                Program::Interpreter(guest::python::arguments(&interpreter.path))
+            }
+        }
+    }
+
+    fn files(&self) -> Files {
+        match self {
+            Runtime::JavaScript => Files::default(),
+            Runtime::Python(interpreter) => Files {
+                read: interpreter.readable.clone(),
+                workspace: true,
+            },
+        }
+    }
+
+    fn calls(&self) -> Calls {
+        match self {
+            Runtime::JavaScript => Calls::JavaScript,
+            Runtime::Python(_) => Calls::Python,
+        }
+    }
+
+    /// Guests that wait when nothing is known of the demand.
+    fn depth(&self) -> usize {
+        match self {
+            Runtime::JavaScript => 4,
+            Runtime::Python(_) => 2,
+        }
+    }
+}
+
+/// Guests that wait at most.
+const DEEPEST: usize = 16;
+/// After this long without a program one guest is left to wait.
+const IDLE: Duration = Duration::from_secs(20);
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_secs(5);
+/// A zygote is replaced after so long, or so many forks: its guests share the layout of their address
+/// space and the seed of their hashes.
+const AGE: Duration = Duration::from_secs(30 * 60);
+const FORKS: u32 = 10_000;
+
+/// What all pools of a gateway share.
+pub(crate) struct Host {
+    pub(crate) supervisor: Arc<Supervisor>,
+    /// The folder of all workspaces.
+    pub(crate) workspaces: PathBuf,
+    pub(crate) limits: Limits,
+    /// Whether more programs are expected after the first.
+    pub(crate) expects_more: AtomicBool,
+}
+
+impl Host {
+    fn expects_more(&self) -> bool {
+        self.expects_more.load(Ordering::Relaxed)
+    }
+}
+
+/// The pools of a gateway, each made when first asked for.
+pub(crate) struct Pools {
+    host: Arc<Host>,
+    javascript: OnceLock<Arc<Pool>>,
+    python: OnceLock<Arc<Pool>>,
+}
+
+impl Pools {
+    pub(crate) fn new(host: Host) -> Pools {
+        Pools {
+            host: Arc::new(host),
+            javascript: OnceLock::new(),
+            python: OnceLock::new(),
+        }
+    }
+
+    /// From now on guests are kept ready. To be called before there is a program.
+    pub(crate) fn expect_more(&self) {
+        self.host.expects_more.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn javascript(&self) -> Arc<Pool> {
+        self.javascript
+            .get_or_init(|| Pool::new(self.host.clone(), Runtime::JavaScript))
+            .clone()
+    }
+
+    /// The pool of the one interpreter that a gateway uses.
+    pub(crate) fn python(&self, interpreter: &guest::python::Interpreter) -> Arc<Pool> {
+        self.python
+            .get_or_init(|| Pool::new(self.host.clone(), Runtime::Python(interpreter.clone())))
+            .clone()
+    }
+}
+
+/// The guests of one runtime.
+pub(crate) struct Pool {
+    host: Arc<Host>,
+    runtime: Runtime,
+    zygote: tokio::sync::Mutex<Option<Parent>>,
+    waiting: Mutex<Waiting>,
+    filling: AtomicBool,
+}
+
+struct Parent {
+    zygote: Arc<Zygote>,
+    born: Instant,
+    forks: u32,
+}
+
+struct Waiting {
+    guests: VecDeque<ReadyGuest>,
+    depth: usize,
+    last_asked: Instant,
+}
+
+impl Pool {
+    pub(crate) fn new(host: Arc<Host>, runtime: Runtime) -> Arc<Pool> {
+        let pool = Arc::new(Pool {
+            zygote: tokio::sync::Mutex::default(),
+            waiting: Mutex::new(Waiting {
+                guests: VecDeque::new(),
+                depth: runtime.depth(),
+                last_asked: Instant::now(),
+            }),
+            filling: AtomicBool::new(false),
+            host,
+            runtime,
+        });
+        if pool.host.expects_more() {
+            tokio::spawn(keep(Arc::downgrade(&pool)));
+        }
+        pool
+    }
+
+    /// A guest for one program.
+    ///
+    /// # Errors
+    /// A named step of the sandbox failed. No program has been sent anywhere.
+    pub(crate) async fn take(self: &Arc<Self>) -> Result<ReadyGuest, ProgramError> {
+        {
+            let mut waiting = self.waiting();
+            waiting.last_asked = Instant::now();
+            while let Some(guest) = waiting.guests.pop_front() {
+                if !guest.has_ended() {
+                    return Ok(guest);
+                }
+            }
+            waiting.depth = (waiting.depth + 1).min(DEEPEST);
+        }
+        let asked = self.another().await;
+        match asked {
+            // A zygote that has gone is replaced once.
+            Err(Refused::Gone(_)) => self.another().await.map_err(Refused::into_error),
+            other => other.map_err(Refused::into_error),
+        }
+    }
+
+    /// To be called when a program has ended: prepares guests for those to come.
+    pub(crate) fn refill(self: &Arc<Self>) {
+        if !self.host.expects_more() || self.filling.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let pool = self.clone();
+        tokio::spawn(async move {
+            while pool.wants() {
+                match pool.another().await {
+                    Ok(guest) => pool.waiting().guests.push_back(guest),
+                    // The next program meets the same, and is told.
+                    Err(_) => break,
+                }
+            }
+            pool.filling.store(false, Ordering::Release);
+        });
+    }
+
+    fn wants(&self) -> bool {
+        let waiting = self.waiting();
+        waiting.guests.len() < waiting.depth
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Forks a guest, from a new zygote if there is none.
+    async fn another(&self) -> Result<ReadyGuest, Refused> {
+        let zygote = {
+            let mut parent = self.zygote.lock().await;
+            let parent = match &mut *parent {
+                Some(parent) => parent,
+                none => none.insert(self.start().await.map_err(Refused::Other)?),
+            };
+            parent.forks += 1;
+            parent.zygote.clone()
+        };
+        let (host, runtime) = (self.host.clone(), self.runtime.clone());
+        let asked = zygote.clone();
+        let prepared = tokio::task::spawn_blocking(move || prepare(&asked, &runtime, &host.limits))
+            .await
+            .expect("preparing a guest does not panic");
+        match prepared {
+            Ok((guest, channel)) => ReadyGuest::new(guest, channel, &self.host.limits)
+                .map_err(|error| Refused::Other(sandbox_error(error.to_string()))),
+            Err(Refused::Gone(error)) => {
+                let mut parent = self.zygote.lock().await;
+                if parent
+                    .as_ref()
+                    .is_some_and(|parent| Arc::ptr_eq(&parent.zygote, &zygote))
+                {
+                    *parent = None;
+                }
+                Err(Refused::Gone(error))
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    async fn start(&self) -> Result<Parent, ProgramError> {
+        let (host, runtime) = (self.host.clone(), self.runtime.clone());
+        let zygote = tokio::task::spawn_blocking(move || start(&host, &runtime))
+            .await
+            .expect("starting a zygote does not panic")?;
+        if self.host.expects_more() {
+            zygote.preload();
+        }
+        Ok(Parent {
+            zygote: Arc::new(zygote),
+            born: Instant::now(),
+            forks: 0,
+        })
+    }
+
+    /// Replaces a zygote that is old, and lets guests go that nobody comes for.
+    async fn look(self: &Arc<Self>) {
+        {
+            let mut waiting = self.waiting();
+            if waiting.last_asked.elapsed() > IDLE {
+                waiting.depth = 1;
+                waiting.guests.truncate(1);
+            } else if waiting.depth < self.runtime.depth() {
+                waiting.depth = self.runtime.depth();
+            }
+        }
+        let mut parent = self.zygote.lock().await;
+        let old = parent
+            .as_ref()
+            .is_some_and(|parent| parent.born.elapsed() > AGE || parent.forks > FORKS);
+        if old && let Ok(young) = self.start().await {
+            *parent = Some(young);
+            drop(parent);
+            self.waiting().guests.clear();
+            self.refill();
+        }
+    }
+}
+
+/// Looks after a pool as long as there is one.
+async fn keep(pool: Weak<Pool>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let Some(pool) = pool.upgrade() else { return };
+        pool.look().await;
+    }
+}
+
+/// Why there is no guest.
+enum Refused {
+    /// The zygote has gone; another one may do better.
+    Gone(ProgramError),
+    Other(ProgramError),
+}
+
+impl Refused {
+    fn into_error(self) -> ProgramError {
+        match self {
+            Refused::Gone(error) | Refused::Other(error) => error,
+        }
+    }
+}
+
+/// Starts a zygote and waits until it is locked down. Blocks.
+fn start(host: &Host, runtime: &Runtime) -> Result<Zygote, ProgramError> {
+    let abi = guests::landlock_abi()?;
+    let named = |error: sandbox::Error| sandbox_error(error.to_string());
+    sandbox::prepare_workspaces(&host.workspaces).map_err(named)?;
+    let mut zygote = Zygote::start(
+        &host.supervisor,
+        &runtime.program(),
+        &host.workspaces,
+        host.limits.of_process(),
+    )
+    .map_err(named)?;
+    let lockdown = Lockdown::of_zygote(abi, &runtime.files());
+    let mut channel = &zygote.control;
+    // One that has gone already may have said why: what it said is read either way.
+    if let Runtime::Python(_) = runtime {
+        let _ = send(
+            &mut channel,
+            Kind::Runtime,
+            guest::python::RUNTIME.as_bytes(),
+        );
+    }
+    let _ = send(&mut channel, Kind::Lockdown, &lockdown.encode());
+    match next(&mut channel)? {
+        Some(answer) => guests::check(&lockdown, &answer)?,
+        None => {
+            let words = zygote.stderr.take().map(last_line).unwrap_or_default();
+            return Err(if words.is_empty() {
+                supervisor_gone()
+            } else {
+                sandbox_error(format!(
+                    "an interpreter ended before it was locked down{words}"
+                ))
+            });
+        }
+    }
+    Ok(zygote)
+}
+
+/// Forks a guest and waits until it is locked down and confirmed. Blocks.
+fn prepare(
+    zygote: &Arc<Zygote>,
+    runtime: &Runtime,
+    limits: &Limits,
+) -> Result<(Guest, std::os::unix::net::UnixStream), Refused> {
+    let abi = guests::landlock_abi().map_err(Refused::Other)?;
+    let mut guest = zygote
+        .fork()
+        .map_err(|error| Refused::Gone(sandbox_error(error.to_string())))?;
+    let channel = guest
+        .channel
+        .take()
+        .ok_or_else(|| Refused::Other(sandbox_error("a guest without a channel".into())))?;
+    let lockdown = Lockdown::of_guest(abi, &runtime.files(), runtime.calls(), &limits.of_process());
+    let _ = send(&mut &channel, Kind::Lockdown, &lockdown.encode());
+    match next(&mut &channel).map_err(Refused::Other)? {
+        Some(answer) => guests::check(&lockdown, &answer).map_err(Refused::Other)?,
+        None => {
+            return Err(Refused::Gone(sandbox_error(
+                "a guest ended before it was locked down".into(),
+            )));
+        }
+    }
+    guest
+        .confirm()
+        .map_err(|error| Refused::Other(sandbox_error(error.to_string())))?;
+    Ok((guest, channel))
+}
+
+fn send(channel: &mut impl std::io::Write, kind: Kind, body: &[u8]) -> std::io::Result<()> {
+    for (header, chunk) in protocol::frames(kind, 0, body) {
+        channel.write_all(&[&header[..], chunk].concat())?;
+    }
+    Ok(())
+}
+
+/// The next message of a process that is being started; none if it has ended.
+fn next(channel: &mut &std::os::unix::net::UnixStream) -> Result<Option<Message>, ProgramError> {
+    let fault = |error: std::io::Error| sandbox_error(error.to_string());
+    channel.set_read_timeout(Some(START)).map_err(fault)?;
+    let mut decoder = Decoder::new(protocol::Limits::default());
+    let mut buffer = [0; 4 << 10];
+    loop {
+        match decoder.next() {
+            Ok(Some(message)) => return Ok(Some(message)),
+            Ok(None) => {}
+            Err(violation) => return Err(sandbox_error(format!("a guest sent {violation}"))),
+        }
+        match channel.read(&mut buffer) {
+            Ok(0) => return Ok(None),
+            Ok(length) => decoder.push(&buffer[..length]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                return Err(sandbox_error(format!(
+                    "a guest was not ready within {} s",
+                    START.as_secs()
+                )));
+            }
+            Err(_) => return Ok(None),
+        }
+    }
+}
+
+/// The last line of what an interpreter wrote to stderr, to say why it ended while it was still ours.
+fn last_line(stderr: OwnedFd) -> String {
+    let mut text = Vec::new();
+    // It has ended, and so has the pipe; what it wrote is bounded by the pipe.
+    let _ = std::fs::File::from(stderr)
+        .take(64 << 10)
+        .read_to_end(&mut text);
+    match String::from_utf8_lossy(&text)
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+    {
+        Some(line) => format!(": {line}"),
+        None => String::new(),
+    }
+}
