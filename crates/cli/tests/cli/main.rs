@@ -6,6 +6,7 @@ mod hostile;
 mod http;
 mod layers;
 mod lifecycle;
+mod papers;
 mod place;
 mod run;
 mod serve;
