@@ -58,6 +58,9 @@ fn the_listed_tools_are_the_same_bytes_whatever_stands_behind() {
         .map(|tool| &tool["name"])
         .collect();
     assert_eq!(names, ["search_tools", "execute_code"]);
+    // As clients show them to a model, and with all that is listed beside it.
+    let tokens = tiktoken::encoding::o200k_base().count(&legacy["tools"].to_string());
+    assert!((300..=1000).contains(&tokens), "{tokens} tokens");
 }
 
 fn fake_dead() -> String {

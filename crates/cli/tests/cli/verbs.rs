@@ -1,5 +1,5 @@
-//! The subcommands that people type: `list`, `init`, `client`, `call`, `completions`, and the next
-//! step that each names when something is missing.
+//! The subcommands that people type: `list`, `init`, `client`, `call`, `sdk`, `completions`, and the
+//! next step that each names when something is missing.
 
 use std::io::Write;
 use std::process::{Output, Stdio};
@@ -104,6 +104,7 @@ fn without_servers_every_verb_names_the_files_the_path_and_the_next_command() {
         (&["tools"], 0),
         (&["search", "x"], 0),
         (&["call", "a.b"], 2),
+        (&["sdk"], 5),
     ] {
         let (code, stdout, stderr) = said(place.output(arguments));
         let all = stdout + &stderr;
@@ -344,6 +345,123 @@ fn call_says_what_is_wrong_and_what_to_type_next() {
 }
 
 #[test]
+fn sdk_prints_a_language_or_writes_a_folder_of_both() {
+    let settings = [
+        fake("fake", &[]),
+        fake("other-one", &["--tools", "2"]),
+        fake("dead", &["--die-on-start"]),
+    ];
+    let place = Place::new(&settings.concat());
+    let sdk = |arguments: &[&str]| {
+        let (exit, stdout, stderr) = said(place.output(&[&["sdk"], arguments].concat()));
+        assert_eq!(exit, 0, "{arguments:?}: {stderr}");
+        (stdout, stderr)
+    };
+    let (python, stderr) = sdk(&[]);
+    assert!(
+        stderr.starts_with("toolmill: dead is not ready: ") && stderr.lines().count() == 1,
+        "{stderr}"
+    );
+    let counted = format!(
+        " {} tools on 2 servers, written by `toolmill sdk`.\n",
+        tool_count(&place)
+    );
+    assert!(python.starts_with(&format!("#{counted}")), "{python}");
+    for part in [
+        "class Fake:\n",
+        "class OtherOne:\n",
+        "    def echo(self, text: str) -> Any:\n        \"\"\"Returns its text.\"\"\"\n",
+        "    def dummy_0001(self",
+    ] {
+        assert!(python.contains(part), "{part}: {python}");
+    }
+    assert_eq!(sdk(&["--language", "python"]).0, python);
+    assert_eq!(sdk(&["--language", "py"]).0, python);
+    let (typescript, _) = sdk(&["--language", "typescript"]);
+    assert!(
+        typescript.starts_with(&format!("//{counted}")),
+        "{typescript}"
+    );
+    for part in [
+        "interface FakeEchoArgs {\n  text: string;\n}\n",
+        "  other_one: {\n",
+    ] {
+        assert!(typescript.contains(part), "{part}: {typescript}");
+    }
+
+    // One server's, by the name in the settings or in programs; what ails another is not told.
+    for name in ["other-one", "other_one"] {
+        let (one, stderr) = sdk(&["--server", name]);
+        assert_eq!(stderr, "");
+        assert!(
+            one.contains("on 1 server,") && one.contains("class OtherOne:"),
+            "{one}"
+        );
+        assert!(!one.contains("class Fake:"), "{one}");
+    }
+
+    let (written, _) = sdk(&["--out", "new/types"]);
+    assert_eq!(written, "new/types/tools.pyi\nnew/types/tools.d.ts\n");
+    let read = |name: &str| std::fs::read_to_string(place.path("work").join(name)).unwrap();
+    assert_eq!(read("new/types/tools.pyi"), python);
+    assert_eq!(read("new/types/tools.d.ts"), typescript);
+    let (written, _) = sdk(&["--out", "one", "--language", "ts", "--server", "fake"]);
+    assert_eq!(written, "one/tools.d.ts\n");
+    assert!(!read("one/tools.d.ts").contains("other_one"));
+    assert!(!place.path("work/one/tools.pyi").exists());
+    let parsed = std::process::Command::new("python3")
+        .args(["-c", "import ast, sys; ast.parse(open(sys.argv[1]).read())"])
+        .arg(place.path("work/new/types/tools.pyi"))
+        .output()
+        .unwrap();
+    assert!(parsed.status.success(), "{parsed:?}");
+}
+
+/// Of all servers that are ready.
+fn tool_count(place: &Place) -> u64 {
+    let (_, report) = list(place);
+    let servers = report["servers"].as_array().unwrap();
+    servers
+        .iter()
+        .map(|server| server["tools"].as_u64().unwrap())
+        .sum()
+}
+
+#[test]
+fn sdk_says_what_is_missing_and_leaves_what_was_written() {
+    let place = Place::new(&[fake("fake", &[]), fake("dead", &["--die-on-start"])].concat());
+    let check = |arguments: &[&str], expected: i32, part: &str| {
+        let (exit, stdout, stderr) = said(place.output(&[&["sdk"], arguments].concat()));
+        assert_eq!(
+            (exit, &stdout[..]),
+            (expected, ""),
+            "{arguments:?}: {stderr}"
+        );
+        assert!(stderr.contains(part), "{arguments:?}: {stderr}");
+    };
+    check(
+        &["--server", "nope"],
+        5,
+        "toolmill: no server \"nope\"; `toolmill list` names them\n",
+    );
+    check(&["--language", "cobol"], 2, "python, typescript");
+    std::fs::create_dir(place.path("work/types")).unwrap();
+    place.write("work/types/tools.pyi", "of yesterday");
+    check(
+        &["--server", "dead", "--out", "types"],
+        5,
+        "toolmill: dead is not ready: ",
+    );
+    let kept = std::fs::read_to_string(place.path("work/types/tools.pyi")).unwrap();
+    assert_eq!(kept, "of yesterday");
+    check(
+        &["--out", "types/tools.pyi"],
+        1,
+        "failed to write types/tools.pyi/tools.pyi",
+    );
+}
+
+#[test]
 fn servers_that_a_client_starts_as_well_are_named() {
     let place = Place::with_fake();
     let (_, report) = list(&place);
@@ -458,21 +576,21 @@ while True:
     text += part
 sys.stdout.buffer.write(text)
 ";
-    let on_terminal = |no_colour: bool| {
-        let list = place.command(&["list"]);
+    let on_terminal = |verb: &str, no_colour: bool| {
+        let verb = place.command(&[verb]);
         let mut python = std::process::Command::new("python3");
         python.args(["-c", program]);
-        let mut command = crate::place::under(python, &list);
+        let mut command = crate::place::under(python, &verb);
         command.env("TERM", "xterm");
         if no_colour {
             command.env("NO_COLOR", "1");
         }
         said(command.output().unwrap())
     };
-    let (_, shown, stderr) = on_terminal(false);
+    let (_, shown, stderr) = on_terminal("list", false);
     assert!(shown.contains("waiting for slow"), "{shown:?}{stderr}");
     assert!(shown.contains("\x1b[31mfailed"), "{shown:?}");
-    let (_, plain, _) = on_terminal(true);
+    let (_, plain, _) = on_terminal("list", true);
     assert!(!plain.contains("\x1b[31m"), "{plain:?}");
     let table: Vec<&str> = plain
         .lines()
@@ -485,4 +603,7 @@ sys.stdout.buffer.write(text)
         lost.ends_with('…') && lost.chars().count() == 60,
         "{plain:?}"
     );
+    let (_, shown, stderr) = on_terminal("sdk", false);
+    assert!(shown.contains("waiting for slow"), "{shown:?}{stderr}");
+    assert!(shown.contains("class Slow:"), "{shown:?}");
 }
