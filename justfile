@@ -13,6 +13,14 @@ check:
 upstreams:
     scripts/upstreams
 
+# The licences of what the binary is built from; `just licences --write` lists them in THIRD-PARTY.md
+licences *options:
+    scripts/licences {{options}}
+
+# Whether Claude Code, Codex and opencode, installed by npm, take what `toolmill client` prints
+clients:
+    scripts/clients
+
 # The measurements
 bench:
     bench/run
