@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use upstream::CallError;
 
 use crate::shape::shape;
+use crate::turns::ServerProcess;
 use crate::value::{self, Reading, Unwrapped};
 use crate::{Gateway, Limits, Session};
 
@@ -41,6 +42,8 @@ pub(crate) struct Calls {
     count: AtomicU32,
     bytes: AtomicU64,
     done: Mutex<Vec<CallRecord>>,
+    /// The process of the server that was called last.
+    called: Mutex<Option<Arc<ServerProcess>>>,
     /// The first result of each tool that is not too long, to say what it looked like.
     samples: Mutex<BTreeMap<String, String>>,
 }
@@ -87,6 +90,7 @@ impl Calls {
             count: AtomicU32::new(0),
             bytes: AtomicU64::new(0),
             done: Mutex::default(),
+            called: Mutex::default(),
             samples: Mutex::default(),
         }
     }
@@ -116,6 +120,14 @@ impl Calls {
             .clone();
         records.sort_by_key(|record| record.number);
         records
+    }
+
+    /// The process of the server that was called last.
+    pub(crate) fn called(&self) -> Option<Arc<ServerProcess>> {
+        self.called
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone()
     }
 
     /// Answers one call of the program.
@@ -218,13 +230,17 @@ impl Calls {
         raw: bool,
         deadline: Instant,
     ) -> Answer {
-        let Some(upstream) = self.gateway.upstreams.get(tool.server()) else {
+        let Some((upstream, process)) = self.gateway.upstreams.get(tool.server()) else {
             return Err(raise(
                 ErrorCode::UpstreamDown,
                 tool,
                 format!("server {} is no longer configured", tool.server()),
             ));
         };
+        *self
+            .called
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(process);
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         if number > self.limits.calls {
             return Err(limit_of_calls(format!(

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{CallRecord, Calls};
-use crate::guests::{Ended, Printed};
+use crate::guests::{Ended, Printed, sandbox_error};
 use crate::pool::Pool;
 use crate::{Gateway, Limits, Session, Short};
 
@@ -228,7 +228,7 @@ impl Run<'_> {
                     guest.enter(workspace).await?;
                 }
                 Ok(guest)
-            } => guest?,
+            } => guest.map_err(sandbox_error)?,
             () = self.cancel.cancelled() => return Err(cancelled()),
         };
         self.gateway.recorder().record(Event::GuestConfirmed {

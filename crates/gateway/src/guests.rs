@@ -12,18 +12,20 @@ use std::time::Duration;
 use protocol::{
     Decoder, Done, ErrorCode, Failed, Job, Kind, Message, ProgramError, Ready, Violation, message,
 };
+use rustix::process::Pid;
 use sandbox::{Exit, Guest, LIFELINE_BYTES, Lockdown, Meter, Usage, Workspace};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{Answer, Calls};
 use crate::clock::Clock;
 use crate::limits::Limits;
+use crate::turns::Turns;
 
 /// How often a guest's memory, threads and CPU time are looked at.
 const WATCH: Duration = Duration::from_millis(20);
@@ -127,9 +129,8 @@ impl ReadyGuest {
     ///
     /// # Errors
     /// A named step failed, or the guest has gone.
-    pub(crate) async fn enter(&mut self, workspace: &Workspace) -> Result<(), ProgramError> {
-        let abi = landlock_abi()?;
-        let table = Lockdown::of_workspace(abi, workspace);
+    pub(crate) async fn enter(&mut self, workspace: &Workspace) -> Result<(), String> {
+        let table = Lockdown::of_workspace(landlock_abi()?, workspace);
         let answered = timeout(START, async {
             // A guest that has gone already may have said why: what it said is read either way.
             let _ = self.send(Kind::Lockdown, &table.encode()).await;
@@ -137,14 +138,12 @@ impl ReadyGuest {
         });
         match answered.await {
             Ok(Ok(Some(answer))) => check(&table, &answer),
-            Ok(Ok(None)) => Err(sandbox_error(
-                "a guest ended before it had a workspace".into(),
-            )),
-            Ok(Err(violation)) => Err(sandbox_error(format!("a guest sent {violation}"))),
-            Err(_) => Err(sandbox_error(format!(
+            Ok(Ok(None)) => Err("a guest ended before it had a workspace".into()),
+            Ok(Err(violation)) => Err(format!("a guest sent {violation}")),
+            Err(_) => Err(format!(
                 "a guest was not in its workspace within {} s",
                 START.as_secs()
-            ))),
+            )),
         }
     }
 
@@ -194,7 +193,7 @@ impl ReadyGuest {
         let outcome = match sent {
             Ok(()) => {
                 tokio::select! {
-                    outcome = serve(channel, decoder, calls, &mut watch) => outcome,
+                    outcome = serve(guest.pid(), channel, decoder, calls, &mut watch) => outcome,
                     () = cancel.cancelled() => Outcome::Stopped(ProgramError::new(
                         ErrorCode::Cancelled, "the run was cancelled",
                     )),
@@ -237,6 +236,7 @@ impl ReadyGuest {
 
 /// Serves a program's calls until it ends or passes a limit. Dropping this cancels its open calls.
 async fn serve(
+    guest: Pid,
     channel: UnixStream,
     mut decoder: Decoder,
     calls: Arc<Calls>,
@@ -252,7 +252,13 @@ async fn serve(
     // call before this task hears that an earlier one has ended.
     let unanswered = Arc::new(AtomicUsize::new(0));
     pumps.spawn(write_replies(to_guest, queue, unanswered.clone()));
-    let mut open: JoinSet<()> = JoinSet::new();
+    let mut open: JoinSet<Result<(), Violation>> = JoinSet::new();
+    let mut turns = Turns::new(guest);
+    let mut turn_begun = Instant::now();
+    let alone = {
+        let gateway = calls.gateway.clone();
+        move || gateway.runs_one_program()
+    };
     let mut buffer = vec![0; 64 << 10];
     let mut tick = interval(WATCH);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -281,16 +287,24 @@ async fn serve(
                             "more than {in_flight} calls open at once"
                         ))));
                     }
-                    if let Err(violation) = message::decode::<protocol::Call>(&body) {
-                        return Outcome::Stopped(protocol_error(&violation));
+                    // It may have been sent before this task heard that the last one has ended.
+                    while let Some(ended) = open.try_join_next() {
+                        if let Some(outcome) = call_ended(ended, &mut watch.clock) {
+                            return outcome;
+                        }
+                        turns.taken(turn_begun.elapsed(), calls.called().as_ref(), &alone);
                     }
+                    if !open.is_empty() {
+                        turns.broken();
+                    }
+                    turn_begun = Instant::now();
                     watch.clock.call_opened();
                     let (calls, replies) = (calls.clone(), replies.clone());
                     open.spawn(async move {
-                        let call = message::decode(&body).expect("decoded once before");
-                        let answer = calls.answer(call).await;
+                        let answer = calls.answer(message::decode(&body)?).await;
                         // A writer that has gone has a guest that has gone.
                         let _ = replies.send((id, answer)).await;
+                        Ok(())
                     });
                 }
                 Ok(Some(Message { kind, .. })) => {
@@ -308,13 +322,18 @@ async fn serve(
                 Ok(length) => decoder.push(&buffer[..length]),
             },
             Some(ended) = open.join_next() => {
-                watch.clock.call_closed();
-                if ended.is_err() {
-                    return Outcome::Stopped(sandbox_error("a call panicked, which is a fault of toolmill".into()));
+                if let Some(outcome) = call_ended(ended, &mut watch.clock) {
+                    return outcome;
+                }
+                if open.is_empty() {
+                    turns.taken(turn_begun.elapsed(), calls.called().as_ref(), &alone);
                 }
             }
-            _ = tick.tick() => if let Some(error) = watch.look() {
-                return Outcome::Stopped(error);
+            _ = tick.tick() => {
+                turns.tick();
+                if let Some(error) = watch.look() {
+                    return Outcome::Stopped(error);
+                }
             },
             () = sleep_until(own_deadline) => return Outcome::Stopped(watch.out_of_own_time()),
             () = tokio::time::sleep_until(total) => return Outcome::Stopped(ProgramError::new(
@@ -322,6 +341,21 @@ async fn serve(
                 format!("the run took longer than {} s, calls included", watch.limits.total_time.as_secs()),
             )),
         }
+    }
+}
+
+/// Takes the end of a call; what it came to, if it ends the run.
+fn call_ended(
+    ended: Result<Result<(), Violation>, JoinError>,
+    clock: &mut Clock,
+) -> Option<Outcome> {
+    clock.call_closed();
+    match ended {
+        Ok(Ok(())) => None,
+        Ok(Err(violation)) => Some(Outcome::Stopped(protocol_error(&violation))),
+        Err(_) => Some(Outcome::Stopped(sandbox_error(
+            "a call panicked, which is a fault of toolmill".into(),
+        ))),
     }
 }
 
@@ -437,7 +471,7 @@ impl<'a> Watch<'a> {
                 ErrorCode::Exception,
                 format!("the interpreter ended with code {code} before the program had a value"),
             ),
-            Exit::Unknown => supervisor_gone(),
+            Exit::Unknown => sandbox_error(SUPERVISOR_GONE.into()),
         }
     }
 }
@@ -567,32 +601,33 @@ fn into_tokio(stream: std::os::unix::net::UnixStream) -> std::io::Result<UnixStr
 }
 
 /// The version of Landlock, without which nothing runs.
-pub(crate) fn landlock_abi() -> Result<u32, ProgramError> {
+pub(crate) fn landlock_abi() -> Result<u32, String> {
     sandbox::landlock_abi().map_err(|error| {
-        sandbox_error(format!(
-            "Landlock is not available on this kernel: {error}. Run `toolmill doctor`"
-        ))
+        format!("Landlock is not available on this kernel: {error}. Run `toolmill doctor`")
     })
 }
 
 /// Whether a process's answer says that this lockdown took effect.
-pub(crate) fn check(lockdown: &Lockdown, answer: &Message) -> Result<(), ProgramError> {
-    let unreadable = |error: Violation| sandbox_error(format!("a guest sent {error}"));
+///
+/// # Errors
+/// What did not.
+pub(crate) fn check(lockdown: &Lockdown, answer: &Message) -> Result<(), String> {
+    let unreadable = |error: Violation| format!("a guest sent {error}");
     match answer.kind {
         Kind::Ready => {
             let ready: Ready = message::decode(&answer.body).map_err(unreadable)?;
             lockdown
                 .check_probes(&ready.probes)
-                .map_err(|error| sandbox_error(error.to_string()))
+                .map_err(|error| error.to_string())
         }
         Kind::Failed => {
             let failed: Failed = message::decode(&answer.body).map_err(unreadable)?;
-            Err(sandbox_error(format!(
+            Err(format!(
                 "sandbox step {} failed: {}",
                 failed.step, failed.message
-            )))
+            ))
         }
-        other => Err(sandbox_error(format!("a guest began with {other:?}"))),
+        other => Err(format!("a guest began with {other:?}")),
     }
 }
 
@@ -600,9 +635,7 @@ pub(crate) fn sandbox_error(message: String) -> ProgramError {
     ProgramError::new(ErrorCode::Sandbox, message)
 }
 
-pub(crate) fn supervisor_gone() -> ProgramError {
-    sandbox_error("the supervisor has gone; start toolmill again".into())
-}
+pub(crate) const SUPERVISOR_GONE: &str = "the supervisor has gone; start toolmill again";
 
 fn protocol_error(violation: &Violation) -> ProgramError {
     ProgramError::new(

@@ -17,6 +17,7 @@ pub mod server;
 mod session;
 mod shape;
 mod tools;
+mod turns;
 mod upstreams;
 mod value;
 
@@ -75,7 +76,7 @@ impl Gateway {
         });
         sandbox::sweep(&config.workspaces, session::WORKSPACE_AGE);
         let upstreams = upstreams::Upstreams::new(
-            Arc::new(upstreams::Supervised(supervisor.clone())),
+            supervisor.clone(),
             upstream::Cache::new(Some(config.state.join("servers"))),
             recorder.clone(),
         );
@@ -150,6 +151,11 @@ impl Gateway {
                     .expect("looking for interpreters does not panic")
             })
             .await
+    }
+
+    /// Whether no more than one program runs.
+    pub(crate) fn runs_one_program(&self) -> bool {
+        self.places.available_permits() + 1 >= self.config.limits.executions
     }
 
     pub(crate) fn workspaces(&self) -> &Path {

@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use protocol::{Decoder, Kind, Message, ProgramError};
+use protocol::{Decoder, Kind, Message};
 use sandbox::{Calls, Files, Guest, Lockdown, Program, Supervisor, Zygote};
 
-use crate::guests::{self, ReadyGuest, START, sandbox_error, supervisor_gone};
+use crate::guests::{self, ReadyGuest, START, SUPERVISOR_GONE};
 use crate::limits::Limits;
 
 /// A runtime that programs run in.
@@ -168,7 +168,7 @@ impl Pool {
     ///
     /// # Errors
     /// A named step of the sandbox failed. No program has been sent anywhere.
-    pub(crate) async fn take(self: &Arc<Self>) -> Result<ReadyGuest, ProgramError> {
+    pub(crate) async fn take(self: &Arc<Self>) -> Result<ReadyGuest, String> {
         {
             let mut waiting = self.waiting();
             waiting.last_asked = Instant::now();
@@ -182,8 +182,8 @@ impl Pool {
         let asked = self.another().await;
         match asked {
             // A zygote that has gone is replaced once.
-            Err(Refused::Gone(_)) => self.another().await.map_err(Refused::into_error),
-            other => other.map_err(Refused::into_error),
+            Err(Refused::Gone(_)) => self.another().await.map_err(Refused::into_reason),
+            other => other.map_err(Refused::into_reason),
         }
     }
 
@@ -234,7 +234,7 @@ impl Pool {
             .expect("preparing a guest does not panic");
         match prepared {
             Ok((guest, channel)) => ReadyGuest::new(guest, channel, &self.host.limits)
-                .map_err(|error| Refused::Other(sandbox_error(error.to_string()))),
+                .map_err(|error| Refused::Other(error.to_string())),
             Err(Refused::Gone(error)) => {
                 let mut parent = self.zygote.lock().await;
                 if parent
@@ -249,7 +249,7 @@ impl Pool {
         }
     }
 
-    async fn start(&self) -> Result<Parent, ProgramError> {
+    async fn start(&self) -> Result<Parent, String> {
         let (host, runtime) = (self.host.clone(), self.runtime.clone());
         let zygote = tokio::task::spawn_blocking(move || start(&host, &runtime))
             .await
@@ -300,22 +300,22 @@ async fn keep(pool: Weak<Pool>) {
 /// Why there is no guest.
 enum Refused {
     /// The zygote has gone; another one may do better.
-    Gone(ProgramError),
-    Other(ProgramError),
+    Gone(String),
+    Other(String),
 }
 
 impl Refused {
-    fn into_error(self) -> ProgramError {
+    fn into_reason(self) -> String {
         match self {
-            Refused::Gone(error) | Refused::Other(error) => error,
+            Refused::Gone(reason) | Refused::Other(reason) => reason,
         }
     }
 }
 
 /// Starts a zygote and waits until it is locked down. Blocks.
-fn start(host: &Host, runtime: &Runtime) -> Result<Zygote, ProgramError> {
+fn start(host: &Host, runtime: &Runtime) -> Result<Zygote, String> {
     let abi = guests::landlock_abi()?;
-    let named = |error: sandbox::Error| sandbox_error(error.to_string());
+    let named = |error: sandbox::Error| error.to_string();
     sandbox::prepare_workspaces(&host.workspaces).map_err(named)?;
     let mut zygote = Zygote::start(
         &host.supervisor,
@@ -340,11 +340,9 @@ fn start(host: &Host, runtime: &Runtime) -> Result<Zygote, ProgramError> {
         None => {
             let words = zygote.stderr.take().map(last_line).unwrap_or_default();
             return Err(if words.is_empty() {
-                supervisor_gone()
+                SUPERVISOR_GONE.to_owned()
             } else {
-                sandbox_error(format!(
-                    "an interpreter ended before it was locked down{words}"
-                ))
+                format!("an interpreter ended before it was locked down{words}")
             });
         }
     }
@@ -360,24 +358,24 @@ fn prepare(
     let abi = guests::landlock_abi().map_err(Refused::Other)?;
     let mut guest = zygote
         .fork()
-        .map_err(|error| Refused::Gone(sandbox_error(error.to_string())))?;
+        .map_err(|error| Refused::Gone(error.to_string()))?;
     let channel = guest
         .channel
         .take()
-        .ok_or_else(|| Refused::Other(sandbox_error("a guest without a channel".into())))?;
+        .ok_or_else(|| Refused::Other("a guest without a channel".into()))?;
     let lockdown = Lockdown::of_guest(abi, &runtime.files(), runtime.calls(), &limits.of_process());
     let _ = send(&mut &channel, Kind::Lockdown, &lockdown.encode());
     match next(&mut &channel).map_err(Refused::Other)? {
         Some(answer) => guests::check(&lockdown, &answer).map_err(Refused::Other)?,
         None => {
-            return Err(Refused::Gone(sandbox_error(
+            return Err(Refused::Gone(
                 "a guest ended before it was locked down".into(),
-            )));
+            ));
         }
     }
     guest
         .confirm()
-        .map_err(|error| Refused::Other(sandbox_error(error.to_string())))?;
+        .map_err(|error| Refused::Other(error.to_string()))?;
     Ok((guest, channel))
 }
 
@@ -389,8 +387,8 @@ fn send(channel: &mut impl std::io::Write, kind: Kind, body: &[u8]) -> std::io::
 }
 
 /// The next message of a process that is being started; none if it has ended.
-fn next(channel: &mut &std::os::unix::net::UnixStream) -> Result<Option<Message>, ProgramError> {
-    let fault = |error: std::io::Error| sandbox_error(error.to_string());
+fn next(channel: &mut &std::os::unix::net::UnixStream) -> Result<Option<Message>, String> {
+    let fault = |error: std::io::Error| error.to_string();
     channel.set_read_timeout(Some(START)).map_err(fault)?;
     let mut decoder = Decoder::new(protocol::Limits::default());
     let mut buffer = [0; 4 << 10];
@@ -398,17 +396,17 @@ fn next(channel: &mut &std::os::unix::net::UnixStream) -> Result<Option<Message>
         match decoder.next() {
             Ok(Some(message)) => return Ok(Some(message)),
             Ok(None) => {}
-            Err(violation) => return Err(sandbox_error(format!("a guest sent {violation}"))),
+            Err(violation) => return Err(format!("a guest sent {violation}")),
         }
         match channel.read(&mut buffer) {
             Ok(0) => return Ok(None),
             Ok(length) => decoder.push(&buffer[..length]),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                return Err(sandbox_error(format!(
+                return Err(format!(
                     "a guest was not ready within {} s",
                     START.as_secs()
-                )));
+                ));
             }
             Err(_) => return Ok(None),
         }

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use upstream::{Cache, Launch, Launched, Listing, Stanza, State, Upstream};
 
 use crate::Recorder;
+use crate::turns::ServerProcess;
 
 /// A server that settings name.
 #[derive(Debug, Clone)]
@@ -44,7 +45,7 @@ pub(crate) struct Upstreams {
     catalog: watch::Sender<Arc<Catalog>>,
     /// Held while a new catalog is built from the present one, so that no server's news is lost.
     building: Mutex<()>,
-    launch: Arc<dyn Launch>,
+    supervisor: Arc<sandbox::Supervisor>,
     cache: Arc<Cache>,
     recorder: Recorder,
 }
@@ -53,15 +54,20 @@ struct Running {
     configured: Configured,
     /// None while blocked.
     upstream: Option<Upstream>,
+    process: Arc<ServerProcess>,
 }
 
 impl Upstreams {
-    pub(crate) fn new(launch: Arc<dyn Launch>, cache: Cache, recorder: Recorder) -> Arc<Upstreams> {
+    pub(crate) fn new(
+        supervisor: Arc<sandbox::Supervisor>,
+        cache: Cache,
+        recorder: Recorder,
+    ) -> Arc<Upstreams> {
         Arc::new(Upstreams {
             running: RwLock::default(),
             catalog: watch::Sender::new(Arc::new(Catalog::new(Vec::new()))),
             building: Mutex::new(()),
-            launch,
+            supervisor,
             cache: Arc::new(cache),
             recorder,
         })
@@ -92,10 +98,15 @@ impl Upstreams {
                 self.list_only(&running);
             }
             for (name, configured) in wanted {
+                let process = Arc::new(ServerProcess::default());
                 let upstream = configured.blocked.is_none().then(|| {
+                    let launch = Supervised {
+                        supervisor: self.supervisor.clone(),
+                        process: process.clone(),
+                    };
                     Upstream::start(
                         configured.stanza.clone(),
-                        self.launch.clone(),
+                        Arc::new(launch),
                         self.cache.clone(),
                     )
                 });
@@ -107,6 +118,7 @@ impl Upstreams {
                     Running {
                         configured,
                         upstream,
+                        process,
                     },
                 );
             }
@@ -184,13 +196,10 @@ impl Upstreams {
         self.catalog.borrow().clone()
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<Upstream> {
-        self.running
-            .read()
-            .expect("no panics under this lock")
-            .get(name)?
-            .upstream
-            .clone()
+    pub(crate) fn get(&self, name: &str) -> Option<(Upstream, Arc<ServerProcess>)> {
+        let running = self.running.read().expect("no panics under this lock");
+        let server = running.get(name)?;
+        Some((server.upstream.clone()?, server.process.clone()))
     }
 
     /// Waits until every server that has never been listed is listed or has failed, or until then.
@@ -328,8 +337,11 @@ fn same(one: &Configured, other: &Configured) -> bool {
     one.stanza == other.stanza && one.blocked == other.blocked
 }
 
-/// Starts servers through the sandbox's supervisor.
-pub(crate) struct Supervised(pub(crate) Arc<sandbox::Supervisor>);
+/// Starts a server through the sandbox's supervisor.
+struct Supervised {
+    supervisor: Arc<sandbox::Supervisor>,
+    process: Arc<ServerProcess>,
+}
 
 impl Launch for Supervised {
     fn launch(
@@ -339,7 +351,8 @@ impl Launch for Supervised {
         env: &[(String, String)],
         cwd: Option<&std::path::Path>,
     ) -> std::io::Result<Launched> {
-        let server = self.0.start_server(command, args, env, cwd)?;
+        let server = self.supervisor.start_server(command, args, env, cwd)?;
+        self.process.has_started(server.pid);
         Ok(Launched {
             stdin: server.stdin,
             stdout: server.stdout,

@@ -107,6 +107,10 @@ impl Guest {
         Ok(())
     }
 
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
     /// Ends the process now, whatever it does. Harmless when it has ended.
     pub fn kill(&self) {
         let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);

@@ -63,6 +63,8 @@ pub struct Supervisor {
 /// A server's process: its ends of the pipes, and the lifeline whose closing ends it.
 #[derive(Debug)]
 pub struct Server {
+    /// The process that was started, which leads a group of its own.
+    pub pid: Pid,
     pub stdin: OwnedFd,
     pub stdout: OwnedFd,
     pub stderr: OwnedFd,
@@ -130,6 +132,7 @@ impl Supervisor {
             ],
         )?;
         Ok(Server {
+            pid: started.pid,
             stdin: stdin_write,
             stdout: stdout_read,
             stderr: stderr_read,
