@@ -66,12 +66,17 @@ def _not_plain(value):
     raise TypeError
 
 
+# What contains itself ends at the limit of recursion.
+_encode = _json.make_encoder(None, _not_plain, _json.encode_basestring, None, ":", ",", False, False, False)
+
+
 def plain_json(value):
     """JSON of plain data at C speed. Raises on anything else, without saying where it is."""
-    encode = _json.make_encoder({}, _not_plain, _json.encode_basestring, None, ":", ",", False, False, False)
-    text = "".join(encode(value, 0))
+    text = "".join(_encode(value, 0))
+    if len(text) <= DEPTH:
+        return text
     level, depth = [value], 0
-    while level and len(text) > DEPTH:
+    while level:
         level = [
             child
             for parent in level
@@ -126,14 +131,19 @@ class Channel:
         self.inbox = []
 
     def send(self, kind, id, body):
-        for start in range(0, len(body) or 1, CHUNK_BYTES):
+        if len(body) <= CHUNK_BYTES:
+            self._write(len(body).to_bytes(4, "little") + bytes((kind, 0)) + id.to_bytes(4, "little") + body)
+            return
+        for start in range(0, len(body), CHUNK_BYTES):
             chunk = body[start : start + CHUNK_BYTES]
             more = start + CHUNK_BYTES < len(body)
-            frame = len(chunk).to_bytes(4, "little") + bytes((kind, more)) + id.to_bytes(4, "little") + chunk
-            with self.sending:
-                sent = posix.write(CHANNEL, frame)
-                while sent < len(frame):
-                    sent += posix.write(CHANNEL, frame[sent:])
+            self._write(len(chunk).to_bytes(4, "little") + bytes((kind, more)) + id.to_bytes(4, "little") + chunk)
+
+    def _write(self, frame):
+        with self.sending:
+            sent = posix.write(CHANNEL, frame)
+            while sent < len(frame):
+                sent += posix.write(CHANNEL, frame[sent:])
 
     def receive(self, kind):
         """The next message that is no answer to a call, before the program starts."""
@@ -151,6 +161,12 @@ class Channel:
         data = posix.read(CHANNEL, self.read_bytes)
         if not data:
             posix._exit(1)
+        if not self.input and len(data) >= HEADER_BYTES and not data[5] and len(data) - HEADER_BYTES == int.from_bytes(data[:4], "little"):
+            id = int.from_bytes(data[6:HEADER_BYTES], "little")
+            if id not in self.unfinished:
+                # What comes most: one whole message.
+                self.deliver(data[4], id, data[HEADER_BYTES:])
+                return
         self.input += data
         self.read_bytes = READ_BYTES
         while len(self.input) >= HEADER_BYTES:
@@ -196,12 +212,10 @@ class Channel:
             self._wake(list(self.waiting)[:1])
 
     def wait(self, wanted):
-        """Returns when the call `wanted` is answered; for None, when one more may be opened, which is
-        then taken."""
+        """Returns when the call `wanted` is answered; for None, when one more could be opened."""
         while True:
             with self.mutex:
                 if self._ready(wanted):
-                    self.free -= wanted is None
                     return
                 sleeper = None
                 if self.being_read:
@@ -229,12 +243,16 @@ class Channel:
 
     def open(self, path, body):
         """Sends a call."""
-        self.wait(None)
         call = Call(path)
-        with self.mutex:
-            self.last_id += 1
-            id = self.last_id
-            self.calls[id] = call
+        while True:
+            with self.mutex:
+                if self.free > 0:
+                    self.free -= 1
+                    self.last_id += 1
+                    id = self.last_id
+                    self.calls[id] = call
+                    break
+            self.wait(None)
         self.send(CALL, id, body)
         return call
 
