@@ -223,11 +223,18 @@ impl Run<'_> {
             .map_err(|error| ProgramError::new(ErrorCode::Sandbox, error.to_string()))?;
         let guest = tokio::select! {
             guest = async {
-                let mut guest = pool.take().await?;
-                if language == Language::Python {
-                    guest.enter(workspace).await?;
+                loop {
+                    let mut guest = pool.take().await?;
+                    if language != Language::Python {
+                        return Ok(guest);
+                    }
+                    match guest.enter(workspace).await {
+                        Ok(()) => return Ok(guest),
+                        // It had waited, and ended just now; the next one has not.
+                        Err(_) if guest.has_ended() => {}
+                        Err(error) => return Err(error),
+                    }
                 }
-                Ok(guest)
             } => guest.map_err(sandbox_error)?,
             () = self.cancel.cancelled() => return Err(cancelled()),
         };

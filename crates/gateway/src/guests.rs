@@ -17,7 +17,7 @@ use sandbox::{Exit, Guest, LIFELINE_BYTES, Lockdown, Meter, Usage, Workspace};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -97,7 +97,8 @@ pub(crate) struct ReadyGuest {
     too_much: CancellationToken,
     /// Cancelled when nothing more is printed that anybody wants.
     printed: CancellationToken,
-    exit: JoinHandle<Exit>,
+    /// How the process ended, once it has.
+    exit: watch::Receiver<Option<Exit>>,
 }
 
 impl ReadyGuest {
@@ -111,7 +112,7 @@ impl ReadyGuest {
         Ok(ReadyGuest {
             stdout: keep_output(guest.stdout.take(), limits, &too_much, &printed),
             stderr: keep_output(guest.stderr.take(), limits, &too_much, &printed),
-            exit: tokio::spawn(exit_of(guest.lifeline.take())),
+            exit: exit_of(guest.lifeline.take()),
             channel: into_tokio(channel)?,
             decoder: Decoder::new(protocol::Limits::default()),
             guest,
@@ -122,7 +123,7 @@ impl ReadyGuest {
 
     /// Whether it has ended while it waited for a program.
     pub(crate) fn has_ended(&self) -> bool {
-        self.exit.is_finished()
+        self.guest.has_ended()
     }
 
     /// Leaves the guest one workspace, before it is sent a program.
@@ -178,7 +179,7 @@ impl ReadyGuest {
         limits: &Limits,
         cancel: &CancellationToken,
     ) -> Ended {
-        let mut watch = Watch::new(self.guest.meter(), workspace, limits);
+        let mut watched = Watch::new(self.guest.meter(), workspace, limits);
         let sent = self.send(Kind::Job, &message::encode(job)).await;
         let ReadyGuest {
             guest,
@@ -188,12 +189,14 @@ impl ReadyGuest {
             stderr,
             too_much,
             printed,
-            exit,
+            mut exit,
         } = self;
         let outcome = match sent {
             Ok(()) => {
                 tokio::select! {
-                    outcome = serve(guest.pid(), channel, decoder, calls, &mut watch) => outcome,
+                    outcome = serve(guest.pid(), channel, decoder, calls, &mut watched) => outcome,
+                    // Whoever would end it with us has gone, so it is ended now.
+                    Ok(_) = exit.wait_for(|exit| *exit == Some(Exit::Unknown)) => Outcome::Gone,
                     () = cancel.cancelled() => Outcome::Stopped(ProgramError::new(
                         ErrorCode::Cancelled, "the run was cancelled",
                     )),
@@ -214,9 +217,10 @@ impl ReadyGuest {
                 ..Done::default()
             },
             Outcome::Gone => {
-                let exit = timeout(START, exit).await.ok().and_then(Result::ok);
+                let exit = timeout(START, exit.wait_for(Option::is_some)).await;
+                let exit = exit.ok().and_then(Result::ok).and_then(|exit| *exit);
                 Done {
-                    error: Some(watch.explain(exit.unwrap_or(Exit::Unknown))),
+                    error: Some(watched.explain(exit.unwrap_or(Exit::Unknown))),
                     ..Done::default()
                 }
             }
@@ -228,8 +232,8 @@ impl ReadyGuest {
             done,
             stdout: stdout.await.unwrap_or_default(),
             stderr: stderr.await.unwrap_or_default(),
-            guest_time: watch.clock.own_time(),
-            peak_memory_bytes: watch.peak_memory_bytes,
+            guest_time: watched.clock.own_time(),
+            peak_memory_bytes: watched.peak_memory_bytes,
         }
     }
 }
@@ -471,7 +475,11 @@ impl<'a> Watch<'a> {
                 ErrorCode::Exception,
                 format!("the interpreter ended with code {code} before the program had a value"),
             ),
-            Exit::Unknown => sandbox_error(SUPERVISOR_GONE.into()),
+            Exit::Unknown => sandbox_error(
+                "the process that all programs of this language are forked from has ended, and this \
+                 one with it; run the program again"
+                    .into(),
+            ),
         }
     }
 }
@@ -584,15 +592,21 @@ fn keep_output(
     })
 }
 
-async fn exit_of(lifeline: Option<std::os::unix::net::UnixStream>) -> Exit {
-    let mut message = [0; LIFELINE_BYTES];
-    let Some(Ok(mut lifeline)) = lifeline.map(into_tokio) else {
-        return Exit::Unknown;
-    };
-    match lifeline.read_exact(&mut message).await {
-        Ok(_) => Exit::from_lifeline(&message),
-        Err(_) => Exit::Unknown,
-    }
+fn exit_of(lifeline: Option<std::os::unix::net::UnixStream>) -> watch::Receiver<Option<Exit>> {
+    let (tell, exit) = watch::channel(None);
+    tokio::spawn(async move {
+        let mut message = [0; LIFELINE_BYTES];
+        let read = match lifeline.map(into_tokio) {
+            Some(Ok(mut lifeline)) => lifeline.read_exact(&mut message).await.is_ok(),
+            _ => false,
+        };
+        tell.send_replace(Some(if read {
+            Exit::from_lifeline(&message)
+        } else {
+            Exit::Unknown
+        }));
+    });
+    exit
 }
 
 fn into_tokio(stream: std::os::unix::net::UnixStream) -> std::io::Result<UnixStream> {

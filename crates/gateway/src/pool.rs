@@ -363,7 +363,13 @@ fn prepare(
         .channel
         .take()
         .ok_or_else(|| Refused::Other("a guest without a channel".into()))?;
-    let lockdown = Lockdown::of_guest(abi, &runtime.files(), runtime.calls(), &limits.of_process());
+    let lockdown = Lockdown::of_guest(
+        zygote.pid(),
+        abi,
+        &runtime.files(),
+        runtime.calls(),
+        &limits.of_process(),
+    );
     let _ = send(&mut &channel, Kind::Lockdown, &lockdown.encode());
     match next(&mut &channel).map_err(Refused::Other)? {
         Some(answer) => guests::check(&lockdown, &answer).map_err(Refused::Other)?,

@@ -8,10 +8,11 @@
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-const CALLS: [(&str, i64); 12] = [
+const CALLS: [(&str, i64); 13] = [
     ("capset", libc::SYS_capset),
     ("chdir", libc::SYS_chdir),
     ("close_range", libc::SYS_close_range),
+    ("dup3", libc::SYS_dup3),
     ("landlock_add_rule", libc::SYS_landlock_add_rule),
     ("landlock_create_ruleset", libc::SYS_landlock_create_ruleset),
     ("landlock_restrict_self", libc::SYS_landlock_restrict_self),

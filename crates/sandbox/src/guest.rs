@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal};
 
 use crate::lockdown::{filters_of_self, status_field};
@@ -109,6 +110,12 @@ impl Guest {
 
     pub fn pid(&self) -> Pid {
         self.pid
+    }
+
+    /// Whether the process has ended.
+    pub fn has_ended(&self) -> bool {
+        let mut polled = [PollFd::new(&self.pidfd, PollFlags::IN)];
+        poll(&mut polled, Some(&Timespec::default())).is_ok_and(|ended| ended > 0)
     }
 
     /// Ends the process now, whatever it does. Harmless when it has ended.

@@ -10,6 +10,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -32,6 +33,9 @@ struct Step {
     /// What must be, in hexadecimal digits, where its last pointer points once it has succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     leaves: Option<String>,
+    /// What it must return.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    returns: Option<i64>,
 }
 
 /// One system call that must fail.
@@ -175,8 +179,9 @@ impl Lockdown {
         }
     }
 
-    /// What a guest gives up by itself, after the fork.
+    /// What a guest gives up by itself, after it was forked from `zygote`.
     pub fn of_guest(
+        zygote: Pid,
         landlock_abi: u32,
         files: &Files,
         calls: Calls,
@@ -220,6 +225,9 @@ impl Lockdown {
             )
             .leaving(&libc::SIGKILL.to_ne_bytes()),
         );
+        // It may have died before that; then somebody else is the parent, and never ends this one.
+        let zygote = i64::from(zygote.as_raw_nonzero().get());
+        steps.push(Step::new("die_with_parent", libc::SYS_getppid, []).returning(zygote));
         let allowed = [limits.descriptors; 2].map(u64::to_ne_bytes).concat();
         let limit = |new: Argument, old: Argument| {
             Step::new(
@@ -511,6 +519,7 @@ impl Step {
             number,
             arguments: arguments.into(),
             leaves: None,
+            returns: None,
         }
     }
 
@@ -521,6 +530,11 @@ impl Step {
 
     fn close(name: &str, descriptor: Argument) -> Step {
         Step::new(name, libc::SYS_close, [descriptor])
+    }
+
+    fn returning(mut self, result: i64) -> Step {
+        self.returns = Some(result);
+        self
     }
 
     fn leaving(mut self, memory: &[u8]) -> Step {
@@ -562,15 +576,17 @@ pub fn apply(table: &[u8]) -> Result<Vec<(String, i32)>, Error> {
     for (index, step) in table.steps.iter().enumerate() {
         let (outcome, left) = call(step.number, &step.arguments, &results)?;
         let name = || step.name.clone();
-        results.push(outcome.map_err(|errno| Error::Step {
+        let result = outcome.map_err(|errno| Error::Step {
             step: name(),
             errno,
-        })?);
-        if step
+        })?;
+        results.push(result);
+        let leaves_else = step
             .leaves
             .as_ref()
-            .is_some_and(|leaves| *leaves != hex(&left))
-        {
+            .is_some_and(|leaves| *leaves != hex(&left));
+        let returns_else = step.returns.is_some_and(|returns| returns != result);
+        if leaves_else || returns_else {
             return Err(Error::NoEffect { step: name() });
         }
         probe(Some(index), &results, &mut met)?;
@@ -706,7 +722,13 @@ mod tests {
             file_bytes: 0,
             descriptors: 0,
         };
-        let lockdown = Lockdown::of_guest(1, &Files::default(), Calls::JavaScript, &limits);
+        let lockdown = Lockdown::of_guest(
+            rustix::process::getpid(),
+            1,
+            &Files::default(),
+            Calls::JavaScript,
+            &limits,
+        );
         let good: Vec<(String, i32)> = lockdown
             .probes
             .iter()

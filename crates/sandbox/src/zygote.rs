@@ -36,6 +36,7 @@ pub enum Program {
 /// A zygote. Dropping it kills it, and with it all its guests: each of them keeps it.
 #[derive(Debug)]
 pub struct Zygote {
+    pid: Pid,
     pub(crate) pidfd: OwnedFd,
     /// The host's end of the frames, until the zygote is locked down, and of the control socket then.
     pub control: UnixStream,
@@ -85,11 +86,16 @@ impl Zygote {
             ])
             .map_err(fail("process"))?;
         Ok(Zygote {
+            pid: started.pid,
             pidfd: started.pidfd,
             control,
             stderr: Some(stderr.into()),
             _lifeline: started.lifeline,
         })
+    }
+
+    pub fn pid(&self) -> Pid {
+        self.pid
     }
 
     /// Forks a guest, which is not locked down yet. Blocks for about a millisecond.

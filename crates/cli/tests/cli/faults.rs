@@ -125,6 +125,23 @@ fn without_landlock_nothing_runs() {
 }
 
 #[test]
+fn a_guest_that_was_not_left_one_workspace_runs_nothing() {
+    // The descriptor of the rules that a guest completes when it has a program.
+    let python = &["python"];
+    check(python, "dup3/1=9", &REFUSED, &["landlock_keep"]);
+    check(python, "dup3/1=9", &[PRETEND], &["landlock_rule"]);
+    check(
+        python,
+        "landlock_add_rule/0=9",
+        &REFUSED,
+        &["landlock_rule"],
+    );
+    let restrict = "landlock_restrict_self/0=9";
+    check(python, restrict, &REFUSED, &["landlock_restrict"]);
+    check(python, restrict, &[PRETEND], &["open_other_workspace"]);
+}
+
+#[test]
 fn without_a_system_call_filter_nothing_runs() {
     check(&LANGUAGES, "seccomp", &REFUSED, &["system_call_filter"]);
     check(

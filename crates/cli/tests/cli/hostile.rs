@@ -191,6 +191,50 @@ def call(number, *args):
 }
 
 #[test]
+fn one_session_has_no_way_into_the_workspace_of_another() {
+    let place = Place::with_fake();
+    let run = |session: &str, code: &str| {
+        let options = ["--language", "python", "--session", session];
+        let (exit, report) = place.run_with(&options, code);
+        assert_eq!(exit, 0, "{report:#}");
+        report["value"].clone()
+    };
+    let write = "import os\nopen('secret', 'w').write('x')\nos.getcwd()";
+    let there = run("s_one000000000", write);
+    let there = there.as_str().unwrap();
+    let code = format!(
+        "
+import errno, os
+def met(attempt):
+    try:
+        return repr(attempt())
+    except OSError as error:
+        return errno.errorcode[error.errno]
+os.makedirs('sub', exist_ok=True)
+[met(attempt) for attempt in (
+    lambda: open({there:?} + '/secret').read(),
+    lambda: open({there:?} + '/new', 'w'),
+    lambda: os.listdir({there:?}),
+    lambda: os.listdir('..'),
+    lambda: open('../' + os.path.basename({there:?}) + '/secret').read(),
+    lambda: os.rename('sub', {there:?} + '/sub'),
+    lambda: os.rmdir({there:?}),
+    lambda: os.chdir({there:?}) or os.listdir('.'),
+)]"
+    );
+    let met = run("s_two000000000", &code);
+    let met = met.as_array().unwrap();
+    assert_eq!(met.len(), 8);
+    for outcome in met {
+        assert!(
+            ["EACCES", "EXDEV"].contains(&outcome.as_str().unwrap()),
+            "{met:?}"
+        );
+    }
+    assert_eq!(run("s_one000000000", "open('secret').read()"), "x");
+}
+
+#[test]
 fn javascript_has_no_way_to_turn() {
     let place = Place::with_fake();
     let names = "['require', 'process', 'fetch', 'XMLHttpRequest', 'Deno', 'Bun', 'os', 'std', 'WebAssembly', 'Worker'].filter(n => { try { return typeof globalThis[n] !== 'undefined' && n !== 'require' } catch { return false } })";

@@ -222,7 +222,8 @@ fn a_closed_input_ends_everything_grandchildren_included() {
     wait_until("the grandchild and the guest run", || {
         family = family_of(agent.child.id());
         let guests = named(&family, "toolmill-launcher");
-        named(&family, "sleep").len() == 1 && guests.len() == 1
+        // The zygote and its guest.
+        named(&family, "sleep").len() == 1 && guests.len() == 2
     });
     let begun = Instant::now();
     agent.close();
@@ -281,7 +282,7 @@ fn without_its_supervisor_the_gateway_runs_no_program_and_says_why() {
     let mut guest = Vec::new();
     wait_until("the guest runs", || {
         guest = named(&family_of(agent.child.id()), "toolmill-launcher");
-        guest.len() == 1
+        guest.len() == 2
     });
     let supervisor = named(&family_of(agent.child.id()), "toolmill-supervisor");
     assert_eq!(supervisor.len(), 1);
@@ -303,6 +304,88 @@ fn without_its_supervisor_the_gateway_runs_no_program_and_says_why() {
     let begun = Instant::now();
     agent.close();
     assert!(begun.elapsed() < BOUND, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_lost_zygote_takes_its_guests_with_it_and_is_replaced() {
+    let place = Place::with_fake();
+    for (language, name, endless) in [
+        ("python", "python3", "while True: pass"),
+        ("javascript", "toolmill-launcher", "for (;;) {}"),
+    ] {
+        let mut agent = connected(&place);
+        let processes = |agent: &Agent| named(&family_of(agent.child.id()), name);
+        let running = ask_to_run(&mut agent, language, endless);
+        let mut lost = Vec::new();
+        wait_until("the guest runs", || {
+            lost = processes(&agent);
+            lost.len() == 2
+        });
+        // A guest is the child of its zygote.
+        let is_parent = |pid: &&u32| {
+            let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+            !children.unwrap().is_empty()
+        };
+        let zygote = *lost.iter().find(is_parent).unwrap();
+        signal(zygote, Signal::KILL);
+        let (id, text) = next_text(&mut agent);
+        assert_eq!(id, running);
+        assert!(text.lines().next().unwrap().contains(" sandbox"), "{text}");
+        assert!(text.contains("run the program again"), "{text}");
+        wait_until_gone(&lost);
+        // Those that wait for a program go with it, too.
+        for _ in 0..2 {
+            let (text, is_error) = agent.execute(language, "1 + 1");
+            assert!(!is_error && text.ends_with("\n2"), "{text}");
+            let mut waiting = Vec::new();
+            wait_until("guests wait", || {
+                waiting = processes(&agent);
+                waiting.len() >= 3
+            });
+            for pid in &waiting {
+                // The first of them may end the others.
+                let _ = kill_process(Pid::from_raw(*pid as i32).unwrap(), Signal::KILL);
+            }
+            wait_until_gone(&waiting);
+        }
+        agent.close();
+    }
+}
+
+#[test]
+fn each_program_finds_everything_new() {
+    let place = Place::with_fake();
+    let mut agent = connected(&place);
+    // What one leaves behind in its process, and what it draws.
+    let python = "
+import asyncio, builtins, json, random, sys, tempfile, uuid
+left = [name for name in ('left', 'changed') if hasattr(builtins, name) or hasattr(json, name)]
+builtins.left = json.changed = True
+json.loads = sys.modules['re'] = None
+[left, random.random(), str(uuid.uuid4()), next(tempfile._get_candidate_names())]";
+    let javascript = "
+const left = ['left' in globalThis, 'changed' in Array.prototype];
+globalThis.left = 1;
+Array.prototype.changed = 1;
+JSON.parse = Math.floor = null;
+[left.filter((x) => x), Math.random(), Math.random(), new Map().size]";
+    for (language, code, distinct) in [("python", python, 3), ("javascript", javascript, 2)] {
+        let mut drawn = std::collections::BTreeSet::new();
+        const RUNS: usize = 8;
+        for _ in 0..RUNS {
+            let (text, is_error) = agent.execute(language, code);
+            assert!(!is_error, "{text}");
+            let value: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+            assert_eq!(value[0], json!([]), "{text}");
+            drawn.extend(
+                value.as_array().unwrap()[1..=distinct]
+                    .iter()
+                    .map(Value::to_string),
+            );
+        }
+        assert_eq!(drawn.len(), RUNS * distinct, "{drawn:?}");
+    }
+    agent.close();
 }
 
 #[test]
