@@ -36,11 +36,14 @@ impl Clock {
         self.counted + self.without_calls()
     }
 
-    pub(crate) fn tick(&mut self, cpu: Duration) {
+    /// Takes the CPU time up to now. Whether none was used, and a call was open, since the last tick.
+    pub(crate) fn tick(&mut self, cpu: Duration) -> bool {
+        let still = cpu == self.cpu_then && self.without_calls() == Duration::ZERO;
         self.counted += self.without_calls().max(cpu.saturating_sub(self.cpu_then));
         self.cpu_then = cpu;
         self.idle_of_calls = Duration::ZERO;
         self.since = Instant::now();
+        still
     }
 
     pub(crate) fn call_opened(&mut self) {
@@ -84,13 +87,15 @@ mod tests {
         clock.call_opened();
         clock.call_opened();
         tokio::time::advance(ms(5000)).await;
-        clock.tick(ms(130));
+        assert!(!clock.tick(ms(130)), "something was computed");
         assert_eq!(
             clock.own_time(),
             ms(130),
             "30 ms were computed while calls were open"
         );
         assert_eq!(clock.deadline(ms(1000)), None);
+        tokio::time::advance(ms(20)).await;
+        assert!(clock.tick(ms(130)), "it waits for its calls");
         clock.call_closed();
         clock.call_closed();
         tokio::time::advance(ms(70)).await;

@@ -1,13 +1,11 @@
 //! One execution: admit it, prepare a guest, serve its calls, keep what it came to.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use journal::Event;
 use protocol::{Done, ErrorCode, Job, ProgramError};
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{CallRecord, Calls};
@@ -215,7 +213,10 @@ impl Run<'_> {
         code: &str,
     ) -> Result<(Ended, Vec<CallRecord>), ProgramError> {
         let begun = Instant::now();
-        let _place = self.admit().await?;
+        let place = tokio::select! {
+            place = self.gateway.admission.enter(&self.limits) => Arc::new(place?),
+            () = self.cancel.cancelled() => return Err(cancelled()),
+        };
         let pool = self.pool(language).await?;
         let workspace = self
             .session
@@ -258,7 +259,14 @@ impl Run<'_> {
             threads: self.limits.threads,
         };
         let mut ended = guest
-            .run(&job, calls.clone(), workspace, &self.limits, &self.cancel)
+            .run(
+                &job,
+                calls.clone(),
+                place,
+                workspace,
+                &self.limits,
+                &self.cancel,
+            )
             .await;
         pool.refill();
         if is_empty(&ended) {
@@ -271,35 +279,6 @@ impl Run<'_> {
             }
         }
         Ok((ended, calls.records()))
-    }
-
-    /// Waits for a place among the running executions.
-    async fn admit(&self) -> Result<OwnedSemaphorePermit, ProgramError> {
-        let gateway = self.gateway;
-        if let Ok(place) = gateway.places.clone().try_acquire_owned() {
-            return Ok(place);
-        }
-        let busy =
-            |why: String| ProgramError::new(ErrorCode::Busy, format!("{why}; try again later"));
-        let waiting = Waiting(gateway);
-        if gateway.waiting.fetch_add(1, Ordering::Relaxed) >= self.limits.waiting {
-            return Err(busy(format!(
-                "{} runs are waiting already",
-                self.limits.waiting
-            )));
-        }
-        let place = tokio::select! {
-            place = timeout(self.limits.waiting_time, gateway.places.clone().acquire_owned()) => place,
-            () = self.cancel.cancelled() => return Err(cancelled()),
-        };
-        drop(waiting);
-        match place {
-            Ok(Ok(place)) => Ok(place),
-            _ => Err(busy(format!(
-                "no place came free within {} s",
-                self.limits.waiting_time.as_secs()
-            ))),
-        }
     }
 
     async fn pool(&self, language: Language) -> Result<Arc<Pool>, ProgramError> {
@@ -327,13 +306,4 @@ impl Run<'_> {
 
 fn cancelled() -> ProgramError {
     ProgramError::new(ErrorCode::Cancelled, "the run was cancelled")
-}
-
-/// One of those who wait; leaves the queue when dropped.
-struct Waiting<'a>(&'a Gateway);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
 }

@@ -22,6 +22,7 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::Place;
 use crate::call::{Answer, Calls};
 use crate::clock::Clock;
 use crate::limits::Limits;
@@ -175,6 +176,7 @@ impl ReadyGuest {
         mut self,
         job: &Job,
         calls: Arc<Calls>,
+        place: Arc<Place>,
         workspace: &Workspace,
         limits: &Limits,
         cancel: &CancellationToken,
@@ -194,7 +196,7 @@ impl ReadyGuest {
         let outcome = match sent {
             Ok(()) => {
                 tokio::select! {
-                    outcome = serve(guest.pid(), channel, decoder, calls, &mut watched) => outcome,
+                    outcome = serve(guest.pid(), channel, decoder, calls, place, &mut watched) => outcome,
                     // Whoever would end it with us has gone, so it is ended now.
                     Ok(_) = exit.wait_for(|exit| *exit == Some(Exit::Unknown)) => Outcome::Gone,
                     () = cancel.cancelled() => Outcome::Stopped(ProgramError::new(
@@ -244,6 +246,7 @@ async fn serve(
     channel: UnixStream,
     mut decoder: Decoder,
     calls: Arc<Calls>,
+    place: Arc<Place>,
     watch: &mut Watch<'_>,
 ) -> Outcome {
     let in_flight = watch.limits.in_flight as usize;
@@ -261,7 +264,7 @@ async fn serve(
     let mut turn_begun = Instant::now();
     let alone = {
         let gateway = calls.gateway.clone();
-        move || gateway.runs_one_program()
+        move || gateway.admission.one_runs()
     };
     let mut buffer = vec![0; 64 << 10];
     let mut tick = interval(WATCH);
@@ -303,9 +306,10 @@ async fn serve(
                     }
                     turn_begun = Instant::now();
                     watch.clock.call_opened();
-                    let (calls, replies) = (calls.clone(), replies.clone());
+                    let (calls, replies, place) = (calls.clone(), replies.clone(), place.clone());
                     open.spawn(async move {
                         let answer = calls.answer(message::decode(&body)?).await;
+                        place.resume().await;
                         // A writer that has gone has a guest that has gone.
                         let _ = replies.send((id, answer)).await;
                         Ok(())
@@ -337,6 +341,9 @@ async fn serve(
                 turns.tick();
                 if let Some(error) = watch.look() {
                     return Outcome::Stopped(error);
+                }
+                if !open.is_empty() && watch.is_still {
+                    place.park();
                 }
             },
             () = sleep_until(own_deadline) => return Outcome::Stopped(watch.out_of_own_time()),
@@ -378,6 +385,8 @@ struct Watch<'a> {
     clock: Clock,
     peak_memory_bytes: u64,
     looks: u32,
+    /// Whether it has computed nothing between the last two looks.
+    is_still: bool,
 }
 
 impl<'a> Watch<'a> {
@@ -390,13 +399,14 @@ impl<'a> Watch<'a> {
             clock,
             peak_memory_bytes: 0,
             looks: 0,
+            is_still: false,
         }
     }
 
     fn look(&mut self) -> Option<ProgramError> {
         let limits = self.limits;
         let now = self.meter.read();
-        self.clock.tick(now.cpu);
+        self.is_still = self.clock.tick(now.cpu);
         self.peak_memory_bytes = self.peak_memory_bytes.max(now.resident_bytes);
         if now.resident_bytes > limits.memory_bytes {
             return Some(self.out_of_memory());

@@ -5,6 +5,7 @@
 //! program in a guest, [`call`] takes one of its calls to an upstream and back, [`output`] decides
 //! what the agent gets to see. Each step is recorded in the journal.
 
+mod admission;
 mod call;
 mod clock;
 pub mod execute;
@@ -23,10 +24,10 @@ mod value;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use journal::{Event, Journal};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 pub use call::call_tool;
@@ -59,8 +60,7 @@ pub struct Gateway {
     pools: pool::Pools,
     upstreams: Arc<upstreams::Upstreams>,
     recorder: Recorder,
-    places: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    admission: admission::Admission,
     python: OnceCell<Vec<guest::python::Candidate>>,
     sessions: session::Sessions,
 }
@@ -82,8 +82,7 @@ impl Gateway {
         );
         upstreams.configure(config.upstreams.clone()).await;
         Arc::new(Gateway {
-            places: Arc::new(Semaphore::new(config.limits.executions)),
-            waiting: AtomicUsize::new(0),
+            admission: admission::Admission::new(&config.limits),
             python: OnceCell::new(),
             sessions: session::Sessions::default(),
             pools: pool::Pools::new(pool::Host {
@@ -151,11 +150,6 @@ impl Gateway {
                     .expect("looking for interpreters does not panic")
             })
             .await
-    }
-
-    /// Whether no more than one program runs.
-    pub(crate) fn runs_one_program(&self) -> bool {
-        self.places.available_permits() + 1 >= self.config.limits.executions
     }
 
     pub(crate) fn workspaces(&self) -> &Path {

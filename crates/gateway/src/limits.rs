@@ -25,9 +25,9 @@ pub struct Limits {
     pub in_flight: u32,
     pub workspace_bytes: u64,
     pub workspace_entries: u64,
-    /// Runs at once; as many as four a core make good use of the cores while calls wait.
+    /// Runs at once, those that wait for their calls included. At most four a core of them run.
     pub executions: usize,
-    /// Runs that may wait for a place, and for how long.
+    /// Further runs that may wait for a place, and for how long.
     pub waiting: usize,
     pub waiting_time: Duration,
 }
@@ -49,7 +49,7 @@ impl Default for Limits {
             in_flight: 256,
             workspace_bytes: 256 << 20,
             workspace_entries: 4096,
-            executions: 4 * cores,
+            executions: 32 * cores,
             waiting: 64,
             waiting_time: Duration::from_secs(30),
         }

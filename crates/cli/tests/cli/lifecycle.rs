@@ -389,6 +389,25 @@ JSON.parse = Math.floor = null;
 }
 
 #[test]
+fn programs_that_wait_for_a_call_keep_nobody_from_running() {
+    let place = Place::with_fake();
+    let mut agent = connected(&place);
+    // One more than run at once, each of which waits for all the others.
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let parties = 4 * cores + 1;
+    let code = format!("await tools.fake.meet({{parties: {parties}}})");
+    let mut asked: Vec<u64> = (0..parties)
+        .map(|_| ask_to_run(&mut agent, "javascript", &code))
+        .collect();
+    while !asked.is_empty() {
+        let (id, text) = next_text(&mut agent);
+        assert!(text.ends_with("\nmet"), "{text}");
+        asked.retain(|one| *one != id);
+    }
+    agent.close();
+}
+
+#[test]
 fn programs_beyond_the_limit_wait_and_those_beyond_the_queue_are_refused_at_once() {
     const WAITING: usize = 64;
     let watched = Watched::new(&[("fake", &[])]);
