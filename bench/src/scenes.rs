@@ -286,12 +286,17 @@ pub(crate) fn data(bench: &mut Bench) -> Result<()> {
     for ((language, times), (text, line)) in
         LANGUAGES.iter().zip([javascript, python]).zip(answer_bytes)
     {
-        report.times(
-            &format!("50 pages, 50,000 records to a top ten, {language}"),
-            1,
-            &times,
-        );
+        let name = format!("50 pages, 50,000 records to a top ten, {language}");
+        let median = report.times(&name, 1, &times);
         report.note(format!("{text} bytes to the model, {line} the whole line"));
+        report.gate(&name, median, 400.0, "ms", "fixed");
+        report.gate(
+            &format!("{name}, to the model"),
+            text as f64,
+            1024.0,
+            "bytes",
+            "fixed",
+        );
     }
 
     let programs = LANGUAGES.map(|language| programs::big_json(language, TEN_MB));
@@ -308,11 +313,9 @@ pub(crate) fn data(bench: &mut Bench) -> Result<()> {
         &parsed,
     );
     for (language, times) in LANGUAGES.iter().zip([javascript, python]) {
-        report.times(
-            &format!("one 10 MB result, parsed and reduced, {language}"),
-            1,
-            &times,
-        );
+        let name = format!("one 10 MB result, parsed and reduced, {language}");
+        let median = report.times(&name, 1, &times);
+        report.gate(&name, median, 300.0, "ms", "fixed");
     }
     idle(
         report,
@@ -557,34 +560,66 @@ pub(crate) fn tools(bench: &mut Bench) -> Result<()> {
         report.times(&format!("{count} tools: search, a new query"), 5, &new);
         report.note(format!("{bytes} bytes to the model at most"));
         report.times(&format!("{count} tools: search, the same again"), 5, &again);
-        let trivial = LANGUAGES.map(programs::trivial);
-        let echo = programs::one_echo(JAVASCRIPT);
-        let [javascript, python, echo] = in_turn(5, small / 2, |index| {
-            let program = trivial.get(index).unwrap_or(&echo);
-            Ok(agent.run(program)?.took)
-        })?;
-        report.times(
-            &format!("{count} tools: warm trivial program, javascript"),
-            5,
-            &javascript,
-        );
-        report.times(
-            &format!("{count} tools: warm trivial program, python"),
-            5,
-            &python,
-        );
-        report.times(
-            &format!("{count} tools: program of one echo, javascript"),
-            5,
-            &echo,
-        );
+        // Guests wait, as in every gateway that has been used.
+        for language in LANGUAGES {
+            agent.run(&programs::trivial(language))?;
+        }
         let memory = idle(report, &agent, &format!("{count} tools"), bench.sizes.idle)?;
         idles.push((count, memory.without_upstreams));
     }
     if let [(few, least), .., (many, most)] = idles[..] {
         let kib = (most - least) * 1024.0 / (many - few) as f64;
         bench.report.add("idle PSS a tool", "KiB", 0, &[kib]);
-        bench.report.note(format!("between {few} and {many} tools"));
+        let between = format!("between {few} and {many} tools");
+        bench.report.note(between.clone());
+        bench
+            .report
+            .gate("idle PSS a tool", kib, 8.0, "KiB", between);
+    }
+    side_by_side(bench)
+}
+
+/// The same programs with few tools and with many, in turn, so that nothing but the number differs.
+fn side_by_side(bench: &mut Bench) -> Result<()> {
+    let places = TOOLS
+        .iter()
+        .map(|count| Place::new(&bench.toolmill, &bench.upstream, *count))
+        .collect::<Result<Vec<_>>>()?;
+    let mut agents = places
+        .iter()
+        .map(Place::ready)
+        .collect::<Result<Vec<_>>>()?;
+    let programs = [
+        (
+            "warm trivial program, javascript",
+            programs::trivial(JAVASCRIPT),
+        ),
+        ("warm trivial program, python", programs::trivial(PYTHON)),
+        (
+            "program of one echo, javascript",
+            programs::one_echo(JAVASCRIPT),
+        ),
+        ("program of one echo, python", programs::one_echo(PYTHON)),
+    ];
+    for (name, program) in programs {
+        let times: [Vec<Duration>; TOOLS.len()] = in_turn(10, bench.sizes.small, |index| {
+            Ok(agents[index].run(&program)?.took)
+        })?;
+        let report = &mut bench.report;
+        let medians: Vec<f64> = TOOLS
+            .iter()
+            .zip(&times)
+            .map(|(count, times)| report.times(&format!("{count} tools: {name}"), 10, times))
+            .collect();
+        if let [few, .., many] = medians[..] {
+            report.gate(
+                &format!("{name}, many tools against few"),
+                many / few,
+                1.1,
+                "x",
+                format!("{many:.2} ms against {few:.2} ms"),
+            );
+        }
     }
     Ok(())
 }
