@@ -62,13 +62,28 @@ impl Default for SearchRequest {
     }
 }
 
+/// What a search found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The answer to a model.
+    pub text: String,
+    /// Hits shown, over all queries.
+    pub hits: usize,
+}
+
+impl From<String> for Found {
+    fn from(text: String) -> Found {
+        Found { text, hits: 0 }
+    }
+}
+
 /// Answers `search_tools`. `unavailable` names the servers whose tools are not in the catalog, each
 /// with the reason, which may name the command that helps.
 pub fn answer(
     catalog: &Catalog,
     request: &SearchRequest,
     unavailable: &[(String, String)],
-) -> String {
+) -> Found {
     let server = match request
         .server
         .as_deref()
@@ -83,7 +98,7 @@ pub fn answer(
                 inventory(catalog)
             );
             push_unavailable(&mut out, "not available", unavailable);
-            return out;
+            return out.into();
         }
     };
     let mut out = String::new();
@@ -94,13 +109,14 @@ pub fn answer(
         }
         out.push('\n');
         push_unavailable(&mut out, "not available", unavailable);
-        return out;
+        return out.into();
     }
     let mut hits = Hits {
         catalog,
         request,
         server,
         shown: HashSet::new(),
+        count: 0,
         out,
     };
     for (at, text) in request.queries.iter().take(MOST_QUERIES).enumerate() {
@@ -109,12 +125,12 @@ pub fn answer(
         }
         hits.push_query(text, at == 0);
     }
-    let mut out = hits.out;
+    let (mut out, hits) = (hits.out, hits.count);
     if request.queries.len() > MOST_QUERIES {
         let _ = writeln!(out, "only the first {MOST_QUERIES} queries were answered");
     }
     push_unavailable(&mut out, "not searched", unavailable);
-    out
+    Found { text: out, hits }
 }
 
 /// The answer to several queries, in which no tool is described twice.
@@ -123,6 +139,7 @@ struct Hits<'a> {
     request: &'a SearchRequest,
     server: Option<&'a ServerTools>,
     shown: HashSet<String>,
+    count: usize,
     out: String,
 }
 
@@ -137,6 +154,7 @@ impl Hits<'_> {
             offset,
         });
         let (count, matches) = (result.hits.len(), result.matches);
+        self.count += count;
         let noun = if matches == 1 { "match" } else { "matches" };
         let _ = match (count, matches) {
             (_, 0) => write!(self.out, "0 matches"),

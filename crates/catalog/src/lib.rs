@@ -23,7 +23,7 @@ mod signature;
 mod tool;
 mod words;
 
-pub use answer::{Detail, SearchRequest, answer};
+pub use answer::{Detail, Found, SearchRequest, answer};
 pub use bind::{ArgumentError, ArgumentErrorCode};
 pub use catalog::{Catalog, Server, ServerTools, UnknownTool};
 pub use search::{Hit, SearchQuery, SearchResult};

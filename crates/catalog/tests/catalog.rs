@@ -484,6 +484,7 @@ fn search_answers_as_the_surface_says() {
             &SearchRequest { queries, ..request },
             &unavailable,
         )
+        .text
     };
     let plain = SearchRequest::default;
     insta::assert_snapshot!(ask(&[], plain()), @r#"
@@ -541,7 +542,7 @@ fn search_answers_as_the_surface_says() {
     no server "mail"; 5 tools on 2 servers: tracker 3, my_files 2
     not available: chat (login needed: toolmill login chat)
     "#);
-    insta::assert_snapshot!(answer(&Catalog::new(Vec::new()), &plain(), &[]), @"0 tools on 0 servers");
+    insta::assert_snapshot!(answer(&Catalog::new(Vec::new()), &plain(), &[]).text, @"0 tools on 0 servers");
 }
 
 #[test]
@@ -825,7 +826,8 @@ fn hostile_servers_are_shown_on_plain_bounded_lines() {
                     ..request.clone()
                 },
                 &[],
-            );
+            )
+            .text;
             assert!(
                 !text.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'),
                 "{text:?}"
@@ -872,6 +874,6 @@ fn sizes_that_a_hostile_server_chooses_are_bounded() {
         detail: Detail::Full,
         ..SearchRequest::default()
     };
-    assert!(answer(&catalog, &request, &[]).len() < 60_000);
+    assert!(answer(&catalog, &request, &[]).text.len() < 60_000);
     assert!(catalog.resolve(&"a.".repeat(1 << 17)).is_err());
 }

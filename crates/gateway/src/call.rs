@@ -177,7 +177,7 @@ impl Calls {
             ..SearchRequest::default()
         };
         let answer = catalog::answer(&self.catalog, &request, &self.gateway.unavailable());
-        Ok(serde_json::to_string(&answer).expect("a string is always JSON"))
+        Ok(serde_json::to_string(&answer.text).expect("a string is always JSON"))
     }
 
     /// The tool a path means: in the program's own catalog, or in the newest one once the servers
@@ -199,15 +199,7 @@ impl Calls {
             if !down.is_empty() {
                 message.push_str(&format!("; not available: {}", down.join(", ")));
             }
-            Raise {
-                code: ErrorCode::UnknownTool,
-                message,
-                tool: None,
-                server: None,
-                retryable: false,
-                fix: None,
-                signature: None,
-            }
+            Raise::new(ErrorCode::UnknownTool, message)
         })
     }
 
@@ -323,15 +315,10 @@ pub async fn call_tool(
     );
     let answer = match as_call(path, arguments, raw) {
         Ok(call) => calls.answer(call).await,
-        Err(error) => Err(Raise {
-            code: ErrorCode::InvalidArgument,
-            message: format!("the arguments cannot be read: {error}"),
-            tool: None,
-            server: None,
-            retryable: false,
-            fix: None,
-            signature: None,
-        }),
+        Err(error) => Err(Raise::new(
+            ErrorCode::InvalidArgument,
+            format!("the arguments cannot be read: {error}"),
+        )),
     };
     gateway.recorder().record(Event::ExecutionEnded {
         execution,
@@ -486,24 +473,12 @@ fn code_of(error: &CallError) -> ErrorCode {
 
 fn raise(code: ErrorCode, tool: &Tool, message: String) -> Raise {
     Raise {
-        code,
-        message,
         tool: Some(tool.path().to_owned()),
         server: Some(tool.server().to_owned()),
-        retryable: false,
-        fix: None,
-        signature: None,
+        ..Raise::new(code, message)
     }
 }
 
 fn limit_of_calls(message: String) -> Raise {
-    Raise {
-        code: ErrorCode::LimitCalls,
-        message,
-        tool: None,
-        server: None,
-        retryable: false,
-        fix: None,
-        signature: None,
-    }
+    Raise::new(ErrorCode::LimitCalls, message)
 }

@@ -163,7 +163,7 @@ impl Gateway {
 
 /// The text that answers a search, from what is known now.
 pub fn search(gateway: &Gateway, request: &SearchRequest) -> String {
-    catalog::answer(&gateway.catalog(), request, &gateway.unavailable())
+    catalog::answer(&gateway.catalog(), request, &gateway.unavailable()).text
 }
 
 /// Puts events in the journal, and says once when that is not possible: state that cannot be

@@ -86,6 +86,21 @@ pub struct Raise {
     pub signature: Option<String>,
 }
 
+impl Raise {
+    /// An error about no tool in particular.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Raise {
+        Raise {
+            code,
+            message: message.into(),
+            tool: None,
+            server: None,
+            retryable: false,
+            fix: None,
+            signature: None,
+        }
+    }
+}
+
 /// How the program ended, in the guest's own words: claims, to be shown, never believed.
 #[derive(Debug, Serialize, Deserialize, Default)]
 pub struct Done {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use catalog::{Detail, Language, SearchQuery, SearchRequest};
+use catalog::{Detail, Language, SearchRequest};
 use journal::Event;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
@@ -29,7 +29,7 @@ pub(super) async fn call(agent: &Agent, arguments: Map<String, Value>) -> Answer
     gateway.settled(Instant::now() + WAIT).await;
     let begun = Instant::now();
     let catalog = gateway.catalog();
-    let text = catalog::answer(&catalog, &request, &gateway.unavailable());
+    let found = catalog::answer(&catalog, &request, &gateway.unavailable());
     let duration = begun.elapsed();
     // A search alone opens no session.
     let session = agent
@@ -38,22 +38,10 @@ pub(super) async fn call(agent: &Agent, arguments: Map<String, Value>) -> Answer
     gateway.recorder().record(Event::Searched {
         session,
         queries: request.queries.len() as u32,
-        hits: request
-            .queries
-            .iter()
-            .map(|text| {
-                let query = SearchQuery {
-                    text,
-                    server: request.server.as_deref(),
-                    limit: request.limit,
-                    offset: request.offset,
-                };
-                catalog.search(&query).hits.len() as u32
-            })
-            .sum(),
+        hits: found.hits as u32,
         duration_us: duration.as_micros() as u64,
     });
-    Answer::text(text)
+    Answer::text(found.text)
 }
 
 /// The arguments under all the names that models give them.
