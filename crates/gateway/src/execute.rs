@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{CallRecord, Calls};
-use crate::guests::{Ended, Printed, sandbox_error};
+use crate::guests::{Ended, Printed, Refused, sandbox_error};
 use crate::pool::Pool;
 use crate::{Gateway, Limits, Session, Short};
 
@@ -232,8 +232,8 @@ impl Run<'_> {
                     match guest.enter(workspace).await {
                         Ok(()) => return Ok(guest),
                         // It had waited, and ended just now; the next one has not.
-                        Err(_) if guest.has_ended() => {}
-                        Err(error) => return Err(error),
+                        Err(Refused::Gone(_)) => {}
+                        Err(Refused::Other(reason)) => return Err(reason),
                     }
                 }
             } => guest.map_err(sandbox_error)?,

@@ -37,6 +37,21 @@ pub(crate) const START: Duration = Duration::from_secs(10);
 /// Small messages are joined up to this size before they are written.
 const BATCH_BYTES: usize = 64 << 10;
 
+/// Why there is no guest for a program.
+pub(crate) enum Refused {
+    /// It, or its zygote, has gone; another one may do better.
+    Gone(String),
+    Other(String),
+}
+
+impl Refused {
+    pub(crate) fn into_reason(self) -> String {
+        match self {
+            Refused::Gone(reason) | Refused::Other(reason) => reason,
+        }
+    }
+}
+
 /// A program's end.
 #[derive(Debug)]
 pub(crate) struct Ended {
@@ -131,21 +146,24 @@ impl ReadyGuest {
     ///
     /// # Errors
     /// A named step failed, or the guest has gone.
-    pub(crate) async fn enter(&mut self, workspace: &Workspace) -> Result<(), String> {
-        let table = Lockdown::of_workspace(landlock_abi()?, workspace);
+    pub(crate) async fn enter(&mut self, workspace: &Workspace) -> Result<(), Refused> {
+        let abi = landlock_abi().map_err(Refused::Other)?;
+        let table = Lockdown::of_workspace(abi, workspace);
         let answered = timeout(START, async {
             // A guest that has gone already may have said why: what it said is read either way.
             let _ = self.send(Kind::Lockdown, &table.encode()).await;
             self.next().await
         });
         match answered.await {
-            Ok(Ok(Some(answer))) => check(&table, &answer),
-            Ok(Ok(None)) => Err("a guest ended before it had a workspace".into()),
-            Ok(Err(violation)) => Err(format!("a guest sent {violation}")),
-            Err(_) => Err(format!(
+            Ok(Ok(Some(answer))) => check(&table, &answer).map_err(Refused::Other),
+            Ok(Ok(None)) => Err(Refused::Gone(
+                "a guest ended before it had a workspace".into(),
+            )),
+            Ok(Err(violation)) => Err(Refused::Other(format!("a guest sent {violation}"))),
+            Err(_) => Err(Refused::Other(format!(
                 "a guest was not in its workspace within {} s",
                 START.as_secs()
-            )),
+            ))),
         }
     }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use protocol::{Decoder, Kind, Message};
 use sandbox::{Calls, Files, Guest, Lockdown, Program, Supervisor, Zygote};
 
-use crate::guests::{self, ReadyGuest, START, SUPERVISOR_GONE};
+use crate::guests::{self, ReadyGuest, Refused, START, SUPERVISOR_GONE};
 use crate::limits::Limits;
 
 /// A runtime that programs run in.
@@ -294,21 +294,6 @@ async fn keep(pool: Weak<Pool>) {
         tokio::time::sleep(LOOK).await;
         let Some(pool) = pool.upgrade() else { return };
         pool.look().await;
-    }
-}
-
-/// Why there is no guest.
-enum Refused {
-    /// The zygote has gone; another one may do better.
-    Gone(String),
-    Other(String),
-}
-
-impl Refused {
-    fn into_reason(self) -> String {
-        match self {
-            Refused::Gone(reason) | Refused::Other(reason) => reason,
-        }
     }
 }
 

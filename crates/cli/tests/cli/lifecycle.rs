@@ -308,19 +308,28 @@ fn without_its_supervisor_the_gateway_runs_no_program_and_says_why() {
 
 #[test]
 fn a_lost_zygote_takes_its_guests_with_it_and_is_replaced() {
-    let place = Place::with_fake();
     for (language, name, endless) in [
-        ("python", "python3", "while True: pass"),
-        ("javascript", "toolmill-launcher", "for (;;) {}"),
+        // What only a zygote's command line holds: other interpreters are asked what they are.
+        (
+            "python",
+            "posix._exit(1)",
+            "tools.fake.echo(text='')\nwhile True: pass",
+        ),
+        (
+            "javascript",
+            "toolmill-launcher",
+            "await tools.fake.echo({text: ''}); for (;;) {}",
+        ),
     ] {
-        let mut agent = connected(&place);
+        let watched = Watched::new(&[("fake", &[])]);
+        let mut agent = connected(&watched.0);
         let processes = |agent: &Agent| named(&family_of(agent.child.id()), name);
         let running = ask_to_run(&mut agent, language, endless);
-        let mut lost = Vec::new();
-        wait_until("the guest runs", || {
-            lost = processes(&agent);
-            lost.len() == 2
+        wait_until("the program runs", || {
+            lines_of(&watched.log("fake")).contains(&"tools/call echo".to_owned())
         });
+        let lost = processes(&agent);
+        assert_eq!(lost.len(), 2, "the zygote and its guest");
         // A guest is the child of its zygote.
         let is_parent = |pid: &&u32| {
             let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
