@@ -150,6 +150,7 @@ fn run_gateway<F>(
 where
     F: AsyncFnOnce(&Started) -> Result<ExitCode>,
 {
+    raise_descriptors();
     let config = config(&settings, &places);
     // One thread for everything that waits: a hop between cores costs more than the work.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -169,6 +170,21 @@ where
     // A blocking read of standard input cannot be cancelled; the process ends without it.
     runtime.shutdown_background();
     outcome
+}
+
+/// Takes as many descriptors as this process may have: each guest needs five of ours. The supervisor,
+/// and so every server, has been started with what was usual.
+fn raise_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // A limit that cannot be raised is met where a guest cannot be started.
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    );
 }
 
 /// How the servers are once each has connected or failed, or after `patience`.

@@ -98,6 +98,16 @@ impl Place {
         }
     }
 
+    /// The program computes although it has given its place back, while a call of its is open: it has
+    /// a place again as soon as there is one, so that nobody else begins meanwhile.
+    pub(crate) fn take_up(&self) {
+        if let Ok(mut one_running) = self.one_running.try_lock()
+            && one_running.is_none()
+        {
+            *one_running = self.running.clone().try_acquire_owned().ok();
+        }
+    }
+
     /// Waits until the program may run again.
     pub(crate) async fn resume(&self) {
         let mut one_running = self.one_running.lock().await;
@@ -145,8 +155,13 @@ mod tests {
         assert!(soon.await.is_err());
         second.park();
         resumed.await;
-        // A place among all is kept by those who wait.
+        // Who computes after all has a place again, if there is one.
+        second.take_up();
         first.park();
+        second.take_up();
+        assert!(admission.running.available_permits() == 0);
+        second.park();
+        // A place among all is kept by those who wait.
         let third = admission.enter(&limits).await.unwrap();
         third.park();
         assert!(admission.enter(&limits).await.is_err());

@@ -114,7 +114,7 @@ pub async fn execute(
             Language::Python
         };
         let (mut tried, made) = run.program(other, &request.code).await;
-        if !is(&tried.done, ErrorCode::Syntax) && !is(&tried.done, ErrorCode::Sandbox) {
+        if tried.was_sent && !is(&tried.done, ErrorCode::Syntax) {
             if request.language.is_some() {
                 tried.done.notes.insert(
                     0,
@@ -123,10 +123,14 @@ pub async fn execute(
             }
             (ended, calls, language) = (tried, made, other);
         }
-    } else if request.language.is_none() && is(&ended.done, ErrorCode::Sandbox) {
+    } else if request.language.is_none()
+        && !ended.was_sent
+        && is(&ended.done, ErrorCode::Sandbox)
+        && !cancel.is_cancelled()
+    {
         // Without a Python, a program that did not say what it is may still be TypeScript.
         let (tried, made) = run.program(Language::TypeScript, &request.code).await;
-        if !is(&tried.done, ErrorCode::Syntax) && !is(&tried.done, ErrorCode::Sandbox) {
+        if tried.was_sent && !is(&tried.done, ErrorCode::Syntax) {
             (ended, calls, language) = (tried, made, Language::TypeScript);
         }
     }
@@ -201,6 +205,7 @@ impl Run<'_> {
                     stderr: Printed::default(),
                     guest_time: Duration::ZERO,
                     peak_memory_bytes: 0,
+                    was_sent: false,
                 };
                 (ended, Vec::new())
             }
@@ -229,7 +234,7 @@ impl Run<'_> {
                     if language != Language::Python {
                         return Ok(guest);
                     }
-                    match guest.enter(workspace).await {
+                    match guest.enter(&workspace).await {
                         Ok(()) => return Ok(guest),
                         // It had waited, and ended just now; the next one has not.
                         Err(Refused::Gone(_)) => {}
@@ -258,12 +263,14 @@ impl Run<'_> {
             message_bytes: protocol::Limits::default().message_bytes as u64,
             threads: self.limits.threads,
         };
+        // JavaScript has no files.
+        let files = (language == Language::Python).then_some(&workspace);
         let mut ended = guest
             .run(
                 &job,
                 calls.clone(),
                 place,
-                workspace,
+                files,
                 &self.limits,
                 &self.cancel,
             )

@@ -30,8 +30,9 @@ use crate::turns::Turns;
 
 /// How often a guest's memory, threads and CPU time are looked at.
 const WATCH: Duration = Duration::from_millis(20);
-/// Its workspace, every so many looks.
-const WATCHES_A_SUM: u32 = 5;
+/// How often its workspace is counted at most, and how many times longer than counting the pause is.
+const SUM: Duration = Duration::from_millis(100);
+const SUM_SHARE: u32 = 50;
 /// How long a guest may take for a step of its start.
 pub(crate) const START: Duration = Duration::from_secs(10);
 /// Small messages are joined up to this size before they are written.
@@ -60,6 +61,8 @@ pub(crate) struct Ended {
     pub(crate) stderr: Printed,
     pub(crate) guest_time: Duration,
     pub(crate) peak_memory_bytes: u64,
+    /// Whether a guest was sent the program.
+    pub(crate) was_sent: bool,
 }
 
 /// What was kept of an output stream: its beginning and its end.
@@ -195,7 +198,7 @@ impl ReadyGuest {
         job: &Job,
         calls: Arc<Calls>,
         place: Arc<Place>,
-        workspace: &Workspace,
+        workspace: Option<&Workspace>,
         limits: &Limits,
         cancel: &CancellationToken,
     ) -> Ended {
@@ -254,6 +257,7 @@ impl ReadyGuest {
             stderr: stderr.await.unwrap_or_default(),
             guest_time: watched.clock.own_time(),
             peak_memory_bytes: watched.peak_memory_bytes,
+            was_sent: true,
         }
     }
 }
@@ -360,7 +364,9 @@ async fn serve(
                 if let Some(error) = watch.look() {
                     return Outcome::Stopped(error);
                 }
-                if !open.is_empty() && watch.is_still {
+                if !watch.is_still {
+                    place.take_up();
+                } else if !open.is_empty() {
                     place.park();
                 }
             },
@@ -398,17 +404,18 @@ enum Outcome {
 /// Looks at a guest every [`WATCH`] and says which limit it has passed.
 struct Watch<'a> {
     meter: Meter,
-    workspace: &'a Workspace,
+    /// Of a program that may use files.
+    workspace: Option<&'a Workspace>,
     limits: &'a Limits,
     clock: Clock,
     peak_memory_bytes: u64,
-    looks: u32,
+    next_sum: Instant,
     /// Whether it has computed nothing between the last two looks.
     is_still: bool,
 }
 
 impl<'a> Watch<'a> {
-    fn new(meter: Meter, workspace: &'a Workspace, limits: &'a Limits) -> Watch<'a> {
+    fn new(meter: Meter, workspace: Option<&'a Workspace>, limits: &'a Limits) -> Watch<'a> {
         let clock = Clock::start(meter.read().cpu);
         Watch {
             meter,
@@ -416,7 +423,7 @@ impl<'a> Watch<'a> {
             limits,
             clock,
             peak_memory_bytes: 0,
-            looks: 0,
+            next_sum: Instant::now() + SUM,
             is_still: false,
         }
     }
@@ -441,13 +448,17 @@ impl<'a> Watch<'a> {
         if self.clock.own_time() > limits.guest_time {
             return Some(self.out_of_own_time());
         }
-        self.looks += 1;
-        if self.looks.is_multiple_of(WATCHES_A_SUM) {
+        if let Some(workspace) = self.workspace
+            && Instant::now() >= self.next_sum
+        {
+            let begun = Instant::now();
             let most = Usage {
                 bytes: limits.workspace_bytes,
                 entries: limits.workspace_entries,
             };
-            let found = self.workspace.usage(most);
+            let found = workspace.usage(most);
+            // It takes this thread: the more there is to count, the less often it is counted.
+            self.next_sum = Instant::now() + SUM.max(begun.elapsed() * SUM_SHARE);
             if found.bytes > most.bytes || found.entries > most.entries {
                 return Some(ProgramError::new(
                     ErrorCode::LimitWorkspace,
@@ -596,13 +607,17 @@ fn keep_output(
                 }
             }
             buffer.resize(16 << 10, 0);
-            // Not `try_read`, which believes what was known of the stream when it last had nothing.
-            let length = match rustix::io::read(&stream, &mut buffer[..]) {
+            let read = if last_look {
+                // Not `try_read`, which believes what was known of the stream when it last had nothing.
+                rustix::io::read(&stream, &mut buffer[..]).map_err(std::io::Error::from)
+            } else {
+                stream.try_read(&mut buffer)
+            };
+            let length = match read {
                 Ok(0) => break,
                 Ok(length) => length,
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(rustix::io::Errno::AGAIN) if !last_look => {
-                    let _ = stream.try_read(&mut buffer);
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && !last_look => {
                     continue;
                 }
                 Err(_) => break,

@@ -124,6 +124,7 @@ impl Gateway {
 
     /// Ends the servers: input closed, then SIGTERM, then SIGKILL.
     pub async fn stop(&self) {
+        self.pools.stop();
         self.sessions.forget_all();
         self.upstreams.stop().await;
         self.recorder.record(Event::GatewayEnded {

@@ -49,7 +49,7 @@ impl Default for Limits {
             in_flight: 256,
             workspace_bytes: 256 << 20,
             workspace_entries: 4096,
-            executions: 32 * cores,
+            executions: 16 * cores,
             waiting: 64,
             waiting_time: Duration::from_secs(30),
         }

@@ -110,6 +110,16 @@ impl Pools {
         self.host.expects_more.store(true, Ordering::Relaxed);
     }
 
+    /// Ends the guests that wait; none are prepared any more.
+    pub(crate) fn stop(&self) {
+        self.host.expects_more.store(false, Ordering::Relaxed);
+        for pool in [&self.javascript, &self.python] {
+            if let Some(pool) = pool.get() {
+                pool.waiting().guests.clear();
+            }
+        }
+    }
+
     pub(crate) fn javascript(&self) -> Arc<Pool> {
         self.javascript
             .get_or_init(|| Pool::new(self.host.clone(), Runtime::JavaScript))
@@ -341,9 +351,14 @@ fn prepare(
     limits: &Limits,
 ) -> Result<(Guest, std::os::unix::net::UnixStream), Refused> {
     let abi = guests::landlock_abi().map_err(Refused::Other)?;
-    let mut guest = zygote
-        .fork()
-        .map_err(|error| Refused::Gone(error.to_string()))?;
+    let mut guest = zygote.fork().map_err(|error| {
+        let reason = error.to_string();
+        if error.is_of_this_process() {
+            Refused::Other(reason)
+        } else {
+            Refused::Gone(reason)
+        }
+    })?;
     let channel = guest
         .channel
         .take()

@@ -1,8 +1,8 @@
 //! What one agent's connection, or one explicit handle, owns.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use journal::Event;
@@ -82,7 +82,8 @@ impl Sessions {
 pub struct Session {
     id: String,
     workspaces: std::path::PathBuf,
-    workspace: OnceLock<Workspace>,
+    /// Set once it has a workspace.
+    has_workspace: AtomicBool,
     executions: AtomicU32,
     /// Whether the workspace outlives the session, for a caller who may name it again.
     keep_workspace: bool,
@@ -95,7 +96,7 @@ impl Session {
         let session = Session {
             id: id.map_or_else(|| id::fresh('s'), str::to_owned),
             workspaces: gateway.workspaces().to_owned(),
-            workspace: OnceLock::new(),
+            has_workspace: AtomicBool::new(false),
             executions: AtomicU32::new(0),
             keep_workspace: id.is_some(),
             recorder: gateway.recorder().clone(),
@@ -111,13 +112,12 @@ impl Session {
         &self.id
     }
 
-    /// The folder this session's programs work in, made when first needed.
-    pub(crate) fn workspace(&self) -> Result<&Workspace, sandbox::Error> {
-        if let Some(workspace) = self.workspace.get() {
-            return Ok(workspace);
-        }
-        let opened = Workspace::open(&self.workspaces, &self.id)?;
-        Ok(self.workspace.get_or_init(|| opened))
+    /// The folder this session's programs work in, made where it is missing: somebody may have
+    /// removed it since the last program.
+    pub(crate) fn workspace(&self) -> Result<Workspace, sandbox::Error> {
+        let workspace = Workspace::open(&self.workspaces, &self.id)?;
+        self.has_workspace.store(true, Ordering::Relaxed);
+        Ok(workspace)
     }
 
     /// Id and short id of a new execution.
@@ -129,8 +129,9 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(workspace) = self.workspace.get()
+        if self.has_workspace.load(Ordering::Relaxed)
             && !self.keep_workspace
+            && let Ok(workspace) = Workspace::open(&self.workspaces, &self.id)
         {
             // What cannot be removed now goes when old workspaces are swept at a start.
             let _ = workspace.remove();

@@ -8,8 +8,9 @@
 //! Following the server alone, without holding it, does not do: it is woken on the idle core, too.
 //! `bench/run --only calls` shows the difference.
 
+use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::process::Pid;
@@ -19,18 +20,26 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 const SHORT: Duration = Duration::from_millis(1);
 /// So many turns in a row before anything is done, and between two looks at where the server is.
 const TURNS: u32 = 16;
+/// How far down a line of processes is followed.
+const DEEPEST: usize = 8;
 
 /// The process of a stdio server, if it has one now.
 #[derive(Debug, Default)]
 pub(crate) struct ServerProcess {
     /// What its command started.
     leader: AtomicI32,
+    /// The pipe of its requests, by which a process is known to be this server's and not another's
+    /// that was given the same number.
+    pipe: AtomicU64,
     /// Who reads our requests: the leader, or what a launcher like `npx` has started in turn.
     reader: AtomicI32,
 }
 
 impl ServerProcess {
-    pub(crate) fn has_started(&self, pid: Pid) {
+    /// Takes a new process, with our end of its standard input.
+    pub(crate) fn has_started(&self, pid: Pid, stdin: impl AsFd) {
+        let pipe = rustix::fs::fstat(stdin).map_or(0, |found| found.st_ino);
+        self.pipe.store(pipe, Ordering::Relaxed);
         self.reader.store(0, Ordering::Relaxed);
         self.leader
             .store(pid.as_raw_nonzero().get(), Ordering::Relaxed);
@@ -38,9 +47,10 @@ impl ServerProcess {
 
     /// Who reads our requests, if it is known.
     fn reader(&self) -> Option<Pid> {
+        let pipe = self.pipe.load(Ordering::Relaxed);
         let mut reader = self.reader.load(Ordering::Relaxed);
-        if reader == 0 {
-            reader = deepest_reader(self.leader.load(Ordering::Relaxed))?;
+        if reader == 0 || !reads(reader, pipe) {
+            reader = deepest_reader(self.leader.load(Ordering::Relaxed), pipe)?;
             self.reader.store(reader, Ordering::Relaxed);
         }
         Pid::from_raw(reader)
@@ -56,32 +66,51 @@ fn core_of(process: Pid) -> Option<usize> {
     fields.split(' ').nth(36)?.parse().ok()
 }
 
-/// Lets every thread of a process run on these cores: one that was started while the process was
-/// held has inherited that.
-fn free(process: Pid, cores: &CpuSet) {
+/// Lets every thread of a process, and what it has started, run on these cores if it keeps to `held`:
+/// who was started by one who was held has inherited that.
+fn free(process: i32, held: &CpuSet, cores: &CpuSet, depth: usize) {
     let threads = std::fs::read_dir(format!("/proc/{process}/task"));
     for thread in threads.into_iter().flatten().flatten() {
-        let id = thread.file_name().to_str().and_then(|id| id.parse().ok());
-        if let Some(id) = id.and_then(Pid::from_raw) {
-            let _ = sched_setaffinity(Some(id), cores);
+        let Some(id) = thread.file_name().to_str().and_then(|id| id.parse().ok()) else {
+            continue;
+        };
+        let thread = Pid::from_raw(id);
+        if sched_getaffinity(thread).is_ok_and(|present| present == *held) {
+            let _ = sched_setaffinity(thread, cores);
+        }
+        if depth < DEEPEST {
+            for child in children(process, id) {
+                free(child, held, cores, depth + 1);
+            }
         }
     }
 }
 
+/// What a thread of a process has started.
+fn children(process: i32, thread: i32) -> impl Iterator<Item = i32> {
+    let listed = std::fs::read_to_string(format!("/proc/{process}/task/{thread}/children"));
+    let pids: Vec<i32> = listed
+        .unwrap_or_default()
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect();
+    pids.into_iter()
+}
+
+/// Whether this pipe is a process's standard input.
+fn reads(process: i32, pipe: u64) -> bool {
+    std::fs::read_link(format!("/proc/{process}/fd/0"))
+        .is_ok_and(|input| input.as_os_str() == format!("pipe:[{pipe}]").as_str())
+}
+
 /// The last in a line of processes, each started by the one before, that share a standard input.
-fn deepest_reader(leader: i32) -> Option<i32> {
-    const DEEPEST: usize = 8;
-    let input = |pid: i32| std::fs::read_link(format!("/proc/{pid}/fd/0")).ok();
-    let pipe = input(leader)?;
+fn deepest_reader(leader: i32, pipe: u64) -> Option<i32> {
+    if !reads(leader, pipe) {
+        return None;
+    }
     let mut reader = leader;
     for _ in 0..DEEPEST {
-        let children = std::fs::read_to_string(format!("/proc/{reader}/task/{reader}/children"));
-        let below = children
-            .unwrap_or_default()
-            .split_whitespace()
-            .filter_map(|pid| pid.parse().ok())
-            .find(|pid| input(*pid).as_ref() == Some(&pipe));
-        match below {
+        match children(reader, reader).find(|pid| reads(*pid, pipe)) {
             Some(pid) => reader = pid,
             None => break,
         }
@@ -127,6 +156,9 @@ impl Turns {
         if took > SHORT {
             return self.broken();
         }
+        if self.held.is_some() && !alone() {
+            return self.broken();
+        }
         self.since_tick += 1;
         self.in_a_row += 1;
         if self.in_a_row.is_multiple_of(TURNS) {
@@ -142,10 +174,11 @@ impl Turns {
         self.in_a_row = 0;
         // It is a matter of speed alone: who has ended has no place.
         if let Some(held) = self.held.take() {
-            free(self.guest, &held.ours);
+            let number = |process: Pid| process.as_raw_nonzero().get();
+            free(number(self.guest), &held.core, &held.ours, 0);
             let _ = sched_setaffinity(None, &held.ours);
             for (server, home) in held.servers {
-                free(server, &home);
+                free(number(server), &held.core, &home, 0);
             }
         }
     }
@@ -209,11 +242,12 @@ mod tests {
         }
         let mut server = std::process::Command::new("sleep")
             .arg("60")
+            .stdin(std::process::Stdio::piped())
             .spawn()
             .unwrap();
         let pid = Pid::from_child(&server);
         let process = Arc::new(ServerProcess::default());
-        process.has_started(pid);
+        process.has_started(pid, server.stdin.as_ref().unwrap());
         let mut guest = std::process::Command::new("sleep")
             .arg("60")
             .spawn()
@@ -268,8 +302,10 @@ mod tests {
             .unwrap();
         let pid = launcher.id() as i32;
         let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        let process = ServerProcess::default();
         let found = loop {
-            let found = deepest_reader(pid);
+            process.has_started(Pid::from_child(&launcher), launcher.stdin.as_ref().unwrap());
+            let found = process.reader().map(|reader| reader.as_raw_nonzero().get());
             if found != Some(pid) || std::time::Instant::now() > deadline {
                 break found.unwrap();
             }

@@ -352,7 +352,7 @@ impl Launch for Supervised {
         cwd: Option<&std::path::Path>,
     ) -> std::io::Result<Launched> {
         let server = self.supervisor.start_server(command, args, env, cwd)?;
-        self.process.has_started(server.pid);
+        self.process.has_started(server.pid, &server.stdin);
         Ok(Launched {
             stdin: server.stdin,
             stdout: server.stdout,

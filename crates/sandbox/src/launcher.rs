@@ -46,7 +46,7 @@ pub struct ProcessLimits {
     /// Address space, in bytes; more than the memory a program may use, by what an interpreter maps
     /// without touching.
     pub address_space_bytes: u64,
-    /// CPU time in seconds after which the kernel ends the process, should the host fail to.
+    /// CPU time in seconds after which the kernel ends a guest, should the host fail to.
     pub cpu_seconds: u64,
     /// Longest file it may write, in bytes.
     pub file_bytes: u64,
@@ -133,7 +133,6 @@ fn set_limits(limits: &ProcessLimits) -> Result<(), StepError> {
             Resource::As,
             limits.address_space_bytes,
         ),
-        ("limit_cpu", Resource::Cpu, limits.cpu_seconds),
         ("limit_file_size", Resource::Fsize, limits.file_bytes),
         ("limit_descriptors", Resource::Nofile, ZYGOTE_DESCRIPTORS),
         ("limit_core", Resource::Core, 0),

@@ -58,6 +58,19 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether it is this process that has no descriptor, or no memory, left.
+    pub fn is_of_this_process(&self) -> bool {
+        let Error::Step { error, .. } = self else {
+            return false;
+        };
+        let errno = error.raw_os_error();
+        [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS]
+            .iter()
+            .any(|full| errno == Some(*full))
+    }
+}
+
 /// Which part this execution of the binary plays.
 pub enum Role {
     /// The program a person or an agent started.

@@ -15,7 +15,7 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags,
 };
-use rustix::process::{Pid, PidfdFlags};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 
 /// What is said on a lifeline: a tag and a number, five bytes.
 const STARTED: u8 = 1;
@@ -87,21 +87,28 @@ pub(crate) fn ask(
             lifeline: ours,
         }),
         (REFUSED, _) => Err(std::io::Error::from_raw_os_error(number)),
+        // Who was asked has gone, or had no room for the descriptors.
         _ => Err(lost()),
     }
 }
 
-/// Answers a request with the process that was started, and returns its descriptor.
+/// Answers a request with the process that was started, and returns its descriptor. Without one
+/// nobody could end the process later: it is ended now, and the request refused.
 pub(crate) fn tell_started(lifeline: &UnixStream, pid: Pid) -> Option<OwnedFd> {
-    let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok();
-    let passed: Vec<BorrowedFd> = pidfd.iter().map(AsFd::as_fd).collect();
-    // Without a descriptor who asked takes the start as failed, and ends the process.
-    let _ = send(
-        lifeline.as_fd(),
-        &message(STARTED, pid.as_raw_nonzero().get()),
-        &passed,
-    );
-    pidfd
+    match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) => {
+            let started = message(STARTED, pid.as_raw_nonzero().get());
+            // Who asked may have gone; then the lifeline says so.
+            let _ = send(lifeline.as_fd(), &started, &[pidfd.as_fd()]);
+            Some(pidfd)
+        }
+        Err(error) => {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+            let _ = rustix::process::waitpid(Some(pid), WaitOptions::empty());
+            tell_refused(lifeline, &error.into());
+            None
+        }
+    }
 }
 
 pub(crate) fn tell_refused(lifeline: &UnixStream, error: &std::io::Error) {

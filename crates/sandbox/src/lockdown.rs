@@ -228,21 +228,20 @@ impl Lockdown {
         // It may have died before that; then somebody else is the parent, and never ends this one.
         let zygote = i64::from(zygote.as_raw_nonzero().get());
         steps.push(Step::new("die_with_parent", libc::SYS_getppid, []).returning(zygote));
-        let allowed = [limits.descriptors; 2].map(u64::to_ne_bytes).concat();
-        let limit = |new: Argument, old: Argument| {
-            Step::new(
-                "limit_descriptors",
-                libc::SYS_prlimit64,
-                [
-                    Argument::Number(0),
-                    Argument::Number(libc::RLIMIT_NOFILE.into()),
-                    new,
-                    old,
-                ],
-            )
-        };
-        steps.push(limit(Argument::bytes(&allowed), Argument::Number(0)));
-        steps.push(limit(Argument::Number(0), Argument::bytes(&[0; 16])).leaving(&allowed));
+        // Those that count for one guest and not for all of a zygote.
+        for (name, resource, most) in [
+            ("limit_descriptors", libc::RLIMIT_NOFILE, limits.descriptors),
+            ("limit_cpu", libc::RLIMIT_CPU, limits.cpu_seconds),
+        ] {
+            let allowed = [most; 2].map(u64::to_ne_bytes).concat();
+            let limit = |new: Argument, old: Argument| {
+                let resource = Argument::Number(resource.into());
+                let words = [Argument::Number(0), resource, new, old];
+                Step::new(name, libc::SYS_prlimit64, words)
+            };
+            steps.push(limit(Argument::bytes(&allowed), Argument::Number(0)));
+            steps.push(limit(Argument::Number(0), Argument::bytes(&[0; 16])).leaving(&allowed));
+        }
 
         if files.workspace {
             let rules = landlock_rules(&mut steps, landlock_abi, &files.read);
@@ -256,6 +255,10 @@ impl Lockdown {
                 ],
             ));
             steps.push(Step::close("landlock_close", Argument::Result(rules)));
+        } else {
+            // Nothing more to forbid, but a domain of its own, apart from its siblings'.
+            let rules = landlock_rules(&mut steps, landlock_abi, &[]);
+            landlock_restrict(&mut steps, Argument::Result(rules));
         }
 
         let filter = bpf::compile(match calls {

@@ -196,8 +196,19 @@ pub(crate) const PYTHON: &[Rule] = &[
         },
     ),
     allow(SYS_shutdown),
-    allow(SYS_getsockopt),
-    allow(SYS_setsockopt),
+    // What a socket object asks about itself; other options filter packets or open the peer.
+    when(
+        SYS_getsockopt,
+        Condition::OneOf {
+            argument: 2,
+            values: &[
+                SO_ERROR as u32,
+                SO_TYPE as u32,
+                SO_DOMAIN as u32,
+                SO_PROTOCOL as u32,
+            ],
+        },
+    ),
     allow(SYS_getsockname),
     allow(SYS_getpeername),
     // F_SETOWN and F_SETSIG would send signals to other processes of the same user.
@@ -307,7 +318,6 @@ pub(crate) const JAVASCRIPT: &[Rule] = &[
     allow(SYS_ppoll),
     #[cfg(target_arch = "x86_64")]
     allow(SYS_poll),
-    allow(SYS_setsockopt), // SO_RCVTIMEO: a read that ends when the next timer is due
     when(
         SYS_mmap,
         Condition::NotAll {

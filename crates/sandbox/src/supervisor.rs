@@ -314,7 +314,7 @@ fn start(request: &[u8], mut descriptors: Vec<OwnedFd>) -> Option<Child> {
     };
     match outcome {
         Ok(pid) => {
-            lifeline::tell_started(&lifeline, pid);
+            lifeline::tell_started(&lifeline, pid)?;
             Some(Child {
                 pid,
                 zygote,

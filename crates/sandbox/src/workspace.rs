@@ -108,8 +108,18 @@ impl Workspace {
         // Relative paths from one descriptor: the tree may be deeper than there are descriptors.
         let mut folders = vec![PathBuf::from(".")];
         while let Some(folder) = folders.pop() {
-            let Ok(opened) = rustix::fs::openat(&top, &folder, flags, Mode::empty()) else {
-                continue;
+            let opened = match rustix::fs::openat(&top, &folder, flags, Mode::empty()) {
+                Ok(opened) => opened,
+                // Folders deeper than a path can say: what is in them cannot be counted, so it is
+                // taken to be too much.
+                Err(rustix::io::Errno::NAMETOOLONG) => {
+                    return Usage {
+                        bytes: u64::MAX,
+                        ..usage
+                    };
+                }
+                // Removed meanwhile.
+                Err(_) => continue,
             };
             let Ok(entries) = Dir::read_from(&opened) else {
                 continue;

@@ -191,6 +191,25 @@ def call(number, *args):
 }
 
 #[test]
+fn folders_too_deep_to_count_end_the_run() {
+    let place = Place::new(&format!(
+        "[limits]\nworkspace_mib = 1\n{}",
+        crate::place::fake("fake", &[])
+    ));
+    let code = "
+import os, time
+for _ in range(20):
+    os.mkdir('d' * 250)
+    os.chdir('d' * 250)
+while True:
+    open(str(time.time_ns()), 'w').write('x' * 500_000)
+    time.sleep(0.01)";
+    let (exit, report) = place.run("python", code);
+    assert_eq!(exit, 3, "{report:#}");
+    assert_eq!(report["error"]["code"], "limit_workspace", "{report:#}");
+}
+
+#[test]
 fn one_session_has_no_way_into_the_workspace_of_another() {
     let place = Place::with_fake();
     let run = |session: &str, code: &str| {

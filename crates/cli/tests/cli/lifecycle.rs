@@ -324,7 +324,11 @@ fn a_lost_zygote_takes_its_guests_with_it_and_is_replaced() {
         let watched = Watched::new(&[("fake", &[])]);
         let mut agent = connected(&watched.0);
         let processes = |agent: &Agent| named(&family_of(agent.child.id()), name);
-        let running = ask_to_run(&mut agent, language, endless);
+        // Without a language, so that nobody may try the other one once it has run.
+        let running = agent.ask(
+            "tools/call",
+            json!({"name": "execute_code", "arguments": {"code": endless}}),
+        );
         wait_until("the program runs", || {
             lines_of(&watched.log("fake")).contains(&"tools/call echo".to_owned())
         });
@@ -341,6 +345,9 @@ fn a_lost_zygote_takes_its_guests_with_it_and_is_replaced() {
         assert_eq!(id, running);
         assert!(text.lines().next().unwrap().contains(" sandbox"), "{text}");
         assert!(text.contains("run the program again"), "{text}");
+        let calls = lines_of(&watched.log("fake"));
+        let echoed = calls.iter().filter(|line| *line == "tools/call echo");
+        assert_eq!(echoed.count(), 1, "{calls:?}");
         wait_until_gone(&lost);
         // Those that wait for a program go with it, too.
         for _ in 0..2 {

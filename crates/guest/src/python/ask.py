@@ -4,12 +4,14 @@ import os
 import sys
 
 answer = {"version": list(sys.version_info[:3]), "implementation": sys.implementation.name, "missing": None}
-for module in ("_ctypes", "_json", "_thread"):
+for module in ("_ast", "_ctypes", "_json", "_socket", "_thread", "gc", "select"):
     try:
         __import__(module)
     except ImportError:
         answer["missing"] = module.strip("_")
         break
+if not hasattr(os, "pidfd_open"):
+    answer["missing"] = "os.pidfd_open"
 library = [os.path.realpath(folder) for folder in sys.path if os.path.isdir(folder)]
 # Loading every extension module shows where the shared libraries are which they need.
 for folder in library:

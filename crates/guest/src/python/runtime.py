@@ -498,18 +498,20 @@ PRELOADED = (
 
 
 def preload(name):
-    if name in SOURCES:
-        compiled(name)
-    elif name == "ssl":
-        # Nobody can use it here, and importing it takes as long as the rest of asyncio.
-        sys.modules["ssl"] = None
-        __import__("asyncio")
-        del sys.modules["ssl"]
-    else:
-        try:
+    try:
+        if name in SOURCES:
+            compiled(name)
+        elif name == "ssl":
+            # Nobody can use it here, and importing it takes as long as the rest of asyncio.
+            sys.modules["ssl"] = None
+            try:
+                __import__("asyncio")
+            finally:
+                del sys.modules["ssl"]
+        else:
             __import__(name)
-        except ImportError:
-            pass  # an interpreter that was built without it; a program that needs it is told
+    except Exception:
+        pass  # an interpreter that was built without it; a program that needs it is told
 
 
 def serve_forks():
@@ -544,8 +546,13 @@ def serve_forks():
             to_preload = list(PRELOADED)
         if request != FORK:
             continue
-        numbers = passed[0][2]
+        numbers = b"".join(data for _, _, data in passed)
         passed = [int.from_bytes(numbers[at : at + 4], sys.byteorder) for at in range(0, len(numbers), 4)]
+        if len(passed) < 4:
+            # There was no room for all of them; who asked notices that nobody holds the lifeline.
+            for descriptor in passed:
+                posix.close(descriptor)
+            continue
         lifeline = passed[3]
         try:
             pid = posix.fork()
@@ -559,10 +566,17 @@ def serve_forks():
             for descriptor, number in zip(passed, (1, 2, CHANNEL)):
                 posix.dup2(descriptor, number)
             return
-        process = posix.pidfd_open(pid)
-        tell(lifeline, STARTED, pid, process)
         for descriptor in passed[:3]:
             posix.close(descriptor)
+        try:
+            process = posix.pidfd_open(pid)
+        except OSError as error:
+            posix.kill(pid, 9)
+            posix.waitpid(pid, 0)
+            tell(lifeline, REFUSED, error.errno)
+            posix.close(lifeline)
+            continue
+        tell(lifeline, STARTED, pid, process)
         guests[process] = pid, lifeline
         poll.register(process, select.POLLIN)
 
