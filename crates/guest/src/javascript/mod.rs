@@ -19,6 +19,7 @@ mod random;
 mod source;
 mod timers;
 mod value;
+mod web;
 
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;

@@ -4,7 +4,7 @@
 // A program may replace any built-in before its next line: what is needed after it has begun is
 // taken here, by value. Hence also no spread, no destructuring of arrays and no `for … of` below,
 // which would look up `Symbol.iterator` on a prototype that is no longer ours.
-(function (promiseState) {
+(function (promiseState, loadShim) {
   "use strict";
 
   const { apply, construct, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys } =
@@ -29,6 +29,7 @@
 
   const join = method(Array.prototype.join);
   const slice = method(String.prototype.slice);
+  const split = method(String.prototype.split);
   const includes = method(String.prototype.includes);
   const toWellFormed = method(String.prototype.toWellFormed);
   const propertyIsEnumerable = method(Object.prototype.propertyIsEnumerable);
@@ -47,7 +48,6 @@
   const functionToString = method(Function.prototype.toString);
   const symbolToString = method(Symbol.prototype.toString);
   const typedArrayLength = getter(getPrototypeOf(Uint8Array.prototype), "length");
-  const bufferSlice = method(ArrayBuffer.prototype.slice);
   const unboxNumber = method(Number.prototype.valueOf);
   const unboxString = method(String.prototype.valueOf);
   const unboxBoolean = method(Boolean.prototype.valueOf);
@@ -259,72 +259,11 @@
     }
   };
 
-  const structuredClone = (value) => {
-    const copies = new BuiltinMap();
-    const copyOf = (value) => {
-      if (typeof value === "function" || typeof value === "symbol" || promiseState(value)) {
-        const error = new BuiltinError(inspect(value) + " cannot be cloned");
-        setOwn(error, "name", "DataCloneError", false);
-        throw error;
-      }
-      if (typeof value !== "object" || value === null) return value;
-      if (mapHas(copies, value)) return mapGet(copies, value);
-      const remember = (copy) => {
-        mapSet(copies, value, copy);
-        return copy;
-      };
-      if (isArray(value)) {
-        const copy = remember([]);
-        copy.length = value.length;
-        copyMembersDeep(value, copy);
-        return copy;
-      }
-      const time = ask(getTime, value);
-      if (time !== undefined) return remember(new BuiltinDate(time));
-      if (ask(mapSize, value) !== undefined) {
-        const copy = remember(new BuiltinMap());
-        mapForEach(value, (item, key) => mapSet(copy, copyOf(key), copyOf(item)));
-        return copy;
-      }
-      if (ask(setSize, value) !== undefined) {
-        const copy = remember(new BuiltinSet());
-        setForEach(value, (item) => setAdd(copy, copyOf(item)));
-        return copy;
-      }
-      if (ask(regExpSource, value) !== undefined && value !== BuiltinRegExp.prototype) {
-        return remember(new BuiltinRegExp(regExpSource(value), regExpFlags(value)));
-      }
-      if (isError(value)) {
-        const copy = remember(new BuiltinError(value.message));
-        setOwn(copy, "name", value.name, false);
-        setOwn(copy, "stack", value.stack, false);
-        return copy;
-      }
-      if (ask(typedArrayLength, value) !== undefined) {
-        return remember(construct(value.constructor, [value]));
-      }
-      const buffer = ask(bufferSlice, value);
-      if (buffer !== undefined) return remember(buffer);
-      const unboxed = unbox(value);
-      if (unboxed !== undefined) return remember(Object(unboxed));
-      const copy = remember({});
-      copyMembersDeep(value, copy);
-      return copy;
-    };
-    const copyMembersDeep = (from, to) => {
-      const keys = ownKeys(from);
-      for (let i = 0; i < keys.length; i++) {
-        const key = keys[i];
-        if (typeof key === "string" && propertyIsEnumerable(from, key)) {
-          setOwn(to, key, copyOf(from[key]), true);
-        }
-      }
-    };
-    return copyOf(value);
-  };
-
   const WIDTH = 76;
-  const MAX_DEPTH = 6;
+  const MAX_DEPTH = 5;
+  let maxDepth = MAX_DEPTH;
+  // As in Node: what an object has to say of itself.
+  const CUSTOM = Symbol.for("nodejs.util.inspect.custom");
   const MAX_ITEMS = 100;
 
   const quote = (text) => {
@@ -343,6 +282,17 @@
 
   // Text for people, close to what Node prints.
   const inspect = (value) => inspectAt(value, [], "");
+
+  // The same, no deeper than `depth`.
+  const inspectTo = (depth, value) => {
+    const kept = maxDepth;
+    maxDepth = depth;
+    try {
+      return inspect(value);
+    } finally {
+      maxDepth = kept;
+    }
+  };
 
   const inspectAt = (value, around, indent) => {
     switch (typeof value) {
@@ -392,6 +342,12 @@
     if (state !== undefined) return "Promise { <" + state + "> }";
     const isRegExp = ask(regExpSource, value) !== undefined && value !== BuiltinRegExp.prototype;
     if (isRegExp) return "/" + regExpSource(value) + "/" + regExpFlags(value);
+    const custom = ask((value) => value[CUSTOM], value);
+    if (typeof custom === "function" && !isArray(value)) {
+      const shown = ask(() => apply(custom, value, [maxDepth - around.length, {}, inspect]), value);
+      if (typeof shown === "string") return join(split(shown, "\n"), "\n" + indent);
+      if (shown !== undefined && shown !== value) return inspectAt(shown, around, indent);
+    }
     const unboxed = unbox(value);
     if (unboxed !== undefined) return "[" + className(value) + ": " + inspect(unboxed) + "]";
 
@@ -404,7 +360,7 @@
     else if (members !== undefined) head += "(" + members + ")";
     else if (array && head !== "") head += "(" + value.length + ")";
     if (head !== "") head += " ";
-    if (around.length >= MAX_DEPTH) return "[" + (className(value) || "Object") + "]";
+    if (around.length > maxDepth) return "[" + (className(value) || "Object") + "]";
 
     const inner = indent + "  ";
     const within = [];
@@ -528,13 +484,158 @@
     }
   };
 
+  // How far `console.group` moves lines to the right.
+  const group = { __proto__: null, indent: "" };
+
+  // What only the host can do; there from `install` on.
+  let native;
+
+  const printLine = (stream, text) => {
+    const { indent } = group;
+    native.print(stream, indent === "" ? text : indent + join(split(text, "\n"), "\n" + indent));
+  };
+
+  const printer = (stream) => (...args) => printLine(stream, format(args));
+
+  const timer = (repeats, fixedDelay) => (callback, ...args) => {
+    if (typeof callback !== "function") throw new BuiltinTypeError("a timer needs a function");
+    const rest = [];
+    for (let i = fixedDelay === undefined ? 1 : 0; i < args.length; i++) append(rest, args[i]);
+    const delay = fixedDelay === undefined ? +args[0] : fixedDelay;
+    const run = () => apply(callback, undefined, rest);
+    return native.startTimer(run, delay > 0 ? delay : 0, repeats, true);
+  };
+  const clear = (timer) => {
+    if (typeof timer === "number") native.stopTimer(timer);
+  };
+
+  // What the sources below `web` are given.
+  const internals = {
+    __proto__: null,
+    append,
+    apply,
+    ask,
+    bufferSlice: method(ArrayBuffer.prototype.slice),
+    construct,
+    copyable: { __proto__: null, BuiltinDate, BuiltinError, BuiltinMap, BuiltinRegExp, BuiltinSet, Object },
+    defineProperty,
+    errors: { __proto__: null, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError },
+    format,
+    functionToString,
+    getOwnPropertyDescriptor,
+    getPrototypeOf,
+    getTime,
+    group,
+    inspect,
+    inspectTo,
+    isArray,
+    isError,
+    mapForEach,
+    mapGet,
+    mapHas,
+    mapSet,
+    mapSize,
+    method,
+    native: () => native,
+    ownKeys,
+    printLine,
+    promiseState,
+    propertyIsEnumerable,
+    regExpFlags,
+    regExpSource,
+    setAdd: method(Set.prototype.add),
+    setForEach,
+    setOwn,
+    setSize,
+    symbolToString,
+    toWellFormed,
+    typedArrayLength,
+    unbox,
+  };
+
+  // A source below `web`, compiled when a program first needs something of it.
+  const shim = (subject) => {
+    let exports;
+    return (name) => (exports ??= loadShim(subject, internals))[name];
+  };
+
+  // A global that is made when it is first read.
+  const later = (name, member) =>
+    defineProperty(globalThis, name, {
+      __proto__: null,
+      get() {
+        const value = member(name);
+        setOwn(globalThis, name, value, false);
+        return value;
+      },
+      set(value) {
+        setOwn(globalThis, name, value, true);
+      },
+      enumerable: false,
+      configurable: true,
+    });
+
+  // A method that is found when it is first called.
+  const laterMethod = (object, name, member, key) =>
+    setOwn(object, name, { [name](...args) { return apply(member(key), this, args); } }[name], false);
+
+  const out = printer(1);
+  const err = printer(2);
+  const console = { log: out, info: out, debug: out, warn: err, error: err };
+  const laterMethods = (object, member, pairs) => {
+    for (let i = 0; i < pairs.length; i += 2) laterMethod(object, pairs[i], member, pairs[i + 1]);
+  };
+  const laterGlobals = (subject, names) => {
+    const member = shim(subject);
+    for (let i = 0; i < names.length; i++) later(names[i], member);
+  };
+
   const defineGlobals = (globals) => {
     const names = ownKeys(globals);
     for (let i = 0; i < names.length; i++) setOwn(globalThis, names[i], globals[names[i]], false);
   };
 
+  laterMethods(console, shim("console"), [
+    "assert", "assert", "count", "count", "countReset", "countReset", "dir", "dir",
+    "dirxml", "dirxml", "group", "group", "groupCollapsed", "group", "groupEnd", "groupEnd",
+    "table", "table", "time", "time", "timeEnd", "timeEnd", "timeLog", "timeLog",
+    "trace", "trace",
+  ]);
+  laterMethods(globalThis, shim("clone"), ["structuredClone", "structuredClone"]);
+  laterGlobals("url", ["URL", "URLSearchParams"]);
+  laterGlobals("text", ["TextDecoder", "TextEncoder"]);
+  laterGlobals("events", ["AbortController", "AbortSignal", "CustomEvent", "Event", "EventTarget"]);
+  laterGlobals("system", ["crypto", "performance"]);
+  laterGlobals("intl", ["Intl"]);
+  laterMethods(String.prototype, shim("collate"), ["localeCompare", "localeCompare"]);
+  const locale = shim("intl");
+  laterMethods(Number.prototype, locale, ["toLocaleString", "numberToLocaleString"]);
+  laterMethods(BigInt.prototype, locale, ["toLocaleString", "bigIntToLocaleString"]);
+  laterMethods(Date.prototype, locale, [
+    "toLocaleString", "dateToLocaleString", "toLocaleDateString", "dateToLocaleDateString",
+    "toLocaleTimeString", "dateToLocaleTimeString",
+  ]);
+
+  defineGlobals({
+    __proto__: null,
+    ToolError,
+    call_tool,
+    callTool: call_tool,
+    clearImmediate: clear,
+    clearInterval: clear,
+    clearTimeout: clear,
+    console,
+    require,
+    search_tools,
+    setImmediate: timer(false, 0),
+    setInterval: timer(true),
+    setTimeout: timer(false),
+    tools,
+  });
+
   // The last step before the program: from here on, calls can be made.
-  const install = (native) => {
+  const install = (natives) => {
+    native = natives;
     call = native.call;
     defineProperty(BuiltinMath, "random", {
       __proto__: null,
@@ -542,36 +643,6 @@
       writable: true,
       enumerable: false,
       configurable: true,
-    });
-    const printer = (stream) => (...args) => native.print(stream, format(args));
-    const timer = (repeats, fixedDelay) => (callback, ...args) => {
-      if (typeof callback !== "function") throw new BuiltinTypeError("a timer needs a function");
-      const rest = [];
-      for (let i = fixedDelay === undefined ? 1 : 0; i < args.length; i++) append(rest, args[i]);
-      const delay = fixedDelay === undefined ? +args[0] : fixedDelay;
-      return native.startTimer(() => apply(callback, undefined, rest), delay > 0 ? delay : 0, repeats);
-    };
-    const clear = (timer) => {
-      if (typeof timer === "number") native.stopTimer(timer);
-    };
-    const out = printer(1);
-    const err = printer(2);
-    defineGlobals({
-      __proto__: null,
-      ToolError,
-      call_tool,
-      callTool: call_tool,
-      clearImmediate: clear,
-      clearInterval: clear,
-      clearTimeout: clear,
-      console: { log: out, info: out, debug: out, warn: err, error: err },
-      require,
-      search_tools,
-      setImmediate: timer(false, 0),
-      setInterval: timer(true),
-      setTimeout: timer(false),
-      structuredClone,
-      tools,
     });
   };
 

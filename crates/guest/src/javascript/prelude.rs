@@ -4,6 +4,8 @@ use rquickjs::context::EvalOptions;
 use rquickjs::promise::PromiseState;
 use rquickjs::{Ctx, Error, FromJs, Function, Object, Result, Value};
 
+use super::web;
+
 const SOURCE: &str = include_str!("prelude.js");
 
 /// Functions and objects of `prelude.js`, kept from before the program could touch anything.
@@ -20,7 +22,7 @@ pub(super) struct Prelude<'js> {
     pub(super) dynamic_import: Function<'js>,
     /// `(value) → string`: text for people.
     pub(super) inspect: Function<'js>,
-    /// `(natives)`: defines the globals.
+    /// `(natives)`: gives the globals what they need of the host.
     pub(super) install: Function<'js>,
     /// `(error) → string?`: the path of the call that an error of ours is about, `""` for an import;
     /// nothing for an error of the program's.
@@ -46,7 +48,8 @@ impl<'js> Prelude<'js> {
                 PromiseState::Rejected => "rejected",
             })
         })?;
-        let exports: Object = evaluate.call((promise_state,))?;
+        let load_shim = Function::new(ctx.clone(), web::load)?;
+        let exports: Object = evaluate.call((promise_state, load_shim))?;
         Ok(Prelude {
             adopt: exports.get("adopt")?,
             argument_error: exports.get("argumentError")?,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::rc::Rc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use protocol::{Done, ErrorCode, Job, Kind, ProgramError, message};
 use rquickjs::context::EvalOptions;
@@ -132,7 +133,7 @@ impl<'a, 'js> Program<'a, 'js> {
                         .into(),
                 );
             }
-            if self.timers.next_due().is_some() {
+            if self.timers.any_awaited() {
                 notes.push("the program ended while a timer was set, which did not run".into());
             }
         }
@@ -177,8 +178,8 @@ impl<'a, 'js> Program<'a, 'js> {
             "startTimer",
             Function::new(
                 self.ctx.clone(),
-                move |callback: Function<'js>, delay_ms: f64, repeats: bool| {
-                    timers.start(callback, delay_ms, repeats)
+                move |callback: Function<'js>, delay_ms: f64, repeats: bool, awaited: bool| {
+                    timers.start(callback, delay_ms, repeats, awaited)
                 },
             )?,
         )?;
@@ -187,6 +188,15 @@ impl<'a, 'js> Program<'a, 'js> {
             "stopTimer",
             Function::new(self.ctx.clone(), move |id: f64| timers.stop(id as u32))?,
         )?;
+        let (began, began_at) = (Instant::now(), SystemTime::now());
+        native.set(
+            "now",
+            Function::new(self.ctx.clone(), move || {
+                began.elapsed().as_secs_f64() * 1000.0
+            })?,
+        )?;
+        let since_epoch = began_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        native.set("timeOrigin", since_epoch.as_secs_f64() * 1000.0)?;
         self.prelude.install.call((native,))
     }
 

@@ -1,4 +1,4 @@
-//! `Math.random`, from the kernel.
+//! `Math.random` and the program's other random numbers, from the kernel.
 //!
 //! The engine's own is seeded when the engine is made: all guests of a zygote would draw the same
 //! numbers.
@@ -20,12 +20,7 @@ impl Random {
     /// Uniform in [0, 1), a multiple of 2⁻⁵³.
     pub(super) fn next(&mut self) -> f64 {
         if self.left == 0 {
-            let mut filled = 0;
-            while filled < self.drawn.len() {
-                let flags = rustix::rand::GetRandomFlags::empty();
-                // Interrupted by a signal at most, as the pool is there since the machine started.
-                filled += rustix::rand::getrandom(&mut self.drawn[filled..], flags).unwrap_or(0);
-            }
+            fill(&mut self.drawn);
             self.left = self.drawn.len();
         }
         self.left -= 8;
@@ -33,5 +28,15 @@ impl Random {
             .try_into()
             .expect("eight bytes");
         (u64::from_ne_bytes(bytes) >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// Fills a buffer with random bytes.
+pub(super) fn fill(bytes: &mut [u8]) {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        let flags = rustix::rand::GetRandomFlags::empty();
+        // Interrupted by a signal at most, as the pool is there since the machine started.
+        filled += rustix::rand::getrandom(&mut bytes[filled..], flags).unwrap_or(0);
     }
 }

@@ -20,16 +20,25 @@ pub(super) struct Timers<'js> {
 struct Timer<'js> {
     callback: Function<'js>,
     every: Option<Duration>,
+    awaited: bool,
 }
 
 impl<'js> Timers<'js> {
-    pub(super) fn start(&self, callback: Function<'js>, delay_ms: f64, repeats: bool) -> u32 {
+    /// Nobody who sets a timer that is not `awaited` means the program to go on for it.
+    pub(super) fn start(
+        &self,
+        callback: Function<'js>,
+        delay_ms: f64,
+        repeats: bool,
+        awaited: bool,
+    ) -> u32 {
         let delay = Duration::from_secs_f64(delay_ms.clamp(0.0, MAX_DELAY_MS) / 1000.0);
         let id = self.last_id.get() + 1;
         self.last_id.set(id);
         let timer = Timer {
             callback,
             every: repeats.then(|| delay.max(Duration::from_millis(1))),
+            awaited,
         };
         self.enqueue(id, timer, delay);
         id
@@ -39,6 +48,11 @@ impl<'js> Timers<'js> {
         if let Some(due) = self.due.borrow_mut().remove(&id) {
             self.queue.borrow_mut().remove(&(due, id));
         }
+    }
+
+    /// Whether a timer is set of which the program expected something.
+    pub(super) fn any_awaited(&self) -> bool {
+        self.queue.borrow().values().any(|timer| timer.awaited)
     }
 
     pub(super) fn next_due(&self) -> Option<Instant> {

@@ -14,25 +14,25 @@ use protocol::{
 ///
 /// `echo` answers with its arguments, `json` with the text in `json`, `fail` raises what it is
 /// given, `hold` answers when as many calls as `until` says are held.
-struct Host {
+pub(super) struct Host {
     in_flight: u32,
     memory_bytes: usize,
 }
 
 /// What a host saw of a program.
-struct Run {
-    done: Done,
+pub(super) struct Run {
+    pub(super) done: Done,
     calls: Vec<String>,
     most_open: usize,
 }
 
-const HOST: Host = Host {
+pub(super) const HOST: Host = Host {
     in_flight: 256,
     memory_bytes: 64 << 20,
 };
 
 impl Host {
-    fn run(&self, language: &str, code: &str) -> Run {
+    pub(super) fn run(&self, language: &str, code: &str) -> Run {
         let (host, guest) = UnixStream::pair().unwrap();
         let memory_bytes = self.memory_bytes;
         let guest = thread::Builder::new()
@@ -160,7 +160,7 @@ impl Peer {
 }
 
 /// A run as a line: the value, or the error with its place; then the notes.
-fn shown(done: &Done) -> String {
+pub(super) fn shown(done: &Done) -> String {
     let mut shown = match (&done.value, &done.error) {
         (Some(value), None) => value.get().to_owned(),
         (None, None) => "no value".into(),
@@ -185,7 +185,7 @@ fn shown(done: &Done) -> String {
     shown
 }
 
-fn check(code: &str, expected: &str) {
+pub(super) fn check(code: &str, expected: &str) {
     let run = HOST.run("javascript", code);
     assert_eq!(shown(&run.done), expected, "{code}");
 }
@@ -785,7 +785,7 @@ return [c !== o, c.self === c, c.d, [...c.m], [...c.s], c.a.length, 1 in c.a, c.
     );
     check(
         "try { structuredClone({f() {}}) } catch (error) { return [error.name, error.message] }",
-        r#"["DataCloneError","[Function: f] cannot be cloned"]"#,
+        r#"["DataCloneError","f() {} could not be cloned."]"#,
     );
 }
 

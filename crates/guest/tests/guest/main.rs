@@ -4,3 +4,4 @@
 mod javascript;
 mod python;
 mod sdk;
+mod web;
