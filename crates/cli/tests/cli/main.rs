@@ -8,6 +8,7 @@ mod layers;
 mod lifecycle;
 mod papers;
 mod place;
+mod programs;
 mod run;
 mod serve;
 mod trust;

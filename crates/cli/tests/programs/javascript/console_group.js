@@ -1,0 +1,7 @@
+console.group("outer");
+console.log("inside");
+console.group();
+console.log("deeper\ntwo lines");
+console.groupEnd();
+console.groupEnd();
+console.log("outside");

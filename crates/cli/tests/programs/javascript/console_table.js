@@ -1,0 +1,4 @@
+console.table([
+  { a: 1, b: "x" },
+  { a: 2, b: "y" },
+]);

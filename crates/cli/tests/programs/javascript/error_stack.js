@@ -1,0 +1,2 @@
+const error = new TypeError("wrong kind");
+console.log(error.stack.split("\n")[0]);

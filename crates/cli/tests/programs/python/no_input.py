@@ -1,0 +1,5 @@
+try:
+    name = input("Name: ")
+except EOFError:
+    name = "nobody"
+print(f"\nHello {name}")
