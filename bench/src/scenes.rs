@@ -579,6 +579,10 @@ pub(crate) fn tools(bench: &mut Bench) -> Result<()> {
     side_by_side(bench)
 }
 
+/// Between two programs of different gateways, so that none is measured while another prepares the
+/// guests that follow: an agent thinks longer than that.
+const PAUSE: Duration = Duration::from_millis(15);
+
 /// The same programs with few tools and with many, in turn, so that nothing but the number differs.
 fn side_by_side(bench: &mut Bench) -> Result<()> {
     let places = TOOLS
@@ -603,6 +607,7 @@ fn side_by_side(bench: &mut Bench) -> Result<()> {
     ];
     for (name, program) in programs {
         let times: [Vec<Duration>; TOOLS.len()] = in_turn(10, bench.sizes.small, |index| {
+            sleep(PAUSE);
             Ok(agents[index].run(&program)?.took)
         })?;
         let report = &mut bench.report;
