@@ -7,6 +7,7 @@
 //!
 //! It is for the operator: unlike any other output it shows the last words of servers.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use gateway::execute::{self, Language, Request};
 use gateway::{ErrorCode, Face, Gateway, Health, Session};
 use guest::python::Candidate;
+use sandbox::Tier;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -33,7 +35,7 @@ struct Report {
     schema: u32,
     version: &'static str,
     /// The tier that a run has confirmed, if one has.
-    tier: Option<&'static str>,
+    tier: Option<Tier>,
     exit_code: u8,
     sandbox: Vec<Check>,
     interpreters: Vec<Check>,
@@ -73,7 +75,7 @@ struct Server {
 /// What became of running a program in a language.
 struct Tried {
     language: Language,
-    outcome: Result<Duration, Failure>,
+    outcome: Result<(Duration, Tier), Failure>,
 }
 
 struct Failure {
@@ -156,23 +158,30 @@ async fn examine(gateway: &Arc<Gateway>, settings: &Settings, places: &Places) -
         languages.insert(0, Language::Python);
     }
     let programs = async {
-        let mut tried = Vec::new();
+        let (mut tried, mut attacked) = (Vec::new(), Vec::new());
         for language in languages {
-            tried.push(try_language(gateway, &session, language).await);
+            let one = try_language(gateway, &session, language).await;
+            if one.outcome.is_ok() {
+                attacked.push(attack(gateway, &session, language).await);
+            }
+            tried.push(one);
         }
-        tried
+        (tried, attacked)
     };
-    let (tried, servers) = tokio::join!(programs, host::tried(gateway, PATIENCE));
+    let ((tried, attacked), servers) = tokio::join!(programs, host::tried(gateway, PATIENCE));
     let mut sandbox = vec![kernel(), landlock(sandbox::landlock_abi())];
     sandbox.extend(LAYERS.iter().map(|layer| layer.check(&tried)));
+    sandbox.push(namespaces(&tried, gateway.lower_tier().as_deref()));
     sandbox.extend(tried.iter().map(Tried::check));
+    sandbox.extend(attacked);
     let mut report = Report {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION"),
         tier: tried
             .iter()
             .all(|one| one.outcome.is_ok())
-            .then_some(execute::TIER),
+            .then(|| tried.iter().filter_map(Tried::tier).min())
+            .flatten(),
         exit_code: 0,
         sandbox,
         interpreters: interpreters(candidates),
@@ -195,13 +204,88 @@ async fn try_language(gateway: &Arc<Gateway>, session: &Arc<Session>, language: 
             code: error.code,
             message: error.message,
         }),
-        (None, Some(value)) if value.get() == "2" => Ok(run.duration),
+        (None, Some(value)) if value.get() == "2" => {
+            Ok((run.duration, run.tier.unwrap_or_default()))
+        }
         (None, _) => Err(Failure {
             code: ErrorCode::Exception,
             message: "1 + 1 was not 2".to_owned(),
         }),
     };
     Tried { language, outcome }
+}
+
+/// Programs that try what no program may do, and say what each attempt met. JavaScript has no system
+/// calls to try: it looks for anything that leads to one.
+fn attacks(language: Language) -> &'static str {
+    match language {
+        Language::Python => include_str!("doctor/attacks.py"),
+        Language::JavaScript | Language::TypeScript => include_str!("doctor/attacks.js"),
+    }
+}
+
+/// What an attempt may have met: an error of the file rules, of the system-call filter or of the
+/// interpreter. Any other, such as EFAULT, would come from behind the boundary.
+const HELD: [&str; 11] = [
+    "EPERM",
+    "EACCES",
+    "ENOENT",
+    "EROFS",
+    "ENOSYS",
+    "ValueError",
+    "Error",
+    "ReferenceError",
+    "SyntaxError",
+    "TypeError",
+    "absent",
+];
+
+/// Attacks the sandbox from inside, as a program of an agent could.
+async fn attack(gateway: &Arc<Gateway>, session: &Arc<Session>, language: Language) -> Check {
+    let request = Request {
+        code: attacks(language).to_owned(),
+        language: Some(language),
+        own_time: None,
+    };
+    let run = execute::execute(gateway, session, request, &CancellationToken::new()).await;
+    let name = format!("attacks in {}", language.as_str());
+    let met = run
+        .done
+        .value
+        .as_ref()
+        .and_then(|value| serde_json::from_str::<BTreeMap<String, String>>(value.get()).ok());
+    match met {
+        Some(met) => judged(&name, &met),
+        // One that ends the program was held too, but says nothing of the others.
+        None => Check::note(
+            name,
+            match run.done.error {
+                Some(error) => format!("not known: {}", error.message),
+                None => "not known: the program did not say".to_owned(),
+            },
+        ),
+    }
+}
+
+fn judged(name: &str, met: &BTreeMap<String, String>) -> Check {
+    let through: Vec<String> = met
+        .iter()
+        .filter(|(_, outcome)| !HELD.contains(&outcome.as_str()))
+        .map(|(attempt, outcome)| format!("{attempt} met {outcome}"))
+        .collect();
+    if through.is_empty() {
+        return Check::ok(name, format!("{} of {} held", met.len(), met.len()));
+    }
+    Check::fail(
+        name,
+        format!(
+            "{} of {} held; {}",
+            met.len() - through.len(),
+            met.len(),
+            through.join("; ")
+        ),
+        "stop using this installation and report this, with what `toolmill doctor --json` says",
+    )
 }
 
 fn kernel() -> Check {
@@ -242,6 +326,72 @@ fn landlock(abi: io::Result<u32>) -> Check {
     Check::fail(name, error.to_string(), fix)
 }
 
+/// The layer that the full tier adds, which not every machine allows.
+fn namespaces(tried: &[Tried], why_not: Option<&str>) -> Check {
+    let name = "namespaces";
+    if let Some(reason) = why_not {
+        let fix = FULL_TIER
+            .iter()
+            .find(|(found, _)| reason.contains(found))
+            .map_or(
+                "report this, with what `toolmill doctor --json` says",
+                |(_, fix)| fix,
+            );
+        return Check {
+            fix: Some(fix.to_owned()),
+            ..Check::note(
+                name,
+                format!("not there, so programs run in the strict tier: {reason}"),
+            )
+        };
+    }
+    let confirmed: Vec<&str> = tried
+        .iter()
+        .filter(|one| one.tier() == Some(Tier::Full))
+        .map(|one| one.language.as_str())
+        .collect();
+    if confirmed.is_empty() {
+        return Check::note(name, "not known: no program could be run");
+    }
+    Check::ok(
+        name,
+        format!(
+            "no other process, no network device, a root of their own; in force in {}",
+            confirmed.join(" and ")
+        ),
+    )
+}
+
+/// What keeps a machine from the full tier, by a part of its error, and what mends it; the first
+/// that is found counts. The strict tier needs none of it.
+const FULL_TIER: [(&str, &str); 5] = [
+    (
+        "namespaces failed: No space left",
+        "sysctl user.max_user_namespaces=10000",
+    ),
+    (
+        "namespaces failed",
+        "in a container, allow clone3, mount, open_tree, move_mount, mount_setattr, pivot_root and \
+         umount2 in its seccomp profile; elsewhere look at sysctl kernel.unprivileged_userns_clone \
+         and kernel.apparmor_restrict_unprivileged_userns",
+    ),
+    (
+        "identity failed",
+        "give the container's user namespace the uid and gid 65534, or start toolmill as an \
+         ordinary user",
+    ),
+    (
+        "root_",
+        "on a system with AppArmor (Ubuntu 24.04), give the toolmill binary a profile with `userns`, \
+         or set sysctl kernel.apparmor_restrict_unprivileged_userns=0; in a container, allow mount, \
+         open_tree, move_mount, mount_setattr, pivot_root and umount2 in its seccomp profile",
+    ),
+    (
+        "launcher failed",
+        "make the toolmill binary executable for all users",
+    ),
+];
+
 impl Layer {
     fn check(&self, tried: &[Tried]) -> Check {
         let mut confirmed = Vec::new();
@@ -274,13 +424,17 @@ impl Layer {
 }
 
 impl Tried {
+    fn tier(&self) -> Option<Tier> {
+        self.outcome.as_ref().ok().map(|(_, tier)| *tier)
+    }
+
     fn check(&self) -> Check {
         let name = self.language.as_str();
         match &self.outcome {
-            Ok(duration) => Check::ok(
+            Ok((duration, tier)) => Check::ok(
                 name,
                 format!(
-                    "a program ran, in {} ms from its arrival to its value",
+                    "a program ran in the {tier} tier, in {} ms from its arrival to its value",
                     duration.as_millis()
                 ),
             ),
@@ -563,7 +717,7 @@ mod tests {
         Tried {
             language,
             outcome: outcome
-                .map(Duration::from_millis)
+                .map(|milliseconds| (Duration::from_millis(milliseconds), Tier::Strict))
                 .map_err(|message| Failure {
                     code: ErrorCode::Sandbox,
                     message: message.to_owned(),
@@ -607,6 +761,59 @@ mod tests {
         );
         check("sandbox step limit_cpu failed: EPERM", "limits");
         check("a guest was not ready within 10 s", "");
+    }
+
+    #[test]
+    fn an_attack_that_met_no_resistance_or_the_kernel_itself_is_a_failure() {
+        let met = |outcomes: [&str; 2]| {
+            let names = ["mount", "socket"].map(str::to_owned);
+            judged(
+                "attacks",
+                &names.into_iter().zip(outcomes.map(str::to_owned)).collect(),
+            )
+        };
+        let held = met(["EPERM", "EACCES"]);
+        assert_eq!(
+            (held.verdict, held.found.as_str()),
+            (Verdict::Ok, "2 of 2 held")
+        );
+        let lost = met(["EFAULT", "nothing"]);
+        assert_eq!(lost.verdict, Verdict::Fail);
+        assert_eq!(
+            lost.found,
+            "0 of 2 held; mount met EFAULT; socket met nothing"
+        );
+    }
+
+    #[test]
+    fn what_keeps_a_machine_from_the_full_tier_has_a_fix() {
+        for (reason, fix) in [
+            (
+                "sandbox step namespaces failed: No space left on device",
+                "max_user_namespaces",
+            ),
+            (
+                "sandbox step namespaces failed: Function not implemented",
+                "seccomp profile",
+            ),
+            ("sandbox step identity failed: Invalid argument", "65534"),
+            (
+                "sandbox step root_mount failed: Permission denied",
+                "AppArmor",
+            ),
+            (
+                "sandbox step launcher failed: Permission denied",
+                "executable for all",
+            ),
+            ("something new", "report this"),
+        ] {
+            let check = namespaces(&[tried(Language::JavaScript, Ok(1))], Some(reason));
+            assert_eq!(check.verdict, Verdict::Note);
+            assert!(check.found.contains(reason), "{check:?}");
+            assert!(check.fix.as_ref().unwrap().contains(fix), "{check:?}");
+        }
+        let nobody = namespaces(&[tried(Language::JavaScript, Err("no"))], None);
+        assert_eq!(nobody.verdict, Verdict::Note, "{nobody:?}");
     }
 
     #[test]

@@ -323,6 +323,7 @@ fn config(settings: &Settings, places: &Places) -> Config {
         state: places.state_dir.clone(),
         workspaces: places.workspaces(),
         python: settings.python.clone(),
+        require: settings.require,
         path: std::env::var_os("PATH").unwrap_or_default(),
     }
 }

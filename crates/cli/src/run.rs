@@ -159,7 +159,7 @@ fn as_json(execution: &Execution) -> Value {
         })).collect::<Vec<_>>(),
         "language": execution.language.as_str(),
         "duration_ms": execution.duration.as_secs_f64() * 1e3,
-        "tier": execute::TIER,
+        "tier": execution.tier.map(sandbox::Tier::as_str),
         "execution": execution.id,
         "session": execution.session,
     })

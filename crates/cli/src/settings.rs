@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use gateway::{Configured, Limits, Stanza, Transport};
+use sandbox::Tier;
 
 use crate::trust;
 use document::Table;
@@ -38,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// Interpreters to try first.
     pub(crate) python: Vec<PathBuf>,
+    /// The least that must stand around a program.
+    pub(crate) require: Tier,
     /// Absent also when its variable is not set: HTTP must then not be served without one.
     pub(crate) http_token: Option<String>,
     /// The files these come from; the first wins.
@@ -234,9 +237,12 @@ impl Settings {
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Vec<Server>> {
         let root = Table::from_toml(&source.path, text)?;
-        root.only(&["upstream", "limits", "python", "http"])?;
+        root.only(&["upstream", "limits", "sandbox", "python", "http"])?;
         if let Some(limits) = root.table("limits")? {
             self.read_limits(source, &limits)?;
+        }
+        if let Some(sandbox) = root.table("sandbox")? {
+            self.read_sandbox(source, &sandbox)?;
         }
         let python = root.table("python")?;
         let http = root.table("http")?;
@@ -295,6 +301,25 @@ impl Settings {
             });
         }
         Ok(servers)
+    }
+
+    fn read_sandbox(&mut self, source: &Source, sandbox: &Table) -> Result<()> {
+        sandbox.only(&["require"])?;
+        let require = match sandbox.text("require")? {
+            None => return Ok(()),
+            Some("strict") => Tier::Strict,
+            Some("full") => Tier::Full,
+            Some(_) => {
+                return Err(sandbox.error("require", "`require` must be \"strict\" or \"full\""));
+            }
+        };
+        // A project may ask for more than its user, never for less.
+        self.require = if source.own {
+            require
+        } else {
+            self.require.max(require)
+        };
+        Ok(())
     }
 
     fn read_claude(&mut self, source: &Source, text: &str) -> Result<Vec<Server>> {

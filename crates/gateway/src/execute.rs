@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use journal::Event;
 use protocol::{Done, ErrorCode, Job, ProgramError};
+use sandbox::Tier;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -12,9 +13,6 @@ use crate::call::{CallRecord, Calls};
 use crate::guests::{Ended, Printed, Refused, sandbox_error};
 use crate::pool::Pool;
 use crate::{Gateway, Limits, Session, Short};
-
-/// The isolation a run had.
-pub const TIER: &str = "strict";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
@@ -74,6 +72,8 @@ pub struct Execution {
     pub stderr: Printed,
     pub calls: Vec<CallRecord>,
     pub duration: Duration,
+    /// What stood around the program; absent when none was sent to a guest.
+    pub tier: Option<Tier>,
 }
 
 /// Runs a program. Every way it can end is in the [`Execution`].
@@ -114,7 +114,7 @@ pub async fn execute(
             Language::Python
         };
         let (mut tried, made) = run.program(other, &request.code).await;
-        if tried.was_sent && !is(&tried.done, ErrorCode::Syntax) {
+        if tried.tier.is_some() && !is(&tried.done, ErrorCode::Syntax) {
             if request.language.is_some() {
                 tried.done.notes.insert(
                     0,
@@ -124,13 +124,13 @@ pub async fn execute(
             (ended, calls, language) = (tried, made, other);
         }
     } else if request.language.is_none()
-        && !ended.was_sent
+        && ended.tier.is_none()
         && is(&ended.done, ErrorCode::Sandbox)
         && !cancel.is_cancelled()
     {
         // Without a Python, a program that did not say what it is may still be TypeScript.
         let (tried, made) = run.program(Language::TypeScript, &request.code).await;
-        if tried.was_sent && !is(&tried.done, ErrorCode::Syntax) {
+        if tried.tier.is_some() && !is(&tried.done, ErrorCode::Syntax) {
             (ended, calls, language) = (tried, made, Language::TypeScript);
         }
     }
@@ -165,6 +165,7 @@ pub async fn execute(
         stderr: ended.stderr,
         calls,
         duration,
+        tier: ended.tier,
     }
 }
 
@@ -205,7 +206,7 @@ impl Run<'_> {
                     stderr: Printed::default(),
                     guest_time: Duration::ZERO,
                     peak_memory_bytes: 0,
-                    was_sent: false,
+                    tier: None,
                 };
                 (ended, Vec::new())
             }
@@ -246,7 +247,7 @@ impl Run<'_> {
         };
         self.gateway.recorder().record(Event::GuestConfirmed {
             execution: self.id.to_owned(),
-            tier: TIER.into(),
+            tier: guest.tier().as_str().into(),
             start_us: begun.elapsed().as_micros() as u64,
         });
         let calls = Arc::new(Calls::new(

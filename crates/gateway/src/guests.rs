@@ -13,7 +13,7 @@ use protocol::{
     Decoder, Done, ErrorCode, Failed, Job, Kind, Message, ProgramError, Ready, Violation, message,
 };
 use rustix::process::Pid;
-use sandbox::{Exit, Guest, LIFELINE_BYTES, Lockdown, Meter, Usage, Workspace};
+use sandbox::{Exit, Guest, LIFELINE_BYTES, Lockdown, Meter, Tier, Usage, Workspace};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
@@ -61,8 +61,8 @@ pub(crate) struct Ended {
     pub(crate) stderr: Printed,
     pub(crate) guest_time: Duration,
     pub(crate) peak_memory_bytes: u64,
-    /// Whether a guest was sent the program.
-    pub(crate) was_sent: bool,
+    /// What stood around the guest that was sent the program, if one was.
+    pub(crate) tier: Option<Tier>,
 }
 
 /// What was kept of an output stream: its beginning and its end.
@@ -140,6 +140,11 @@ impl ReadyGuest {
         })
     }
 
+    /// What stands around it.
+    pub(crate) fn tier(&self) -> Tier {
+        self.guest.tier()
+    }
+
     /// Whether it has ended while it waited for a program.
     pub(crate) fn has_ended(&self) -> bool {
         self.guest.has_ended()
@@ -204,6 +209,7 @@ impl ReadyGuest {
     ) -> Ended {
         let mut watched = Watch::new(self.guest.meter(), workspace, limits);
         let sent = self.send(Kind::Job, &message::encode(job)).await;
+        let tier = self.tier();
         let ReadyGuest {
             guest,
             channel,
@@ -257,7 +263,7 @@ impl ReadyGuest {
             stderr: stderr.await.unwrap_or_default(),
             guest_time: watched.clock.own_time(),
             peak_memory_bytes: watched.peak_memory_bytes,
-            was_sent: true,
+            tier: Some(tier),
         }
     }
 }

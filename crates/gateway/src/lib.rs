@@ -23,8 +23,8 @@ mod upstreams;
 mod value;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use journal::{Event, Journal};
 use tokio::sync::OnceCell;
@@ -52,6 +52,8 @@ pub struct Config {
     pub python: Vec<PathBuf>,
     /// The `PATH` on which interpreters are looked for.
     pub path: std::ffi::OsString,
+    /// The least that must stand around a program; with less none runs. More is used where it can be.
+    pub require: sandbox::Tier,
 }
 
 /// The gateway. One a process.
@@ -67,7 +69,8 @@ pub struct Gateway {
 
 impl Gateway {
     /// Starts the gateway and begins to connect its servers. Must be inside a tokio runtime.
-    pub async fn start(config: Config, supervisor: sandbox::Supervisor) -> Arc<Gateway> {
+    pub async fn start(mut config: Config, supervisor: sandbox::Supervisor) -> Arc<Gateway> {
+        config.workspaces = really(&config.workspaces);
         let supervisor = Arc::new(supervisor);
         let recorder = Recorder::new(Journal::new(config.state.join("journal")));
         recorder.record(Event::GatewayStarted {
@@ -89,12 +92,19 @@ impl Gateway {
                 supervisor,
                 workspaces: config.workspaces.clone(),
                 limits: config.limits.clone(),
+                require: config.require,
+                lower: Mutex::default(),
                 expects_more: AtomicBool::new(false),
             }),
             config,
             upstreams,
             recorder,
         })
+    }
+
+    /// Why the last guests had less than the full tier around them, if they had.
+    pub fn lower_tier(&self) -> Option<String> {
+        self.pools.lower()
     }
 
     /// Takes up a new set of servers: starts and stops only what changed.
@@ -184,5 +194,14 @@ impl Recorder {
         {
             tracing::warn!("{error}; going on without it");
         }
+    }
+}
+
+/// A path without links, as far as it exists: a guest with a root of its own has none of them.
+fn really(path: &Path) -> PathBuf {
+    match (path.canonicalize(), path.parent(), path.file_name()) {
+        (Ok(real), _, _) => real,
+        (Err(_), Some(folder), Some(name)) => really(folder).join(name),
+        _ => path.to_owned(),
     }
 }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use protocol::{Decoder, Kind, Message};
-use sandbox::{Calls, Files, Guest, Lockdown, Program, Supervisor, Zygote};
+use sandbox::{Calls, Files, Guest, Lockdown, Program, Supervisor, Tier, Zygote};
 
 use crate::guests::{self, ReadyGuest, Refused, START, SUPERVISOR_GONE};
 use crate::limits::Limits;
@@ -30,9 +30,10 @@ impl Runtime {
     fn program(&self) -> Program {
         match self {
             Runtime::JavaScript => Program::Own,
-            Runtime::Python(interpreter) => {
-                Program::Interpreter(guest::python::arguments(&interpreter.path))
-            }
+            Runtime::Python(interpreter) => Program::Interpreter {
+                arguments: guest::python::arguments(&interpreter.path),
+                needs: interpreter.needs.clone(),
+            },
         }
     }
 
@@ -79,6 +80,10 @@ pub(crate) struct Host {
     /// The folder of all workspaces.
     pub(crate) workspaces: PathBuf,
     pub(crate) limits: Limits,
+    /// The least that must stand around a program.
+    pub(crate) require: Tier,
+    /// Why a zygote last had less than the full tier.
+    pub(crate) lower: Mutex<Option<String>>,
     /// Whether more programs are expected after the first.
     pub(crate) expects_more: AtomicBool,
 }
@@ -86,6 +91,12 @@ pub(crate) struct Host {
 impl Host {
     fn expects_more(&self) -> bool {
         self.expects_more.load(Ordering::Relaxed)
+    }
+
+    fn lower(&self) -> MutexGuard<'_, Option<String>> {
+        self.lower
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -108,6 +119,11 @@ impl Pools {
     /// From now on guests are kept ready. To be called before there is a program.
     pub(crate) fn expect_more(&self) {
         self.host.expects_more.store(true, Ordering::Relaxed);
+    }
+
+    /// Why programs last had less than the full tier around them, if they had.
+    pub(crate) fn lower(&self) -> Option<String> {
+        self.host.lower().clone()
     }
 
     /// Ends the guests that wait; none are prepared any more.
@@ -307,19 +323,37 @@ async fn keep(pool: Weak<Pool>) {
     }
 }
 
-/// Starts a zygote and waits until it is locked down. Blocks.
+/// Starts a zygote in the highest tier that the machine allows and the settings accept. Blocks.
 fn start(host: &Host, runtime: &Runtime) -> Result<Zygote, String> {
     let abi = guests::landlock_abi()?;
-    let named = |error: sandbox::Error| error.to_string();
-    sandbox::prepare_workspaces(&host.workspaces).map_err(named)?;
+    sandbox::prepare_workspaces(&host.workspaces).map_err(|error| error.to_string())?;
+    let reason = match start_in(Tier::Full, abi, host, runtime) {
+        Err(reason) => reason,
+        started => return started,
+    };
+    if host.require == Tier::Full {
+        return Err(format!(
+            "{reason}; the settings require the full tier (sandbox.require), so the strict one is \
+             not tried"
+        ));
+    }
+    *host.lower() = Some(reason);
+    start_in(Tier::Strict, abi, host, runtime)
+}
+
+/// Starts a zygote and waits until it is locked down. Blocks.
+fn start_in(tier: Tier, abi: u32, host: &Host, runtime: &Runtime) -> Result<Zygote, String> {
+    let files = runtime.files();
     let mut zygote = Zygote::start(
         &host.supervisor,
+        tier,
         &runtime.program(),
+        &files,
         &host.workspaces,
         host.limits.of_process(),
     )
-    .map_err(named)?;
-    let lockdown = Lockdown::of_zygote(abi, &runtime.files());
+    .map_err(|error| error.to_string())?;
+    let lockdown = Lockdown::of_zygote(abi, &files);
     let mut channel = &zygote.control;
     // One that has gone already may have said why: what it said is read either way.
     if let Runtime::Python(_) = runtime {
@@ -364,7 +398,7 @@ fn prepare(
         .take()
         .ok_or_else(|| Refused::Other("a guest without a channel".into()))?;
     let lockdown = Lockdown::of_guest(
-        zygote.pid(),
+        zygote.number_inside(),
         abi,
         &runtime.files(),
         runtime.calls(),

@@ -8,20 +8,28 @@
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-const CALLS: [(&str, i64); 13] = [
+const CALLS: [(&str, i64); 21] = [
     ("capset", libc::SYS_capset),
     ("chdir", libc::SYS_chdir),
+    ("clone3", libc::SYS_clone3),
     ("close_range", libc::SYS_close_range),
     ("dup3", libc::SYS_dup3),
     ("landlock_add_rule", libc::SYS_landlock_add_rule),
     ("landlock_create_ruleset", libc::SYS_landlock_create_ruleset),
     ("landlock_restrict_self", libc::SYS_landlock_restrict_self),
+    ("mount", libc::SYS_mount),
+    ("mount_setattr", libc::SYS_mount_setattr),
+    ("move_mount", libc::SYS_move_mount),
+    ("open_tree", libc::SYS_open_tree),
+    ("pivot_root", libc::SYS_pivot_root),
     ("prctl", libc::SYS_prctl),
     ("prlimit64", libc::SYS_prlimit64),
     ("seccomp", libc::SYS_seccomp),
     ("setgroups", libc::SYS_setgroups),
+    ("sethostname", libc::SYS_sethostname),
     ("setresgid", libc::SYS_setresgid),
     ("setresuid", libc::SYS_setresuid),
+    ("umount2", libc::SYS_umount2),
 ];
 
 /// Which system calls are answered.

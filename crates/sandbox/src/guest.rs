@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal};
 
 use crate::lockdown::{filters_of_self, status_field};
-use crate::{Error, Zygote, launcher};
+use crate::{Error, Tier, Zygote, launcher, namespaces};
 
 /// A guest process, forked from its zygote. It has no program yet. Dropping it kills it.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Guest {
     /// Says how the process ended.
     pub lifeline: Option<UnixStream>,
     /// A zygote that is replaced lives until its last guest has ended.
-    pub(crate) _zygote: Arc<Zygote>,
+    pub(crate) zygote: Arc<Zygote>,
 }
 
 /// What a guest uses, from `/proc`.
@@ -84,8 +84,18 @@ impl Guest {
         {
             return Err(missing("unprivileged_uid", field("Uid")));
         }
-        if host.is_root() {
+        let tier = self.tier();
+        if host.is_root() || tier == Tier::Full {
             expect("bounding_set", "CapBnd", "0000000000000000")?;
+        }
+        if tier == Tier::Full {
+            match namespaces::shared_with_us(self.pid) {
+                Ok(None) => {}
+                Ok(Some(name)) => return Err(missing("namespaces", name)),
+                Err(error) => return Err(missing("namespaces", &error.to_string())),
+            }
+        }
+        if host.is_root() {
             expect("no_groups", "Groups", "")?;
             if field("Gid")
                 .split_whitespace()
@@ -110,6 +120,11 @@ impl Guest {
 
     pub fn pid(&self) -> Pid {
         self.pid
+    }
+
+    /// What stands around it.
+    pub fn tier(&self) -> Tier {
+        self.zygote.tier()
     }
 
     /// Whether the process has ended.

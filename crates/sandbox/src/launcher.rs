@@ -9,17 +9,22 @@
 
 use std::ffi::CString;
 use std::io::Write;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::{Deserialize, Serialize};
+
+use crate::namespaces::{self, Tier};
 
 /// Where a zygote, and later each of its guests, finds the channel to its host.
 pub(crate) const CHANNEL: i32 = 3;
 /// Where the launcher finds what it is to do.
 pub(crate) const ORDERS: i32 = 4;
+/// Where it finds a descriptor of the supervisor's process.
+pub(crate) const SUPERVISOR: i32 = 5;
 
 /// Open descriptors of a zygote: two for each guest that lives.
 const ZYGOTE_DESCRIPTORS: u64 = 4096;
@@ -30,8 +35,15 @@ pub const NOBODY: u32 = 65534;
 /// What the launcher is to do, written by the host.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Orders {
+    pub(crate) tier: Tier,
+    /// Whether the host is root, so that its guests must become somebody else.
+    pub(crate) drop_root: bool,
     /// The folder of all workspaces.
     pub(crate) workspaces: PathBuf,
+    /// Whether guests may write there.
+    pub(crate) writable: bool,
+    /// What they may read, and what their interpreter needs to start.
+    pub(crate) read: Vec<PathBuf>,
     pub(crate) limits: ProcessLimits,
     /// An interpreter to become, with its arguments; without one the launcher returns and this
     /// binary is the guest.
@@ -61,11 +73,33 @@ pub(crate) type StepError = (&'static str, std::io::Error);
 /// Runs the orders. Returns only for a guest that is this binary itself.
 pub(crate) fn run() -> Result<(UnixStream, u64), StepError> {
     let orders = read_orders()?;
-    close_descriptors()?;
-    enter(&orders.workspaces)?;
+    if orders.drop_root || orders.tier == Tier::Full {
+        empty_bounding_set()?;
+    }
+    if orders.drop_root {
+        become_nobody()?;
+    }
+    if orders.tier == Tier::Full {
+        let write = orders.writable.then_some(orders.workspaces.as_path());
+        namespaces::build_root(&orders.read, write, &orders.workspaces)?;
+    }
+    if orders.writable || orders.tier == Tier::Strict {
+        enter(&orders.workspaces)?;
+    }
+    if orders.tier == Tier::Full {
+        let nothing = rustix::thread::CapabilitySets {
+            effective: rustix::thread::CapabilitySet::empty(),
+            permitted: rustix::thread::CapabilitySet::empty(),
+            inheritable: rustix::thread::CapabilitySet::empty(),
+        };
+        step(
+            "no_capabilities",
+            rustix::thread::set_capabilities(None, nothing),
+        )?;
+    }
     set_limits(&orders.limits)?;
-    drop_to_nobody()?;
     die_with_parent()?;
+    close_descriptors()?;
     // SAFETY: prctl with these arguments touches no memory.
     let set = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
     step_raw("no_new_privileges", set)?;
@@ -159,11 +193,8 @@ fn set_limits(limits: &ProcessLimits) -> Result<(), StepError> {
     Ok(())
 }
 
-/// As root, becomes nobody, with no way back: no groups, no capability in any set.
-fn drop_to_nobody() -> Result<(), StepError> {
-    if !rustix::process::geteuid().is_root() {
-        return Ok(());
-    }
+/// Leaves no capability that an executed file could give.
+fn empty_bounding_set() -> Result<(), StepError> {
     for capability in 0..64 {
         // SAFETY: prctl with these arguments touches no memory.
         let dropped = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
@@ -175,6 +206,11 @@ fn drop_to_nobody() -> Result<(), StepError> {
             }
         }
     }
+    Ok(())
+}
+
+/// Becomes nobody, with no way back, in no group.
+fn become_nobody() -> Result<(), StepError> {
     // SAFETY: an empty list of groups is never read.
     step_raw("no_groups", unsafe { libc::setgroups(0, std::ptr::null()) })?;
     // SAFETY: these calls take plain numbers; there is one thread, so glibc has nobody to tell.
@@ -190,21 +226,25 @@ fn drop_to_nobody() -> Result<(), StepError> {
 /// The supervisor has one thread, so this fires when the process dies, not a thread of it. It comes
 /// after the change of uid, which clears it.
 fn die_with_parent() -> Result<(), StepError> {
+    const NAME: &str = "die_with_parent";
     // SAFETY: prctl with these arguments touches no memory.
     let set = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
-    step_raw("die_with_parent", set)?;
+    step_raw(NAME, set)?;
     let mut signal = 0;
     // SAFETY: the kernel writes one int, and `signal` is one.
     let got = unsafe { libc::prctl(libc::PR_GET_PDEATHSIG, &raw mut signal) };
-    step_raw("die_with_parent", got)?;
-    took_effect("die_with_parent", signal == libc::SIGKILL)?;
-    // It may have died before that; then somebody else is the parent, and never ends us.
-    let supervisor = std::env::args().nth(1).and_then(|id| id.parse().ok());
-    let parent = rustix::process::getppid().map(|id| id.as_raw_nonzero().get());
-    if supervisor.is_none() || parent != supervisor {
-        return Err(("die_with_parent", crate::lifeline::lost()));
+    step_raw(NAME, got)?;
+    took_effect(NAME, signal == libc::SIGKILL)?;
+    // It may have died before that, and whoever is the parent then never ends us. Its number would
+    // not tell: in namespaces it has none.
+    // SAFETY: the supervisor put its descriptor there; `close_descriptors` closes it.
+    let supervisor = unsafe { BorrowedFd::borrow_raw(SUPERVISOR) };
+    let mut polled = [PollFd::from_borrowed_fd(supervisor, PollFlags::IN)];
+    match poll(&mut polled, Some(&Timespec::default())) {
+        Ok(0) => Ok(()),
+        Ok(_) => Err((NAME, crate::lifeline::lost())),
+        Err(error) => Err((NAME, error.into())),
     }
-    Ok(())
 }
 
 /// Becomes the interpreter, with an empty environment. Returns only the error.
@@ -227,16 +267,17 @@ fn execute(arguments: &[String]) -> StepError {
     ("interpreter", std::io::Error::last_os_error())
 }
 
-fn step(name: &'static str, result: rustix::io::Result<()>) -> Result<(), StepError> {
+pub(crate) fn step(name: &'static str, result: rustix::io::Result<()>) -> Result<(), StepError> {
     result.map_err(|error| (name, error.into()))
 }
 
-fn took_effect(name: &'static str, so: bool) -> Result<(), StepError> {
-    if so {
-        Ok(())
-    } else {
-        Err((name, std::io::Error::other("it had no effect")))
-    }
+pub(crate) fn took_effect(name: &'static str, so: bool) -> Result<(), StepError> {
+    if so { Ok(()) } else { Err((name, no_effect())) }
+}
+
+/// What is said of a call that succeeded and changed nothing.
+pub(crate) fn no_effect() -> std::io::Error {
+    std::io::Error::other("it had no effect")
 }
 
 fn step_raw(name: &'static str, result: i32) -> Result<(), StepError> {
@@ -254,7 +295,7 @@ pub(crate) fn orders_pipe(orders: &Orders) -> std::io::Result<OwnedFd> {
     // A pipe holds 64 KiB before a writer waits, and nobody reads yet.
     if bytes.len() > 60_000 {
         return Err(std::io::Error::other(
-            "the path of the workspaces is too long",
+            "the paths that a guest may use are too long",
         ));
     }
     std::fs::File::from(write).write_all(&bytes)?;

@@ -17,6 +17,8 @@ use rustix::net::{
 };
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 
+use crate::namespaces;
+
 /// What is said on a lifeline: a tag and a number, five bytes.
 const STARTED: u8 = 1;
 const REFUSED: u8 = 2;
@@ -53,6 +55,7 @@ impl Exit {
 /// A process that has been started.
 #[derive(Debug)]
 pub(crate) struct Started {
+    /// By the number that we know it by.
     pub(crate) pid: Pid,
     pub(crate) pidfd: OwnedFd,
     pub(crate) lifeline: UnixStream,
@@ -82,7 +85,11 @@ pub(crate) fn ask(
     let number = i32::from_le_bytes([answer[1], answer[2], answer[3], answer[4]]);
     match (answer[0], received.1.pop()) {
         (STARTED, Some(pidfd)) if received.0 == LIFELINE_BYTES => Ok(Started {
-            pid: Pid::from_raw(number).ok_or_else(lost)?,
+            // Of one that has ended already and been collected only its parent's number is left.
+            pid: match namespaces::number_of(pidfd.as_fd())? {
+                Some(pid) => pid,
+                None => Pid::from_raw(number).ok_or_else(lost)?,
+            },
             pidfd,
             lifeline: ours,
         }),

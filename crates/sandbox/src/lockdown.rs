@@ -179,7 +179,8 @@ impl Lockdown {
         }
     }
 
-    /// What a guest gives up by itself, after it was forked from `zygote`.
+    /// What a guest gives up by itself, after it was forked from `zygote`, by the number that it knows
+    /// that process by ([`crate::Zygote::number_inside`]).
     pub fn of_guest(
         zygote: Pid,
         landlock_abi: u32,

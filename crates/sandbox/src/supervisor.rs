@@ -13,6 +13,8 @@
 //! The host's death also closes the control socket; the supervisor then ends all that is left below
 //! it and itself.
 
+use std::convert::Infallible;
+use std::ffi::CString;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -23,12 +25,13 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
-use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::launcher::{CHANNEL, ORDERS};
+use crate::launcher::{self, CHANNEL, ORDERS, StepError};
 use crate::lifeline::{self, Started};
+use crate::namespaces::{self, Tier};
 
 /// How long a server's process group has between SIGTERM and SIGKILL.
 pub const GRACE: Duration = Duration::from_secs(2);
@@ -36,15 +39,14 @@ pub const GRACE: Duration = Duration::from_secs(2);
 /// Longest request: arguments and environment of one process, as JSON.
 const REQUEST_BYTES: usize = 160 << 10;
 
-/// Name under which this binary is executed as supervisor and as launcher; argument zero. The
-/// launcher's argument one is the supervisor's process id.
+/// Name under which this binary is executed as supervisor and as launcher; argument zero.
 pub(crate) const SUPERVISOR: &str = "toolmill-supervisor";
 pub(crate) const LAUNCHER: &str = "toolmill-launcher";
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Request {
     /// Descriptors: standard input, output, error, channel, orders, lifeline.
-    Zygote,
+    Zygote { tier: Tier },
     /// Descriptors: standard input, output, error, lifeline.
     Server {
         command: String,
@@ -141,8 +143,12 @@ impl Supervisor {
     }
 
     /// Starts the launcher of a zygote.
-    pub(crate) fn start_zygote(&self, descriptors: &[BorrowedFd]) -> std::io::Result<Started> {
-        self.request(&Request::Zygote, descriptors)
+    pub(crate) fn start_zygote(
+        &self,
+        tier: Tier,
+        descriptors: &[BorrowedFd],
+    ) -> std::io::Result<Started> {
+        self.request(&Request::Zygote { tier }, descriptors)
     }
 
     fn request(&self, request: &Request, descriptors: &[BorrowedFd]) -> std::io::Result<Started> {
@@ -300,7 +306,7 @@ fn start(request: &[u8], mut descriptors: Vec<OwnedFd>) -> Option<Child> {
     let lifeline = UnixStream::from(descriptors.pop()?);
     let request: Result<Request, _> = serde_json::from_slice(request);
     let (outcome, zygote) = match request {
-        Ok(Request::Zygote) => (start_zygote(descriptors), true),
+        Ok(Request::Zygote { tier }) => (start_zygote(tier, descriptors), true),
         Ok(Request::Server {
             command,
             arguments,
@@ -329,33 +335,86 @@ fn start(request: &[u8], mut descriptors: Vec<OwnedFd>) -> Option<Child> {
     }
 }
 
-fn start_zygote(descriptors: Vec<OwnedFd>) -> std::io::Result<Pid> {
-    let [stdin, stdout, stderr, channel, orders]: [OwnedFd; 5] = descriptors
-        .try_into()
-        .map_err(|_| std::io::Error::other("five descriptors make a zygote"))?;
-    let mut command = Command::new("/proc/self/exe");
-    command
-        .arg0(LAUNCHER)
-        .arg(std::process::id().to_string())
-        .env_clear()
-        .stdin(stdin)
-        .stdout(stdout)
-        .stderr(stderr);
-    // Above every number they are moved to, so that neither move closes the other's source.
-    let channel = rustix::io::fcntl_dupfd_cloexec(channel, 64)?;
-    let orders = rustix::io::fcntl_dupfd_cloexec(orders, 64)?;
-    // SAFETY: dup2 is async-signal-safe, and this process has one thread.
-    unsafe {
-        command.pre_exec(move || {
-            for (descriptor, number) in [(&channel, CHANNEL), (&orders, ORDERS)] {
-                if libc::dup2(descriptor.as_raw_fd(), number) < 0 {
-                    return Err(std::io::Error::last_os_error());
-                }
-            }
-            Ok(())
-        });
+fn start_zygote(tier: Tier, descriptors: Vec<OwnedFd>) -> std::io::Result<Pid> {
+    let mut places: Vec<OwnedFd> = Vec::with_capacity(PLACES.len());
+    let own = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
+    for descriptor in descriptors.into_iter().chain([own]) {
+        // Above every number they are moved to, so that no move closes another's source.
+        places.push(rustix::io::fcntl_dupfd_cloexec(descriptor, 64)?);
     }
-    spawn(command.process_group(0))
+    if places.len() != PLACES.len() {
+        return Err(std::io::Error::other("five descriptors make a zygote"));
+    }
+    let (go_read, go_write) = pipe()?;
+    let go_read = rustix::io::fcntl_dupfd_cloexec(go_read, 64)?;
+    let is_root = rustix::process::geteuid().is_root();
+    match namespaces::fork(tier)? {
+        None => {
+            drop(go_write);
+            let error = become_launcher(tier, is_root, &places, &go_read);
+            launcher::report(&error);
+            // SAFETY: ends this process, whose memory is a copy of the supervisor's.
+            unsafe { libc::_exit(70) }
+        }
+        Some(child) => {
+            let identified = match tier {
+                Tier::Full => namespaces::identify(child),
+                Tier::Strict => Ok(()),
+            };
+            let errno = match identified {
+                Ok(()) => 0,
+                Err(error) => error.raw_os_error().unwrap_or(libc::EIO),
+            };
+            // One that has ended meanwhile has said why on its channel.
+            let _ = rustix::io::write(&go_write, &errno.to_ne_bytes());
+            Ok(child)
+        }
+    }
+}
+
+/// Where the launcher finds what the supervisor hands it.
+const PLACES: [i32; 6] = [0, 1, 2, CHANNEL, ORDERS, launcher::SUPERVISOR];
+
+/// In the forked child: executes this binary as launcher. Returns only the step that failed.
+fn become_launcher(tier: Tier, is_root: bool, places: &[OwnedFd], go: &OwnedFd) -> StepError {
+    let executed = || -> Result<Infallible, StepError> {
+        for (descriptor, number) in places.iter().zip(PLACES) {
+            // SAFETY: dup2 touches no memory, and nothing in this process owns these numbers.
+            if unsafe { libc::dup2(descriptor.as_raw_fd(), number) } < 0 {
+                return Err(("descriptors", std::io::Error::last_os_error()));
+            }
+        }
+        let fail = |step| move |error: rustix::io::Errno| (step, error.into());
+        let mut errno = [0; 4];
+        let told = rustix::io::read(go, &mut errno).map_err(fail("identity"))?;
+        match i32::from_ne_bytes(errno) {
+            _ if told < errno.len() => return Err(("identity", lifeline::lost())),
+            0 => {}
+            errno => return Err(("identity", std::io::Error::from_raw_os_error(errno))),
+        }
+        // So that what ends one ends all of its guests.
+        rustix::process::setpgid(None, None).map_err(fail("process_group"))?;
+        if tier == Tier::Full {
+            namespaces::keep_capabilities(is_root)?;
+        }
+        // What the supervisor has set for itself.
+        // SAFETY: the set is initialised before it is used, and there is one thread.
+        unsafe {
+            let mut none: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&mut none);
+            libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
+            libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        }
+        let name = CString::new(LAUNCHER).expect("a name without NUL");
+        let (words, nothing) = ([name.as_ptr(), std::ptr::null()], [std::ptr::null()]);
+        // SAFETY: both arrays end in NULL and point to strings that live until the call returns.
+        unsafe { libc::execve(c"/proc/self/exe".as_ptr(), words.as_ptr(), nothing.as_ptr()) };
+        Err(("launcher", std::io::Error::last_os_error()))
+    };
+    match executed() {
+        Ok(never) => match never {},
+        Err(error) => error,
+    }
 }
 
 fn start_server(

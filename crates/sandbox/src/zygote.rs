@@ -11,13 +11,13 @@
 
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::launcher::{self, CHANNEL, Orders};
-use crate::{Error, Guest, ProcessLimits, Supervisor, lifeline};
+use crate::{Error, Files, Guest, ProcessLimits, Supervisor, Tier, lifeline};
 
 /// What the host says on the control socket once a zygote is locked down; a guest's descriptors
 /// (standard output, error, channel, lifeline) come with the first.
@@ -29,14 +29,20 @@ const PRELOAD: &[u8] = b"P";
 pub enum Program {
     /// This binary itself.
     Own,
-    /// An interpreter, by its absolute path and arguments.
-    Interpreter(Vec<String>),
+    /// An interpreter.
+    Interpreter {
+        /// Its absolute path and arguments.
+        arguments: Vec<String>,
+        /// Files and folders it needs to start, beside those its guests may read.
+        needs: Vec<PathBuf>,
+    },
 }
 
 /// A zygote. Dropping it kills it, and with it all its guests: each of them keeps it.
 #[derive(Debug)]
 pub struct Zygote {
     pid: Pid,
+    tier: Tier,
     pub(crate) pidfd: OwnedFd,
     /// The host's end of the frames, until the zygote is locked down, and of the control socket then.
     pub control: UnixStream,
@@ -48,25 +54,32 @@ pub struct Zygote {
 
 impl Zygote {
     /// Starts a zygote whose guests will have their workspaces in `workspaces`, a folder made by
-    /// [`crate::prepare_workspaces`]. Blocks for about a millisecond.
+    /// [`crate::prepare_workspaces`] and given by its real path. Blocks for about a millisecond.
     ///
     /// # Errors
     /// A descriptor cannot be made, or the supervisor cannot start a process. A failing step of the
     /// launcher is told on `control` instead, as the protocol's `Failed`.
     pub fn start(
         supervisor: &Supervisor,
+        tier: Tier,
         program: &Program,
+        files: &Files,
         workspaces: &Path,
         limits: ProcessLimits,
     ) -> Result<Zygote, Error> {
         let fail = |step| move |error: std::io::Error| Error::Step { step, error };
+        let (interpreter, needs) = match program {
+            Program::Own => (None, &[][..]),
+            Program::Interpreter { arguments, needs } => (Some(arguments.clone()), &needs[..]),
+        };
         let orders = Orders {
+            tier,
+            drop_root: rustix::process::geteuid().is_root(),
             workspaces: workspaces.to_owned(),
+            writable: files.workspace,
+            read: outermost(files.read.iter().chain(needs)),
             limits,
-            interpreter: match program {
-                Program::Own => None,
-                Program::Interpreter(arguments) => Some(arguments.clone()),
-            },
+            interpreter,
         };
         let orders = launcher::orders_pipe(&orders).map_err(fail("orders"))?;
         let nothing = std::fs::File::options()
@@ -77,16 +90,23 @@ impl Zygote {
         let (stderr, stderr_write) = std::io::pipe().map_err(fail("pipe"))?;
         let (control, theirs) = UnixStream::pair().map_err(fail("socket_pair"))?;
         let started = supervisor
-            .start_zygote(&[
-                nothing.as_fd(),
-                nothing.as_fd(),
-                stderr_write.as_fd(),
-                theirs.as_fd(),
-                orders.as_fd(),
-            ])
-            .map_err(fail("process"))?;
+            .start_zygote(
+                tier,
+                &[
+                    nothing.as_fd(),
+                    nothing.as_fd(),
+                    stderr_write.as_fd(),
+                    theirs.as_fd(),
+                    orders.as_fd(),
+                ],
+            )
+            .map_err(fail(match tier {
+                Tier::Strict => "process",
+                Tier::Full => "namespaces",
+            }))?;
         Ok(Zygote {
             pid: started.pid,
+            tier,
             pidfd: started.pidfd,
             control,
             stderr: Some(stderr.into()),
@@ -96,6 +116,19 @@ impl Zygote {
 
     pub fn pid(&self) -> Pid {
         self.pid
+    }
+
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// The number by which its guests know it.
+    pub fn number_inside(&self) -> Pid {
+        match self.tier {
+            Tier::Strict => self.pid,
+            // The first process of its namespace.
+            Tier::Full => Pid::INIT,
+        }
     }
 
     /// Forks a guest, which is not locked down yet. Blocks for about a millisecond.
@@ -120,7 +153,7 @@ impl Zygote {
             stdout: Some(stdout.into()),
             stderr: Some(stderr.into()),
             lifeline: Some(started.lifeline),
-            _zygote: self.clone(),
+            zygote: self.clone(),
         })
     }
 
@@ -129,6 +162,25 @@ impl Zygote {
         // One that has gone is noticed by who asks it for a guest.
         let _ = rustix::io::write(&self.control, PRELOAD);
     }
+}
+
+/// Paths where their folders really are, sorted, without those below another of them. Their own names
+/// are kept: a loader is found by the name of a link to it.
+fn outermost<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Vec<PathBuf> {
+    let mut real: Vec<PathBuf> = paths
+        .filter_map(|path| {
+            let folder = path.parent()?.canonicalize().ok()?;
+            Some(folder.join(path.file_name()?))
+        })
+        .collect();
+    real.sort();
+    let mut kept: Vec<PathBuf> = Vec::new();
+    for path in real {
+        if !kept.last().is_some_and(|last| path.starts_with(last)) {
+            kept.push(path);
+        }
+    }
+    kept
 }
 
 impl Drop for Zygote {

@@ -64,6 +64,7 @@ fn config() -> Result<Config> {
         workspaces: places.workspaces(),
         state: places.state_dir,
         python: Vec::new(),
+        require: sandbox::Tier::Strict,
         path: std::env::var_os("PATH").unwrap_or_default(),
     })
 }

@@ -186,7 +186,7 @@ fn errors_name_the_file_the_line_and_the_key() {
     );
     check(
         "[profiles]",
-        ":1: unknown key `profiles`; known keys: upstream, limits, python, http",
+        ":1: unknown key `profiles`; known keys: upstream, limits, sandbox, python, http",
     );
     check(
         "[limits]\nmemory = 5",

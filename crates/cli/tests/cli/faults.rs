@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::place::{LANGUAGES, Place, fake, run, under};
+use crate::place::{LANGUAGES, Place, fake, run, tier_here, under};
 
 const EPERM: u32 = 1;
 const ENOSYS: u32 = 38;
@@ -26,6 +26,10 @@ fn filter() -> PathBuf {
 /// What `run --json` says of a program below a filter that gives `answer` to `call`. The program
 /// would print, write a file and call a tool.
 fn attempt(language: &str, call: &str, answer: u32) -> (i32, Value) {
+    attempt_with("", language, call, answer)
+}
+
+fn attempt_with(settings: &str, language: &str, call: &str, answer: u32) -> (i32, Value) {
     let code = match language {
         "python" => {
             "print('I run')\nopen('file', 'w').write('x')\ntools.fake.write(key='k', value='v')"
@@ -34,7 +38,8 @@ fn attempt(language: &str, call: &str, answer: u32) -> (i32, Value) {
     };
     let place = Place::new("");
     let log = place.path("methods");
-    let settings = fake("fake", &["--log-methods", log.to_str().unwrap()]);
+    let server = fake("fake", &["--log-methods", log.to_str().unwrap()]);
+    let settings = format!("{settings}\n{server}");
     place.write("config/toolmill/toolmill.toml", &settings);
     let mut outer = Command::new(filter());
     outer.args([call, &answer.to_string()]);
@@ -213,6 +218,99 @@ fn a_guest_of_root_that_cannot_become_nobody_runs_nothing() {
     check(&LANGUAGES, "prctl/0=24", &ANY, &["bounding_set"]);
 }
 
+/// What the full tier is made of: calls, the answers to try, and the names one of which must be said.
+/// The refusal of clone3 is what Docker's default profile and a host without user namespaces do.
+const FULL_TIER: [(&str, &[u32], &[&str]); 9] = [
+    // With any other answer the C library itself can start no process.
+    ("clone3", &[ENOSYS], &["namespaces"]),
+    // Raises a capability over the execution of the launcher; without it no mount can be made.
+    ("prctl/0=47", &REFUSED, &["keep_capabilities"]),
+    ("prctl/0=47", &[PRETEND], &["bounding_set", "root_"]),
+    (
+        "open_tree",
+        &ANY,
+        &["root_tree", "root_rights", "root_mount"],
+    ),
+    ("mount_setattr", &ANY, &["root_rights"]),
+    ("mount", &ANY, &["root_mount"]),
+    ("move_mount", &ANY, &["root_attach"]),
+    ("pivot_root", &ANY, &["root_pivot", "root_detach"]),
+    ("umount2", &ANY, &["root_detach"]),
+];
+
+#[test]
+fn where_the_full_tier_cannot_be_had_the_strict_one_is_used_or_nothing_runs() {
+    if tier_here() != "full" {
+        eprintln!("not run: this machine has no namespaces to give");
+        return;
+    }
+    for language in LANGUAGES {
+        let name = ("sethostname", &ANY[..], &["host_name"][..]);
+        for (call, answers, named) in FULL_TIER.into_iter().chain([name]) {
+            // JavaScript's root is empty.
+            if language != "python" && ["open_tree", "move_mount"].contains(&call) {
+                continue;
+            }
+            for answer in answers {
+                let case = format!("{language}: {call} answers {answer}");
+                let (exit, json) = attempt(language, call, *answer);
+                assert_eq!(
+                    (exit, &json["tier"]),
+                    (0, &"strict".into()),
+                    "{case}: {json:#}"
+                );
+                assert_eq!(json["stdout"], "I run\n", "{case}");
+
+                let require = "[sandbox]\nrequire = \"full\"";
+                let (exit, json) = attempt_with(require, language, call, *answer);
+                assert_eq!(exit, 4, "{case}: {json:#}");
+                let message = json["error"]["message"].as_str().unwrap();
+                assert!(
+                    named.iter().any(|name| message.contains(name)),
+                    "{case}: {message}"
+                );
+                assert!(message.contains("sandbox.require"), "{case}: {message}");
+                assert_eq!(
+                    (&json["stdout"], &json["tier"]),
+                    (&"".into(), &Value::Null),
+                    "{case}"
+                );
+            }
+        }
+        let (exit, json) = attempt_with("[sandbox]\nrequire = \"full\"", language, "mount/0=1", 1);
+        assert_eq!((exit, &json["tier"]), (0, &"full".into()), "{json:#}");
+    }
+}
+
+#[test]
+fn a_guest_of_the_full_tier_sees_no_other_process_and_a_root_of_its_own() {
+    if tier_here() != "full" {
+        eprintln!("not run: this machine has no namespaces to give");
+        return;
+    }
+    let place = Place::with_fake();
+    let seen = place.value(
+        "python",
+        "
+import os
+names = ['etc', 'home', 'proc', 'sys', 'dev', 'root', 'bin', 'sbin', 'boot', 'run']
+def is_there(path):
+    try:
+        os.stat(path)
+        return True
+    except FileNotFoundError:
+        return False
+[os.getppid(), os.uname().nodename, [name for name in names if is_there('/' + name + '/.')],
+ os.path.exists('/etc/passwd')]
+",
+    );
+    assert_eq!(seen[0], 1);
+    assert_eq!(seen[1], "toolmill");
+    // The cache of library paths is below /etc, and nothing else of it.
+    assert_eq!(seen[2], serde_json::json!(["etc"]));
+    assert_eq!(seen[3], false);
+}
+
 /// `setpriv` of util-linux, by which these tests become somebody else.
 fn setpriv() -> Option<Command> {
     if !is_root() {
@@ -283,7 +381,7 @@ open('mine', 'w').write('x')
         python,
     );
     assert_eq!(exit, 0, "{json:#}");
-    assert_eq!(json["tier"], "strict");
+    assert_eq!(json["tier"], tier_here());
     let value = json["value"].as_array().unwrap();
     assert_eq!((&value[0], &value[1]), (&"here".into(), &USER.into()));
     assert_eq!(value[3], "x");

@@ -174,7 +174,8 @@ def call(number, *args):
     for (attempt, outcome) in met.as_object().unwrap() {
         let outcome = outcome.as_str().unwrap();
         assert!(
-            ["EPERM", "EACCES", "ENOSYS"].contains(&outcome),
+            // In a root of its own what is outside is not there, or cannot be written.
+            ["EPERM", "EACCES", "ENOSYS", "ENOENT", "EROFS"].contains(&outcome),
             "{attempt}: {outcome}"
         );
     }

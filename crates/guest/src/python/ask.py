@@ -24,7 +24,23 @@ for folder in library:
 with open("/proc/self/maps") as maps:
     mapped = {os.path.realpath(line.split(None, 5)[5].strip()) for line in maps if ".so" in line}
 # The interpreter's own library is loaded before anything is locked; its folder may be a whole installation.
-mapped = {path for path in mapped if not os.path.basename(path).startswith("libpython")}
+own = {path for path in mapped if os.path.basename(path).startswith("libpython")}
+mapped -= own
 shared = {os.path.dirname(path) for path in mapped if not path.startswith(tuple(library))}
 answer["readable"] = library + sorted(shared)
+answer["needs"] = [os.path.realpath(sys.executable), *sorted(own)]
+# The loader, by the name that the executable gives it: ELF's program header PT_INTERP.
+with open(sys.executable, "rb") as file:
+    head = file.read(64 << 10)
+
+
+def number(at, length):
+    return int.from_bytes(head[at:at + length], sys.byteorder)
+
+
+table, entry, count = number(32, 8), number(54, 2), number(56, 2)
+for header in range(table, table + entry * count, entry or 1):
+    if number(header, 4) == 3:
+        start = number(header + 8, 8)
+        answer["needs"].append(os.fsdecode(head[start:start + number(header + 32, 8)].rstrip(b"\0")))
 print(json.dumps(answer))

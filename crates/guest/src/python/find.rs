@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const QUESTION: &str = include_str!("ask.py");
 const PATIENCE: Duration = Duration::from_secs(10);
 const OLDEST: (u8, u8) = (3, 9);
-const CACHE_VERSION: u64 = 1;
+const CACHE_VERSION: u64 = 2;
 
 /// An interpreter that may exist and what came of looking at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,9 @@ pub struct Interpreter {
     /// What a guest must be able to read: the standard library, the shared libraries that its
     /// extension modules load, time zones.
     pub readable: Vec<PathBuf>,
+    /// What it needs beside that to start: its executable, the loader by the name the executable
+    /// gives it, its own library.
+    pub needs: Vec<PathBuf>,
 }
 
 /// Looks at the `configured` interpreters, then at every `python3*` in the folders of `path`, in
@@ -125,7 +128,7 @@ fn examine(path: PathBuf, as_nobody: bool, answers: &mut Answers) -> Result<Inte
     if let Some(module) = answer["missing"].as_str() {
         return Err(format!("has no {module}"));
     }
-    let readable = readable(folders(&answer));
+    let readable = readable(paths(&answer["readable"]));
     if as_nobody {
         for folder in &readable {
             open_to_nobody(folder)?;
@@ -135,6 +138,7 @@ fn examine(path: PathBuf, as_nobody: bool, answers: &mut Answers) -> Result<Inte
         path,
         version,
         readable,
+        needs: paths(&answer["needs"]),
     })
 }
 
@@ -164,8 +168,8 @@ fn version_of(answer: &Value) -> Option<(u8, u8, u8)> {
     Some((number(0)?, number(1)?, number(2)?))
 }
 
-fn folders(answer: &Value) -> Vec<PathBuf> {
-    let listed = answer["readable"].as_array().into_iter().flatten();
+fn paths(listed: &Value) -> Vec<PathBuf> {
+    let listed = listed.as_array().into_iter().flatten();
     listed
         .filter_map(Value::as_str)
         .map(PathBuf::from)
@@ -217,7 +221,11 @@ impl Answers {
         let key = path.to_string_lossy().into_owned();
         if let Some(known) = self.known.get(&key)
             && known["stamp"] == stamp
-            && folders(&known["answer"]).iter().all(|path| path.exists())
+            && ["readable", "needs"].iter().all(|list| {
+                paths(&known["answer"][list])
+                    .iter()
+                    .all(|path| path.exists())
+            })
         {
             return Ok(known["answer"].clone());
         }
