@@ -309,8 +309,10 @@ impl Settings {
             None => return Ok(()),
             Some("strict") => Tier::Strict,
             Some("full") => Tier::Full,
-            Some(_) => {
-                return Err(sandbox.error("require", "`require` must be \"strict\" or \"full\""));
+            Some(other) => {
+                let problem =
+                    format!("`require` in [sandbox] must be \"strict\" or \"full\", not {other:?}");
+                return Err(sandbox.error("require", &problem));
             }
         };
         // A project may ask for more than its user, never for less.

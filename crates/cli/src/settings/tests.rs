@@ -92,6 +92,9 @@ fn a_whole_file_is_read() {
         workspace_entries = 10
         executions = 11
 
+        [sandbox]
+        require = "full"
+
         [python]
         path = ["/usr/bin/python3.11", "venv/bin/python"]
 
@@ -147,6 +150,7 @@ fn a_whole_file_is_read() {
     );
     let venv = desk.places.config_dir.join("venv/bin/python");
     assert_eq!(settings.python, [Path::new("/usr/bin/python3.11"), &venv]);
+    assert_eq!(settings.require, sandbox::Tier::Full);
     assert_eq!(settings.http_token.as_deref(), Some("tok_123"));
     assert_eq!(
         settings.sources,
@@ -195,6 +199,10 @@ fn errors_name_the_file_the_line_and_the_key() {
     check(
         "[python]\npaths = []",
         ":2: unknown key `paths` in [python]; did you mean `path`?",
+    );
+    check(
+        "[sandbox]\nrequire = \"none\"",
+        ":2: `require` in [sandbox] must be \"strict\" or \"full\", not \"none\"",
     );
     check(
         "[http]\nport = 1",
@@ -506,6 +514,21 @@ fn what_comes_first_wins_and_says_so() {
     let sources: Vec<_> = settings.sources.iter().collect();
     let looked_for: Vec<_> = settings.looked_for.iter().collect();
     assert_eq!(sources, looked_for);
+}
+
+#[test]
+fn a_project_can_require_more_of_the_sandbox_and_never_less() {
+    let required = |own: &str, project: &str| {
+        let text = |tier: &str| format!("[sandbox]\nrequire = \"{tier}\"");
+        let desk = Desk::new(&[
+            ("home/toolmill.toml", &text(own)),
+            ("project/toolmill.toml", &text(project)),
+        ]);
+        desk.load(None).unwrap().require.as_str()
+    };
+    assert_eq!(required("strict", "full"), "full");
+    assert_eq!(required("full", "strict"), "full");
+    assert_eq!(required("strict", "strict"), "strict");
 }
 
 #[test]

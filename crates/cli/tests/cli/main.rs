@@ -1,6 +1,7 @@
 //! The whole product from outside: the built binary, against fake servers.
 
 mod demo;
+mod doctor;
 mod faults;
 mod hostile;
 mod http;
