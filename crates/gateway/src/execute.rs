@@ -228,6 +228,12 @@ impl Run<'_> {
             .session
             .workspace()
             .map_err(|error| ProgramError::new(ErrorCode::Sandbox, error.to_string()))?;
+        if language == Language::Python {
+            let session = self.session;
+            session
+                .allow_what_is_there(&workspace, &mut self.limits)
+                .await;
+        }
         let guest = tokio::select! {
             guest = async {
                 loop {
@@ -277,6 +283,9 @@ impl Run<'_> {
             )
             .await;
         pool.refill();
+        if is(&ended.done, ErrorCode::LimitWorkspace) {
+            self.session.is_over();
+        }
         if is_empty(&ended) {
             let shapes = calls.shapes();
             if !shapes.is_empty() {

@@ -466,13 +466,18 @@ impl<'a> Watch<'a> {
             // It takes this thread: the more there is to count, the less often it is counted.
             self.next_sum = Instant::now() + SUM.max(begun.elapsed() * SUM_SHARE);
             if found.bytes > most.bytes || found.entries > most.entries {
-                return Some(ProgramError::new(
+                let mut error = ProgramError::new(
                     ErrorCode::LimitWorkspace,
                     format!(
                         "the workspace held {} bytes in {} files or more; the limits are {} and {}",
                         found.bytes, found.entries, most.bytes, most.entries
                     ),
-                ));
+                );
+                error.hint = Some(
+                    "what it wrote is still there: delete what is not needed in the next program"
+                        .into(),
+                );
+                return Some(error);
             }
         }
         None

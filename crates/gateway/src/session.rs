@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use journal::Event;
-use sandbox::Workspace;
+use sandbox::{Usage, Workspace};
 
 use crate::id::{self, Short};
-use crate::{Gateway, Recorder};
+use crate::{Gateway, Limits, Recorder};
 
 /// How an agent reached us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,9 @@ pub(crate) struct Sessions(Mutex<HashMap<String, (Arc<Session>, Instant)>>);
 const IDLE: Duration = Duration::from_secs(3600);
 /// How long a workspace is left that nobody has removed and nothing has changed.
 pub(crate) const WORKSPACE_AGE: Duration = Duration::from_secs(7 * 86_400);
+/// How many times its limits, of bytes and of files, a workspace may hold that a run has filled faster
+/// than it was counted; a program may still run there, to delete.
+const OVERSHOOT: (u64, u64) = (4, 64);
 /// How many are kept.
 const KEPT: usize = 256;
 
@@ -84,6 +87,9 @@ pub struct Session {
     workspaces: std::path::PathBuf,
     /// Set once it has a workspace.
     has_workspace: AtomicBool,
+    /// Set while the workspace may hold more than it may: after a run that ended for it, or when an
+    /// earlier process has left it.
+    may_be_over: AtomicBool,
     executions: AtomicU32,
     /// Whether the workspace outlives the session, for a caller who may name it again.
     keep_workspace: bool,
@@ -97,6 +103,7 @@ impl Session {
             id: id.map_or_else(|| id::fresh('s'), str::to_owned),
             workspaces: gateway.workspaces().to_owned(),
             has_workspace: AtomicBool::new(false),
+            may_be_over: AtomicBool::new(id.is_some()),
             executions: AtomicU32::new(0),
             keep_workspace: id.is_some(),
             recorder: gateway.recorder().clone(),
@@ -118,6 +125,34 @@ impl Session {
         let workspace = Workspace::open(&self.workspaces, &self.id)?;
         self.has_workspace.store(true, Ordering::Relaxed);
         Ok(workspace)
+    }
+
+    /// Raises the limits of the workspace to what it holds already, if that is more: a program may then
+    /// delete in it, and must not add.
+    pub(crate) async fn allow_what_is_there(&self, workspace: &Workspace, limits: &mut Limits) {
+        if !self.may_be_over.load(Ordering::Relaxed) {
+            return;
+        }
+        // What an earlier run could write before it was ended; a tree that is larger stays too large.
+        let most = Usage {
+            bytes: limits.workspace_bytes.saturating_mul(OVERSHOOT.0),
+            entries: limits.workspace_entries.saturating_mul(OVERSHOOT.1),
+        };
+        let counted = workspace.clone();
+        let found = tokio::task::spawn_blocking(move || counted.usage(most)).await;
+        let Ok(found) = found else { return };
+        let within =
+            found.bytes <= limits.workspace_bytes && found.entries <= limits.workspace_entries;
+        self.may_be_over.store(!within, Ordering::Relaxed);
+        if found.bytes <= most.bytes && found.entries <= most.entries {
+            limits.workspace_bytes = limits.workspace_bytes.max(found.bytes);
+            limits.workspace_entries = limits.workspace_entries.max(found.entries);
+        }
+    }
+
+    /// To be called when a program has ended because its workspace held too much.
+    pub(crate) fn is_over(&self) {
+        self.may_be_over.store(true, Ordering::Relaxed);
     }
 
     /// Id and short id of a new execution.

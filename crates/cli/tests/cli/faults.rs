@@ -413,7 +413,7 @@ open('mine', 'w').write('x')
 }
 
 /// Makes a folder and all in it a user's.
-fn give(folder: &Path, user: u32) {
+pub(crate) fn give(folder: &Path, user: u32) {
     std::os::unix::fs::chown(folder, Some(user), Some(user)).unwrap();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
