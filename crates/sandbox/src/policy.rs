@@ -87,7 +87,15 @@ pub(crate) const PYTHON: &[Rule] = &[
     allow(SYS_read),
     allow(SYS_write),
     allow(SYS_recvfrom),
-    allow(SYS_sendto),
+    // To whom it is connected only: a datagram with an address would reach any socket of the host's
+    // file system that everybody may write to, which no file rule governs.
+    when(
+        SYS_sendto,
+        Condition::Whole {
+            argument: 4,
+            value: 0,
+        },
+    ),
     allow(SYS_futex),
     allow(SYS_openat),
     allow(SYS_close),
@@ -312,7 +320,13 @@ pub(crate) const JAVASCRIPT: &[Rule] = &[
     allow(SYS_read),
     allow(SYS_write),
     allow(SYS_recvfrom),
-    allow(SYS_sendto),
+    when(
+        SYS_sendto,
+        Condition::Whole {
+            argument: 4,
+            value: 0,
+        },
+    ),
     allow(SYS_readv),
     allow(SYS_writev),
     allow(SYS_ppoll),

@@ -732,7 +732,7 @@ fn control(
 #[cfg(target_arch = "x86_64")]
 mod answering {
     pub(super) const BOTH: &[u32] = &[
-        0, 1, 3, 7, 11, 12, 13, 14, 15, 19, 20, 24, 25, 28, 35, 44, 45, 60, 96, 131, 202, 219, 228,
+        0, 1, 3, 7, 11, 12, 13, 14, 15, 19, 20, 24, 25, 28, 35, 45, 60, 96, 131, 202, 219, 228,
         230, 231, 271, 318, 435,
     ];
     /// The kernel answers these two, of tracing user code, past every filter: only its own
