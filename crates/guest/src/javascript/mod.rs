@@ -140,3 +140,23 @@ fn one_program<'js>(
         }
     }
 }
+
+/// The script that a program becomes, and where in the program the places of its lines were: for the
+/// fuzz target of that name.
+///
+/// # Errors
+/// As a program meets them.
+#[cfg(fuzzing)]
+pub fn script_of(
+    code: &str,
+    language: &str,
+) -> Result<(String, Vec<(u32, u32)>), Box<protocol::ProgramError>> {
+    let script = source::prepare(code, language)?;
+    let lines = script.text.lines().count() as u32;
+    let places = (1..=lines + 1).flat_map(|line| (1..=4).map(move |column| (line, column * 7 - 6)));
+    let places = places
+        .filter_map(|(line, column)| script.place(line, column))
+        .map(|place| (place.line, place.column))
+        .collect();
+    Ok((script.text, places))
+}

@@ -167,6 +167,10 @@ fn without_fence(code: &str) -> Result<(String, bool)> {
         }
         inside.push('\n');
     }
+    // As many lines as there were, so that no place is behind the last.
+    if !code.ends_with('\n') {
+        inside.pop();
+    }
     Ok((inside, prose))
 }
 

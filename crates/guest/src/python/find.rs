@@ -34,7 +34,7 @@ pub struct Interpreter {
     pub path: PathBuf,
     pub version: (u8, u8, u8),
     /// What a guest must be able to read: the standard library, the shared libraries that its
-    /// extension modules load, time zones.
+    /// extension modules load, time zones, the locale C.UTF-8.
     pub readable: Vec<PathBuf>,
     /// What it needs beside that to start: its executable, the loader by the name the executable
     /// gives it, its own library.
@@ -178,7 +178,12 @@ fn paths(listed: &Value) -> Vec<PathBuf> {
 
 /// The folders of an answer and the system's own data, without what is below another of them.
 fn readable(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
-    paths.extend(["/usr/share/zoneinfo", "/etc/ld.so.cache"].map(PathBuf::from));
+    let data = [
+        "/usr/share/zoneinfo",
+        "/usr/lib/locale/C.utf8",
+        "/etc/ld.so.cache",
+    ];
+    paths.extend(data.map(PathBuf::from));
     let mut real: Vec<PathBuf> = Vec::new();
     for path in paths {
         // The root would be everything: no library lives there.
