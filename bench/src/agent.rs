@@ -230,6 +230,51 @@ impl Agent {
         Ok((took, begun.elapsed()))
     }
 
+    /// Runs a program that must end with this error, after `limit` of its own time at most, and beside
+    /// it one honest program after the other. Returns how long the hostile one took, and each of the
+    /// others.
+    pub(crate) fn beside(
+        &mut self,
+        hostile: &Hostile,
+        limit: Duration,
+        honest: &Program,
+    ) -> Result<(Duration, Vec<Duration>)> {
+        let arguments = json!({
+            "language": hostile.language, "code": hostile.code, "timeout_seconds": limit.as_secs_f64(),
+        });
+        let params = json!({"name": "execute_code", "arguments": arguments});
+        let begun = Instant::now();
+        let attack = self.ask("tools/call", &params)?;
+        let mut took = Vec::new();
+        loop {
+            let asked = Instant::now();
+            let params = json!({"name": "execute_code", "arguments": honest.arguments()});
+            let run = self.ask("tools/call", &params)?;
+            let mut ended = None;
+            loop {
+                let (id, result, _) = self.next_answer()?;
+                if id == attack {
+                    ended = Some(begun.elapsed());
+                    let text = result["content"][0]["text"].as_str().unwrap_or_default();
+                    let error = text.split_whitespace().nth(2).unwrap_or_default();
+                    ensure!(
+                        result["isError"] == true && hostile.errors.contains(&error),
+                        "{} ended with {text}",
+                        hostile.name
+                    );
+                } else {
+                    ensure!(id == run, "an answer to something else");
+                    honest.check(&text_of(&result)?)?;
+                    took.push(asked.elapsed());
+                    break;
+                }
+            }
+            if let Some(ended) = ended {
+                return Ok((ended, took));
+            }
+        }
+    }
+
     /// The gateway's process, and then every process below it.
     pub(crate) fn family(&self) -> Vec<u32> {
         let mut family = vec![self.pid()];
@@ -275,6 +320,15 @@ pub(crate) struct Program {
     pub(crate) language: &'static str,
     pub(crate) code: String,
     pub(crate) value: Value,
+}
+
+/// A program that must be ended.
+pub(crate) struct Hostile {
+    pub(crate) name: &'static str,
+    pub(crate) language: &'static str,
+    pub(crate) code: &'static str,
+    /// The codes of the errors that may end it.
+    pub(crate) errors: &'static [&'static str],
 }
 
 impl Program {

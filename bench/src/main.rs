@@ -21,13 +21,14 @@ use scenes::{Bench, Sizes};
 type Scene = fn(&mut Bench) -> Result<()>;
 
 /// Every scene in the order in which they run; those with gates come first.
-const SCENES: [(&str, Scene); 8] = [
+const SCENES: [(&str, Scene); 9] = [
     ("warm", scenes::warm),
     ("calls", scenes::calls),
     ("parallel", scenes::parallel),
     ("cold", scenes::cold),
     ("data", scenes::data),
     ("load", scenes::load),
+    ("hostile", scenes::hostile),
     ("memory", scenes::memory),
     ("tools", scenes::tools),
 ];

@@ -3,7 +3,7 @@
 use serde_json::json;
 use toolmill_bench::{LINE_BYTES, PAGE_RECORDS, PAGES, records_in, top_ten};
 
-use crate::agent::Program;
+use crate::agent::{Hostile, Program};
 
 pub(crate) const PYTHON: &str = "python";
 pub(crate) const JAVASCRIPT: &str = "javascript";
@@ -127,4 +127,89 @@ pub(crate) fn big_lines(language: &'static str, bytes: usize) -> Program {
         ),
     };
     Program::new(language, code, json!([bytes, bytes / LINE_BYTES]))
+}
+
+const TIME: &[&str] = &["limit_time"];
+const MEMORY: &[&str] = &["limit_memory"];
+const OUTPUT: &[&str] = &["limit_output"];
+
+/// Loops, bombs and floods. Those of memory and output pass their own limit before that of time, or
+/// after it on a slow machine.
+pub(crate) const HOSTILE: [Hostile; 12] = [
+    hostile("loop", PYTHON, "while True: pass", TIME),
+    hostile("loop", JAVASCRIPT, "for (;;) {}", TIME),
+    hostile(
+        "loop that catches everything",
+        PYTHON,
+        "while True:\n  try:\n    while True: pass\n  except BaseException: pass",
+        TIME,
+    ),
+    hostile(
+        "loop that catches everything",
+        JAVASCRIPT,
+        "for (;;) { try { for (;;) {} } catch {} }",
+        TIME,
+    ),
+    hostile(
+        "regular expression",
+        PYTHON,
+        "import re\nre.match('(a+)+$', 'a' * 40 + 'b')",
+        TIME,
+    ),
+    hostile(
+        "regular expression",
+        JAVASCRIPT,
+        "/(a+)+$/.test('a'.repeat(40) + 'b')",
+        TIME,
+    ),
+    hostile(
+        "memory bomb",
+        PYTHON,
+        "x = []\nwhile True: x.append('y' * 100_000 + str(len(x)))",
+        MEMORY,
+    ),
+    hostile(
+        "memory bomb",
+        JAVASCRIPT,
+        "const x = []; for (;;) x.push(new Array(1000).fill(x.length))",
+        MEMORY,
+    ),
+    hostile(
+        "thread bomb",
+        PYTHON,
+        "import threading, time\nfor _ in range(1000): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
+        &["limit_threads"],
+    ),
+    hostile(
+        "output flood",
+        PYTHON,
+        "while True: print('x' * 65536)",
+        OUTPUT,
+    ),
+    hostile(
+        "output flood",
+        JAVASCRIPT,
+        "const x = 'x'.repeat(65536); for (;;) console.log(x)",
+        OUTPUT,
+    ),
+    hostile(
+        "call flood",
+        JAVASCRIPT,
+        "for (;;) await Promise.allSettled(Array.from({length: 256}, () => tools.bench.echo({text: 'x'})))",
+        &["limit_time", "limit_calls"],
+    ),
+];
+
+const fn hostile(
+    name: &'static str,
+    language: &'static str,
+    code: &'static str,
+    errors: &'static [&'static str],
+) -> Hostile {
+    Hostile {
+        name,
+        language,
+        code,
+        errors,
+    }
 }

@@ -446,6 +446,62 @@ pub(crate) fn load(bench: &mut Bench) -> Result<()> {
     Ok(())
 }
 
+/// Loops, bombs and floods beside an honest neighbour: when each ends, and what the neighbour feels.
+pub(crate) fn hostile(bench: &mut Bench) -> Result<()> {
+    const LIMIT: Duration = Duration::from_secs(3);
+    /// A neighbour's run is measured at least so often, alone and beside each hostile program.
+    const RUNS: usize = 500;
+    const LATE_MS: f64 = 100.0;
+    let mut agent = bench.place.ready()?;
+    for language in LANGUAGES {
+        let honest = programs::one_echo(language);
+        let [alone] = in_turn(20, RUNS, |_| Ok(agent.run(&honest)?.took))?;
+        let name = format!("neighbour alone, one echo, {language}");
+        bench.report.times(&name, 20, &alone);
+        let normal = worst(&alone);
+        for attack in &programs::HOSTILE {
+            let what = format!("{}, {}", attack.name, attack.language);
+            let (mut late, mut beside) = (Vec::new(), Vec::new());
+            // One that passes another limit than time may end at once.
+            while late.len() < 3 || (beside.len() < RUNS && late.len() < 200) {
+                let (ended, runs) = agent.beside(attack, LIMIT, &honest)?;
+                late.push(ended);
+                beside.extend(runs);
+            }
+            let report = &mut bench.report;
+            report.times(&format!("{what}: from its start to its error"), 0, &late);
+            let after = worst(&late) - LIMIT.as_secs_f64() * 1e3;
+            // The time of calls is not the program's own.
+            if !attack.errors.contains(&"limit_calls") {
+                report.gate(
+                    &format!("{what}: late"),
+                    after.max(0.0),
+                    LATE_MS,
+                    "ms",
+                    "after its limit of 3 s",
+                );
+            }
+            report.times(&format!("neighbour beside {what}, {language}"), 0, &beside);
+            report.gate(
+                &format!("neighbour beside {what}, {language}: p99"),
+                worst(&beside),
+                normal * 2.0,
+                "ms",
+                format!("2 x {normal:.2} ms alone"),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The 99th percentile, in ms, by the nearest rank.
+fn worst(times: &[Duration]) -> f64 {
+    let mut sorted = times.to_vec();
+    sorted.sort();
+    let rank = (sorted.len() as f64 * 0.99).ceil() as usize;
+    sorted[rank.max(1) - 1].as_secs_f64() * 1e3
+}
+
 /// Notes what a gateway takes once it has had nothing to do for a while.
 fn idle(report: &mut Report, agent: &Agent, when: &str, wait: Duration) -> Result<Memory> {
     sleep(wait);

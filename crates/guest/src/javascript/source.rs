@@ -11,11 +11,11 @@ use std::path::Path;
 
 use oxc::allocator::Allocator;
 use oxc::ast::ast::{
-    ArrowFunctionExpression, AwaitExpression, BindingPattern, CallExpression, Class, Declaration,
-    ExportDefaultDeclaration, ExportDefaultDeclarationKind, Expression, FormalParameters, Function,
-    ImportDeclaration, ImportDeclarationSpecifier, ImportExpression, ImportOrExportKind,
-    NewExpression, Program, Statement, StringLiteral, TaggedTemplateExpression,
-    VariableDeclaration,
+    ArrowFunctionExpression, AwaitExpression, BindingIdentifier, BindingPattern, CallExpression,
+    Class, Declaration, ExportDefaultDeclaration, ExportDefaultDeclarationKind, Expression,
+    FormalParameters, Function, IdentifierReference, ImportDeclaration, ImportDeclarationSpecifier,
+    ImportExpression, ImportOrExportKind, NewExpression, Program, Statement, StringLiteral,
+    TaggedTemplateExpression, VariableDeclaration,
 };
 use oxc::ast_visit::{Visit, walk};
 use oxc::codegen::{Codegen, CodegenOptions, CommentOptions};
@@ -183,6 +183,7 @@ fn script(source: &str, source_type: SourceType) -> Result<Script> {
         .with_check_syntax_error(true)
         .build(&program);
     refuse_errors(source, analysis.diagnostics.errors())?;
+    refuse_await_as_a_name(source, &program)?;
 
     let mut rewrite = Rewrite {
         source,
@@ -216,6 +217,17 @@ fn script(source: &str, source_type: SourceType) -> Result<Script> {
         edits,
         printed,
     })
+}
+
+/// The parser takes `await` without an operand for a name where the grammar of scripts has one; the
+/// program becomes an async function, in which there is none.
+fn refuse_await_as_a_name(source: &str, program: &Program) -> Result<()> {
+    let mut found = AwaitAsName(None);
+    found.visit_program(program);
+    let Some(span) = found.0 else { return Ok(()) };
+    let mut error = ProgramError::new(ErrorCode::Syntax, "`await` needs something to wait for");
+    mark(&mut error, source, span.start as usize, span.end as usize);
+    Err(Box::new(error))
 }
 
 fn parser<'a>(allocator: &'a Allocator, source: &'a str, source_type: SourceType) -> Parser<'a> {
@@ -868,6 +880,22 @@ impl<'a> Visit<'a> for Effects {
     fn visit_function(&mut self, _: &Function<'a>, _: ScopeFlags) {}
     fn visit_arrow_function_expression(&mut self, _: &ArrowFunctionExpression<'a>) {}
     fn visit_class(&mut self, _: &Class<'a>) {}
+}
+
+/// Where `await` is a name.
+struct AwaitAsName(Option<Span>);
+
+impl<'a> Visit<'a> for AwaitAsName {
+    fn visit_identifier_reference(&mut self, name: &IdentifierReference<'a>) {
+        if name.name == "await" {
+            self.0.get_or_insert(name.span);
+        }
+    }
+    fn visit_binding_identifier(&mut self, name: &BindingIdentifier<'a>) {
+        if name.name == "await" {
+            self.0.get_or_insert(name.span);
+        }
+    }
 }
 
 /// Where the `import(…)` expressions begin.

@@ -596,6 +596,10 @@ fn errors_have_the_place_in_the_agents_source() {
         "exception -:- thrown: { a: [ 1, 'x' ] }",
     );
     check("if (", "syntax 1:5 Unexpected token");
+    check_typescript(
+        "const f = async => x;\nawait",
+        "syntax 2:1-6 `await` needs something to wait for",
+    );
     check("/(/", "syntax -:- expecting ')'");
     assert_eq!(
         error_of("return <div className='a'>{1}</div>")
