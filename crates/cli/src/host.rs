@@ -60,28 +60,6 @@ pub(crate) fn log(level: LevelFilter) {
     tracing_subscriber::registry().with(lines).init();
 }
 
-/// The lockdown of the guest that is this binary, in the protocol's words.
-pub(crate) fn lock_down(table: &[u8]) -> Result<guest::Ready, guest::Failed> {
-    match sandbox::apply(table) {
-        Ok(probes) => Ok(guest::Ready { probes }),
-        Err(sandbox::LockdownError::Step { step, errno }) => Err(guest::Failed {
-            step,
-            errno,
-            message: std::io::Error::from_raw_os_error(errno).to_string(),
-        }),
-        Err(sandbox::LockdownError::NoEffect { step }) => Err(guest::Failed {
-            step,
-            errno: 0,
-            message: "it had no effect".into(),
-        }),
-        Err(other) => Err(guest::Failed {
-            step: "lockdown_table".into(),
-            errno: 0,
-            message: other.to_string(),
-        }),
-    }
-}
-
 pub(crate) fn settings(source: &Source) -> Result<(Settings, Places)> {
     let places = Places::from_environment()?;
     let settings = load(source, &places)?;

@@ -34,15 +34,7 @@ mod exit {
 }
 
 fn main() -> ExitCode {
-    match sandbox::enter() {
-        sandbox::Role::Zygote(channel, memory_bytes) => guest::javascript::run(
-            channel,
-            memory_bytes as usize,
-            host::lock_down,
-            sandbox::serve_forks,
-        ),
-        sandbox::Role::Host => host(),
-    }
+    gateway::enter().unwrap_or_else(host)
 }
 
 fn host() -> ExitCode {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{CallRecord, Calls};
-use crate::guests::{Ended, Printed, Refused, sandbox_error};
+use crate::guests::{Ended, Printed, sandbox_error};
 use crate::pool::Pool;
 use crate::{Gateway, Limits, Session, Short};
 
@@ -224,31 +224,21 @@ impl Run<'_> {
             () = self.cancel.cancelled() => return Err(cancelled()),
         };
         let pool = self.pool(language).await?;
-        let workspace = self
-            .session
-            .workspace()
-            .map_err(|error| ProgramError::new(ErrorCode::Sandbox, error.to_string()))?;
-        if language == Language::Python {
-            let session = self.session;
-            session
+        // JavaScript has no files.
+        let workspace = if language == Language::Python {
+            let workspace = self
+                .session
+                .workspace()
+                .map_err(|error| ProgramError::new(ErrorCode::Sandbox, error.to_string()))?;
+            self.session
                 .allow_what_is_there(&workspace, &mut self.limits)
                 .await;
-        }
+            Some(workspace)
+        } else {
+            None
+        };
         let guest = tokio::select! {
-            guest = async {
-                loop {
-                    let mut guest = pool.take().await?;
-                    if language != Language::Python {
-                        return Ok(guest);
-                    }
-                    match guest.enter(&workspace).await {
-                        Ok(()) => return Ok(guest),
-                        // It had waited, and ended just now; the next one has not.
-                        Err(Refused::Gone(_)) => {}
-                        Err(Refused::Other(reason)) => return Err(reason),
-                    }
-                }
-            } => guest.map_err(sandbox_error)?,
+            guest = pool.take(workspace.as_ref()) => guest.map_err(sandbox_error)?,
             () = self.cancel.cancelled() => return Err(cancelled()),
         };
         self.gateway.recorder().record(Event::GuestConfirmed {
@@ -270,14 +260,12 @@ impl Run<'_> {
             message_bytes: protocol::Limits::default().message_bytes as u64,
             threads: self.limits.threads,
         };
-        // JavaScript has no files.
-        let files = (language == Language::Python).then_some(&workspace);
         let mut ended = guest
             .run(
                 &job,
                 calls.clone(),
                 place,
-                files,
+                workspace.as_ref(),
                 &self.limits,
                 &self.cancel,
             )

@@ -16,9 +16,9 @@ use rustix::process::Pid;
 use sandbox::{Exit, Guest, LIFELINE_BYTES, Lockdown, Meter, Tier, Usage, Workspace};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::net::unix::OwnedWriteHalf;
+use tokio::net::unix::{OwnedWriteHalf, pipe};
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +35,8 @@ const SUM: Duration = Duration::from_millis(100);
 const SUM_SHARE: u32 = 50;
 /// How long a guest may take for a step of its start.
 pub(crate) const START: Duration = Duration::from_secs(10);
+/// What is read of an output stream at once.
+const OUTPUT_BYTES: usize = 16 << 10;
 /// Small messages are joined up to this size before they are written.
 const BATCH_BYTES: usize = 64 << 10;
 
@@ -108,14 +110,14 @@ impl Printed {
 /// A guest that is locked down and confirmed, ready for one program.
 pub(crate) struct ReadyGuest {
     guest: Guest,
+    /// The one workspace it is left, once it is.
+    workspace: Option<Workspace>,
+    /// CPU time it used before it had a program.
+    spent: Duration,
     channel: UnixStream,
     decoder: Decoder,
-    stdout: JoinHandle<Printed>,
-    stderr: JoinHandle<Printed>,
-    /// Cancelled by an output that is too long.
-    too_much: CancellationToken,
-    /// Cancelled when nothing more is printed that anybody wants.
-    printed: CancellationToken,
+    stdout: Output,
+    stderr: Output,
     /// How the process ended, once it has.
     exit: watch::Receiver<Option<Exit>>,
 }
@@ -125,18 +127,18 @@ impl ReadyGuest {
     pub(crate) fn new(
         mut guest: Guest,
         channel: std::os::unix::net::UnixStream,
+        spent: Duration,
         limits: &Limits,
     ) -> std::io::Result<ReadyGuest> {
-        let (too_much, printed) = (CancellationToken::new(), CancellationToken::new());
         Ok(ReadyGuest {
-            stdout: keep_output(guest.stdout.take(), limits, &too_much, &printed),
-            stderr: keep_output(guest.stderr.take(), limits, &too_much, &printed),
+            stdout: Output::new(guest.stdout.take(), limits)?,
+            stderr: Output::new(guest.stderr.take(), limits)?,
             exit: exit_of(guest.lifeline.take()),
             channel: into_tokio(channel)?,
             decoder: Decoder::new(protocol::Limits::default()),
             guest,
-            too_much,
-            printed,
+            workspace: None,
+            spent,
         })
     }
 
@@ -148,6 +150,16 @@ impl ReadyGuest {
     /// Whether it has ended while it waited for a program.
     pub(crate) fn has_ended(&self) -> bool {
         self.guest.has_ended()
+    }
+
+    /// Whether this is the workspace it has been left.
+    pub(crate) fn is_in(&self, workspace: &Workspace) -> bool {
+        self.workspace.as_ref() == Some(workspace)
+    }
+
+    /// Whether it has been left none yet.
+    pub(crate) fn is_nowhere(&self) -> bool {
+        self.workspace.is_none()
     }
 
     /// Leaves the guest one workspace, before it is sent a program.
@@ -163,7 +175,11 @@ impl ReadyGuest {
             self.next().await
         });
         match answered.await {
-            Ok(Ok(Some(answer))) => check(&table, &answer).map_err(Refused::Other),
+            Ok(Ok(Some(answer))) => {
+                check(&table, &answer).map_err(Refused::Other)?;
+                self.workspace = Some(workspace.clone());
+                Ok(())
+            }
             Ok(Ok(None)) => Err(Refused::Gone(
                 "a guest ended before it had a workspace".into(),
             )),
@@ -207,18 +223,17 @@ impl ReadyGuest {
         limits: &Limits,
         cancel: &CancellationToken,
     ) -> Ended {
-        let mut watched = Watch::new(self.guest.meter(), workspace, limits);
+        let mut watched = Watch::new(self.guest.meter(), self.spent, workspace, limits);
         let sent = self.send(Kind::Job, &message::encode(job)).await;
         let tier = self.tier();
         let ReadyGuest {
             guest,
             channel,
             decoder,
-            stdout,
-            stderr,
-            too_much,
-            printed,
+            mut stdout,
+            mut stderr,
             mut exit,
+            ..
         } = self;
         let outcome = match sent {
             Ok(()) => {
@@ -229,7 +244,7 @@ impl ReadyGuest {
                     () = cancel.cancelled() => Outcome::Stopped(ProgramError::new(
                         ErrorCode::Cancelled, "the run was cancelled",
                     )),
-                    () = too_much.cancelled() => Outcome::Stopped(ProgramError::new(
+                    () = kept(&mut stdout, &mut stderr) => Outcome::Stopped(ProgramError::new(
                         ErrorCode::LimitOutput,
                         format!("the program printed more than {} bytes; return less, and print less", limits.printed_bytes),
                     )),
@@ -256,11 +271,10 @@ impl ReadyGuest {
         };
         // What the program printed is in the pipes by now: a guest flushes before it says that it is
         // done, and the others have been ended.
-        printed.cancel();
         Ended {
             done,
-            stdout: stdout.await.unwrap_or_default(),
-            stderr: stderr.await.unwrap_or_default(),
+            stdout: stdout.take(),
+            stderr: stderr.take(),
             guest_time: watched.clock.own_time(),
             peak_memory_bytes: watched.peak_memory_bytes,
             tier: Some(tier),
@@ -421,8 +435,13 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    fn new(meter: Meter, workspace: Option<&'a Workspace>, limits: &'a Limits) -> Watch<'a> {
-        let clock = Clock::start(meter.read().cpu);
+    fn new(
+        meter: Meter,
+        spent: Duration,
+        workspace: Option<&'a Workspace>,
+        limits: &'a Limits,
+    ) -> Watch<'a> {
+        let clock = Clock::start(spent);
         Watch {
             meter,
             workspace,
@@ -588,62 +607,87 @@ async fn write_replies(
     }
 }
 
-/// Reads an output stream, so that the guest never waits for us, and keeps its beginning and its
-/// end. Once `ended` it takes what is there and waits for nothing.
-fn keep_output(
-    stream: Option<OwnedFd>,
-    limits: &Limits,
-    too_much: &CancellationToken,
-    ended: &CancellationToken,
-) -> JoinHandle<Printed> {
-    let (half, most, too_much, ended) = (
-        limits.output_bytes / 2,
-        limits.printed_bytes,
-        too_much.clone(),
-        ended.clone(),
-    );
-    tokio::spawn(async move {
-        let mut printed = Printed::default();
-        let Some(Ok(stream)) = stream.map(tokio::net::unix::pipe::Receiver::from_owned_fd) else {
-            return printed;
-        };
+/// An output stream of a guest: it is read, so that the guest never waits for us, and its beginning
+/// and its end are kept.
+struct Output {
+    /// None once it has ended.
+    stream: Option<pipe::Receiver>,
+    printed: Printed,
+    half: usize,
+    most: u64,
+}
+
+impl Output {
+    fn new(stream: Option<OwnedFd>, limits: &Limits) -> std::io::Result<Output> {
+        Ok(Output {
+            stream: stream.map(pipe::Receiver::from_owned_fd).transpose()?,
+            printed: Printed::default(),
+            half: limits.output_bytes / 2,
+            most: limits.printed_bytes,
+        })
+    }
+
+    /// Reads until there is too much of it, or for ever. Dropping this loses nothing.
+    async fn keep(&mut self) {
         let mut buffer = Vec::new();
-        let mut last_look = false;
-        loop {
-            if !last_look {
-                tokio::select! {
-                    biased;
-                    () = ended.cancelled() => last_look = true,
-                    readable = stream.readable() => if readable.is_err() { break },
-                }
+        while let Some(stream) = &self.stream {
+            if stream.readable().await.is_err() {
+                self.stream = None;
+                break;
             }
-            buffer.resize(16 << 10, 0);
-            let read = if last_look {
-                // Not `try_read`, which believes what was known of the stream when it last had nothing.
-                rustix::io::read(&stream, &mut buffer[..]).map_err(std::io::Error::from)
-            } else {
-                stream.try_read(&mut buffer)
-            };
-            let length = match read {
-                Ok(0) => break,
-                Ok(length) => length,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && !last_look => {
-                    continue;
+            buffer.resize(OUTPUT_BYTES, 0);
+            match stream.try_read(&mut buffer) {
+                Ok(length) if length > 0 => {
+                    if self.kept_too_much(&buffer[..length]) {
+                        return;
+                    }
                 }
-                Err(_) => break,
-            };
-            printed.keep(&buffer[..length], half);
-            if printed.total > most {
-                too_much.cancel();
-                if last_look {
-                    break;
-                }
+                Err(error) if is_temporary(&error) => {}
+                _ => self.stream = None,
             }
         }
-        printed.trim(half);
-        printed
-    })
+        std::future::pending().await
+    }
+
+    /// Takes what is there, and waits for nothing.
+    fn take(mut self) -> Printed {
+        let mut buffer = Vec::new();
+        while let Some(stream) = &self.stream {
+            buffer.resize(OUTPUT_BYTES, 0);
+            // Not `try_read`, which believes what was known of the stream when it last had nothing.
+            match rustix::io::read(stream, &mut buffer[..]) {
+                Ok(length) if length > 0 => {
+                    if self.kept_too_much(&buffer[..length]) {
+                        break;
+                    }
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                _ => break,
+            }
+        }
+        self.printed.trim(self.half);
+        self.printed
+    }
+
+    fn kept_too_much(&mut self, more: &[u8]) -> bool {
+        self.printed.keep(more, self.half);
+        self.printed.total > self.most
+    }
+}
+
+/// Reads what a guest prints, until it is too much.
+async fn kept(stdout: &mut Output, stderr: &mut Output) {
+    tokio::select! {
+        () = stdout.keep() => {}
+        () = stderr.keep() => {}
+    }
+}
+
+fn is_temporary(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::Interrupted | std::io::ErrorKind::WouldBlock
+    )
 }
 
 fn exit_of(lifeline: Option<std::os::unix::net::UnixStream>) -> watch::Receiver<Option<Exit>> {

@@ -8,6 +8,7 @@
 mod admission;
 mod call;
 mod clock;
+mod enter;
 pub mod execute;
 mod guests;
 mod id;
@@ -32,6 +33,7 @@ use tokio::time::Instant;
 
 pub use call::call_tool;
 pub use catalog::{Catalog, Detail, SearchRequest, Tool};
+pub use enter::enter;
 pub use id::Short;
 pub use limits::Limits;
 pub use protocol::{ErrorCode, Raise};
@@ -105,6 +107,11 @@ impl Gateway {
     /// Why the last guests had less than the full tier around them, if they had.
     pub fn lower_tier(&self) -> Option<String> {
         self.pools.lower()
+    }
+
+    /// From now on guests are kept ready for the programs to come. To be called before the first.
+    pub fn expect_more(&self) {
+        self.pools.expect_more();
     }
 
     /// Takes up a new set of servers: starts and stops only what changed.

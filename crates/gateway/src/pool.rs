@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use protocol::{Decoder, Kind, Message};
-use sandbox::{Calls, Files, Guest, Lockdown, Program, Supervisor, Tier, Zygote};
+use sandbox::{Calls, Files, Guest, Lockdown, Program, Supervisor, Tier, Workspace, Zygote};
 
 use crate::guests::{self, ReadyGuest, Refused, START, SUPERVISOR_GONE};
 use crate::limits::Limits;
@@ -159,16 +159,61 @@ pub(crate) struct Pool {
     filling: AtomicBool,
 }
 
+/// When a guest's program comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum For {
+    /// Somebody waits for it.
+    Now,
+    /// There is time to prepare what is not necessary.
+    Later,
+}
+
 struct Parent {
     zygote: Arc<Zygote>,
+    /// What each of its guests has to do before it is given anything.
+    lockdown: Arc<Table>,
     born: Instant,
     forks: u32,
+}
+
+/// A lockdown, and as a guest is sent it.
+struct Table {
+    lockdown: Lockdown,
+    frames: Vec<u8>,
 }
 
 struct Waiting {
     guests: VecDeque<ReadyGuest>,
     depth: usize,
     last_asked: Instant,
+    /// Where the last program ran.
+    last_in: Option<Workspace>,
+    /// Where the last two programs ran, and so most likely the next.
+    expected_in: Option<Workspace>,
+}
+
+impl Waiting {
+    /// A guest that is in this workspace already, or else in none yet.
+    fn take(&mut self, workspace: Option<&Workspace>) -> Option<ReadyGuest> {
+        self.last_asked = Instant::now();
+        let again = workspace.filter(|workspace| self.last_in.as_ref() == Some(workspace));
+        self.expected_in = again.cloned();
+        if again.is_none() {
+            self.last_in = workspace.cloned();
+        }
+        self.guests.retain(|guest| !guest.has_ended());
+        let found = self
+            .guests
+            .iter()
+            .position(|guest| workspace.is_some_and(|workspace| guest.is_in(workspace)))
+            .or_else(|| self.guests.iter().position(|guest| guest.is_nowhere()));
+        if found.is_none() {
+            self.depth = (self.depth + 1).min(DEEPEST);
+            // One that waits for another workspace makes room for one that may go anywhere.
+            self.guests.pop_front();
+        }
+        self.guests.remove(found?)
+    }
 }
 
 impl Pool {
@@ -179,6 +224,8 @@ impl Pool {
                 guests: VecDeque::new(),
                 depth: runtime.depth(),
                 last_asked: Instant::now(),
+                last_in: None,
+                expected_in: None,
             }),
             filling: AtomicBool::new(false),
             host,
@@ -194,21 +241,33 @@ impl Pool {
     ///
     /// # Errors
     /// A named step of the sandbox failed. No program has been sent anywhere.
-    pub(crate) async fn take(self: &Arc<Self>) -> Result<ReadyGuest, String> {
-        {
-            let mut waiting = self.waiting();
-            waiting.last_asked = Instant::now();
-            while let Some(guest) = waiting.guests.pop_front() {
-                if !guest.has_ended() {
-                    return Ok(guest);
-                }
+    pub(crate) async fn take(
+        self: &Arc<Self>,
+        workspace: Option<&Workspace>,
+    ) -> Result<ReadyGuest, String> {
+        loop {
+            let waiting = self.waiting().take(workspace);
+            let mut guest = match waiting {
+                Some(guest) => guest,
+                None => self.now().await?,
+            };
+            match workspace {
+                Some(workspace) if !guest.is_in(workspace) => match guest.enter(workspace).await {
+                    Ok(()) => return Ok(guest),
+                    // It had waited, and ended just now; the next one has not.
+                    Err(Refused::Gone(_)) => {}
+                    Err(Refused::Other(reason)) => return Err(reason),
+                },
+                _ => return Ok(guest),
             }
-            waiting.depth = (waiting.depth + 1).min(DEEPEST);
         }
-        let asked = self.another().await;
+    }
+
+    async fn now(&self) -> Result<ReadyGuest, String> {
+        let asked = self.another(For::Now).await;
         match asked {
             // A zygote that has gone is replaced once.
-            Err(Refused::Gone(_)) => self.another().await.map_err(Refused::into_reason),
+            Err(Refused::Gone(_)) => self.another(For::Now).await.map_err(Refused::into_reason),
             other => other.map_err(Refused::into_reason),
         }
     }
@@ -220,20 +279,31 @@ impl Pool {
         }
         let pool = self.clone();
         tokio::spawn(async move {
-            while pool.wants() {
-                match pool.another().await {
-                    Ok(guest) => pool.waiting().guests.push_back(guest),
+            while let Some(when) = pool.wants() {
+                let Ok(mut guest) = pool.another(when).await else {
                     // The next program meets the same, and is told.
-                    Err(_) => break,
+                    break;
+                };
+                let workspace = pool.waiting().expected_in.clone();
+                if let Some(workspace) = workspace
+                    && guest.enter(&workspace).await.is_err()
+                {
+                    break;
                 }
+                pool.waiting().guests.push_back(guest);
             }
             pool.filling.store(false, Ordering::Release);
         });
     }
 
-    fn wants(&self) -> bool {
+    /// When the guest will be asked for that is missing, if one is: soon where none waits.
+    fn wants(&self) -> Option<For> {
         let waiting = self.waiting();
-        waiting.guests.len() < waiting.depth
+        (waiting.guests.len() < waiting.depth).then_some(if waiting.guests.is_empty() {
+            For::Now
+        } else {
+            For::Later
+        })
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -243,24 +313,25 @@ impl Pool {
     }
 
     /// Forks a guest, from a new zygote if there is none.
-    async fn another(&self) -> Result<ReadyGuest, Refused> {
-        let zygote = {
+    async fn another(&self, when: For) -> Result<ReadyGuest, Refused> {
+        let (zygote, table) = {
             let mut parent = self.zygote.lock().await;
             let parent = match &mut *parent {
                 Some(parent) => parent,
                 none => none.insert(self.start().await.map_err(Refused::Other)?),
             };
             parent.forks += 1;
-            parent.zygote.clone()
+            (parent.zygote.clone(), parent.lockdown.clone())
         };
-        let (host, runtime) = (self.host.clone(), self.runtime.clone());
         let asked = zygote.clone();
-        let prepared = tokio::task::spawn_blocking(move || prepare(&asked, &runtime, &host.limits))
+        let prepared = tokio::task::spawn_blocking(move || prepare(&asked, &table, when))
             .await
             .expect("preparing a guest does not panic");
         match prepared {
-            Ok((guest, channel)) => ReadyGuest::new(guest, channel, &self.host.limits)
-                .map_err(|error| Refused::Other(error.to_string())),
+            Ok((guest, channel, spent)) => {
+                ReadyGuest::new(guest, channel, spent, &self.host.limits)
+                    .map_err(|error| Refused::Other(error.to_string()))
+            }
             Err(Refused::Gone(error)) => {
                 let mut parent = self.zygote.lock().await;
                 if parent
@@ -277,14 +348,28 @@ impl Pool {
 
     async fn start(&self) -> Result<Parent, String> {
         let (host, runtime) = (self.host.clone(), self.runtime.clone());
-        let zygote = tokio::task::spawn_blocking(move || start(&host, &runtime))
-            .await
-            .expect("starting a zygote does not panic")?;
+        let (zygote, lockdown) = tokio::task::spawn_blocking(move || {
+            let zygote = start(&host, &runtime)?;
+            let lockdown = Lockdown::of_guest(
+                zygote.number_inside(),
+                guests::landlock_abi()?,
+                &runtime.files(),
+                runtime.calls(),
+                &host.limits.of_process(),
+            );
+            Ok::<_, String>((zygote, lockdown))
+        })
+        .await
+        .expect("starting a zygote does not panic")?;
         if self.host.expects_more() {
             zygote.preload();
         }
         Ok(Parent {
             zygote: Arc::new(zygote),
+            lockdown: Arc::new(Table {
+                frames: framed(Kind::Lockdown, &lockdown.encode()),
+                lockdown,
+            }),
             born: Instant::now(),
             forks: 0,
         })
@@ -378,14 +463,14 @@ fn start_in(tier: Tier, abi: u32, host: &Host, runtime: &Runtime) -> Result<Zygo
     Ok(zygote)
 }
 
-/// Forks a guest and waits until it is locked down and confirmed. Blocks.
+/// Forks a guest and waits until it is locked down and confirmed; also gives the CPU time it has used
+/// so far. Blocks.
 fn prepare(
     zygote: &Arc<Zygote>,
-    runtime: &Runtime,
-    limits: &Limits,
-) -> Result<(Guest, std::os::unix::net::UnixStream), Refused> {
-    let abi = guests::landlock_abi().map_err(Refused::Other)?;
-    let mut guest = zygote.fork().map_err(|error| {
+    table: &Table,
+    when: For,
+) -> Result<(Guest, std::os::unix::net::UnixStream, Duration), Refused> {
+    let mut guest = zygote.fork(&table.frames).map_err(|error| {
         let reason = error.to_string();
         if error.is_of_this_process() {
             Refused::Other(reason)
@@ -397,16 +482,8 @@ fn prepare(
         .channel
         .take()
         .ok_or_else(|| Refused::Other("a guest without a channel".into()))?;
-    let lockdown = Lockdown::of_guest(
-        zygote.number_inside(),
-        abi,
-        &runtime.files(),
-        runtime.calls(),
-        &limits.of_process(),
-    );
-    let _ = send(&mut &channel, Kind::Lockdown, &lockdown.encode());
     match next(&mut &channel).map_err(Refused::Other)? {
-        Some(answer) => guests::check(&lockdown, &answer).map_err(Refused::Other)?,
+        Some(answer) => guests::check(&table.lockdown, &answer).map_err(Refused::Other)?,
         None => {
             return Err(Refused::Gone(
                 "a guest ended before it was locked down".into(),
@@ -416,14 +493,27 @@ fn prepare(
     guest
         .confirm()
         .map_err(|error| Refused::Other(error.to_string()))?;
-    Ok((guest, channel))
+    if when == For::Later {
+        let _ = send(&mut &channel, Kind::WarmUp, &Lockdown::rehearsal().encode());
+        match next(&mut &channel).map_err(Refused::Other)? {
+            Some(Message {
+                kind: Kind::Ready, ..
+            }) => {}
+            _ => return Err(Refused::Gone("a guest ended while it warmed up".into())),
+        }
+    }
+    let spent = guest.meter().read().cpu;
+    Ok((guest, channel, spent))
 }
 
 fn send(channel: &mut impl std::io::Write, kind: Kind, body: &[u8]) -> std::io::Result<()> {
-    for (header, chunk) in protocol::frames(kind, 0, body) {
-        channel.write_all(&[&header[..], chunk].concat())?;
-    }
-    Ok(())
+    channel.write_all(&framed(kind, body))
+}
+
+fn framed(kind: Kind, body: &[u8]) -> Vec<u8> {
+    protocol::frames(kind, 0, body)
+        .flat_map(|(header, chunk)| [&header[..], chunk].concat())
+        .collect()
 }
 
 /// The next message of a process that is being started; none if it has ended.

@@ -118,7 +118,7 @@ pub async fn serve_stdio(
     reader: Reader,
     shutdown: CancellationToken,
 ) -> Result<(), String> {
-    gateway.pools.expect_more();
+    gateway.expect_more();
     let ended = CancellationToken::new();
     let agent = Agent::new(gateway, Face::Stdio, reader, ended.clone());
     let serving = async {
@@ -157,7 +157,7 @@ pub async fn serve_http(
     token: Option<String>,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
-    gateway.pools.expect_more();
+    gateway.expect_more();
     let ended = CancellationToken::new();
     let config = StreamableHttpServerConfig::default()
         .with_allowed_hosts(["localhost", "127.0.0.1", "::1"])

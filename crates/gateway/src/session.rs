@@ -17,6 +17,8 @@ pub enum Face {
     Stdio,
     Http,
     CommandLine,
+    /// The gateway is part of the agent.
+    Embedded,
 }
 
 impl Face {
@@ -25,6 +27,7 @@ impl Face {
             Face::Stdio => "stdio",
             Face::Http => "http",
             Face::CommandLine => "command line",
+            Face::Embedded => "embedded",
         }
     }
 }

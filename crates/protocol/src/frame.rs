@@ -35,13 +35,16 @@ pub enum Kind {
     Return = 19,
     /// Host: a call failed. Body: [`crate::Raise`].
     Raise = 20,
+    /// Host: go the way of a program once, then say `Ready`. To a guest that is locked down and will
+    /// wait. Body: steps like those of `Lockdown` that change nothing.
+    WarmUp = 21,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Kind> {
         use Kind::*;
         [
-            Failed, Ready, Call, Done, Lockdown, Runtime, Job, Return, Raise,
+            Failed, Ready, Call, Done, Lockdown, Runtime, Job, Return, Raise, WarmUp,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)

@@ -172,7 +172,7 @@ pub struct Failed {
 }
 
 /// The guest is locked down; what its own attempts to cross the boundary met.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Ready {
     /// Name of the probe and the errno it met; 0 where the attempt succeeded.
     pub probes: Vec<(String, i32)>,

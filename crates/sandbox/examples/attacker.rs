@@ -140,7 +140,7 @@ fn contained(tier: Tier, calls: Calls, folder: &Path, attempts: &[Attempt]) -> V
     attempts
         .iter()
         .map(|attempt| {
-            let mut guest = zygote.fork().expect("a guest");
+            let mut guest = zygote.fork(&[]).expect("a guest");
             let channel = guest.channel.take().expect("its channel");
             let lifeline = guest.lifeline.take().expect("its lifeline");
             // An attempt must not hang: none of them waits.

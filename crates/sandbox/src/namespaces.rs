@@ -13,6 +13,7 @@ use std::ffi::CStr;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rustix::fs::{CWD, StatVfsMountFlags};
 use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
@@ -329,14 +330,27 @@ fn place(path: &str) -> Result<(u64, u64), StepError> {
 /// # Errors
 /// The kernel does not say.
 pub(crate) fn shared_with_us(process: Pid) -> std::io::Result<Option<&'static str>> {
-    for (name, _) in NAMESPACES {
-        let ours = std::fs::read_link(format!("/proc/self/ns/{name}"))?;
-        let theirs = std::fs::read_link(format!("/proc/{}/ns/{name}", process.as_raw_nonzero()))?;
-        if ours == theirs {
-            return Ok(Some(name));
+    /// Those of this process, which it never leaves.
+    static OURS: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    let of = |process: &str| -> std::io::Result<Vec<PathBuf>> {
+        NAMESPACES
+            .iter()
+            .map(|(name, _)| std::fs::read_link(format!("/proc/{process}/ns/{name}")))
+            .collect()
+    };
+    let ours = match OURS.get() {
+        Some(ours) => ours,
+        None => {
+            let ours = of("self")?;
+            OURS.get_or_init(|| ours)
         }
-    }
-    Ok(None)
+    };
+    let theirs = of(&process.to_string())?;
+    let shared = NAMESPACES
+        .iter()
+        .zip(ours.iter().zip(&theirs))
+        .find(|(_, (ours, theirs))| ours == theirs);
+    Ok(shared.map(|((name, _), _)| *name))
 }
 
 /// The number by which we know the process of a descriptor; its parent may know it by another.

@@ -72,10 +72,24 @@ fn own_folder(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// One workspace, removed by [`Workspace::remove`].
-#[derive(Debug, Clone)]
+/// Device and inode of a folder, if it is one and belongs to the user whom guests run as.
+fn folder_of_guests(path: &Path) -> Option<(u64, u64)> {
+    let user = rustix::process::geteuid();
+    let guest = if user.is_root() {
+        NOBODY
+    } else {
+        user.as_raw()
+    };
+    let found = std::fs::symlink_metadata(path).ok()?;
+    (found.is_dir() && found.uid() == guest).then(|| (found.dev(), found.ino()))
+}
+
+/// One workspace, removed by [`Workspace::remove`]. Another folder of the same path is not equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workspace {
     path: PathBuf,
+    /// Device and inode.
+    number: (u64, u64),
 }
 
 impl Workspace {
@@ -84,10 +98,19 @@ impl Workspace {
     /// # Errors
     /// [`Error::Workspace`] names the path and the reason.
     pub fn open(folder: &Path, name: &str) -> Result<Workspace, Error> {
-        prepare(folder)?;
         let path = folder.join(name);
-        own_folder(&path)?;
-        Ok(Workspace { path })
+        let number = match folder_of_guests(&path) {
+            Some(number) => number,
+            None => {
+                prepare(folder)?;
+                own_folder(&path)?;
+                folder_of_guests(&path).ok_or_else(|| Error::Workspace {
+                    path: path.clone(),
+                    error: std::io::Error::other("it is no folder, or belongs to somebody else"),
+                })?
+            }
+        };
+        Ok(Workspace { path, number })
     }
 
     pub fn path(&self) -> &Path {

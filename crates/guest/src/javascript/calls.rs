@@ -22,8 +22,8 @@ const MAX_NAMED: usize = 1024;
 pub(super) struct Calls<'js> {
     channel: Rc<RefCell<Channel>>,
     prelude: Rc<Prelude<'js>>,
-    in_flight: usize,
-    message_bytes: usize,
+    in_flight: Cell<usize>,
+    message_bytes: Cell<usize>,
     last_id: Cell<u32>,
     open: RefCell<HashMap<u32, Caller<'js>>>,
     waiting: RefCell<VecDeque<(Vec<u8>, Caller<'js>)>>,
@@ -39,21 +39,22 @@ struct Caller<'js> {
 }
 
 impl<'js> Calls<'js> {
-    pub(super) fn new(
-        channel: Rc<RefCell<Channel>>,
-        prelude: Rc<Prelude<'js>>,
-        in_flight: usize,
-        message_bytes: usize,
-    ) -> Self {
+    pub(super) fn new(channel: Rc<RefCell<Channel>>, prelude: Rc<Prelude<'js>>) -> Self {
         Calls {
             channel,
             prelude,
-            in_flight: in_flight.max(1),
-            message_bytes,
+            in_flight: Cell::new(1),
+            message_bytes: Cell::new(0),
             last_id: Cell::new(0),
             open: RefCell::default(),
             waiting: RefCell::default(),
         }
+    }
+
+    /// How many may be open at once, and how long a call may be.
+    pub(super) fn may(&self, in_flight: usize, message_bytes: usize) {
+        self.in_flight.set(in_flight.max(1));
+        self.message_bytes.set(message_bytes);
     }
 
     pub(super) fn are_open(&self) -> bool {
@@ -98,7 +99,7 @@ impl<'js> Calls<'js> {
         while args.last().is_some_and(Value::is_undefined) {
             args.pop();
         }
-        let mut writer = Writer::new(&self.prelude, Purpose::Argument, self.message_bytes);
+        let mut writer = Writer::new(&self.prelude, Purpose::Argument, self.message_bytes.get());
         let mut positional = Vec::new();
         let mut named = Vec::new();
         if let [only] = &args[..]
@@ -136,7 +137,7 @@ impl<'js> Calls<'js> {
             ),
             raw,
         });
-        if body.len() > self.message_bytes {
+        if body.len() > self.message_bytes.get() {
             return Err(Refusal::TooLong);
         }
         Ok(body)
@@ -161,7 +162,7 @@ impl<'js> Calls<'js> {
             Refusal::Unfit { place, what } => format!("tools.{path}: {place} {what}"),
             Refusal::TooLong => format!(
                 "tools.{path}: the arguments are longer than the {} bytes one call can carry",
-                self.message_bytes
+                self.message_bytes.get()
             ),
             Refusal::Rejected(reason) => return Ok(reason),
             Refusal::Thrown(rquickjs::Error::Exception) => return Ok(ctx.catch()),
@@ -173,7 +174,7 @@ impl<'js> Calls<'js> {
     }
 
     fn enter(&self, body: Vec<u8>, caller: Caller<'js>) {
-        if self.open.borrow().len() < self.in_flight {
+        if self.open.borrow().len() < self.in_flight.get() {
             self.send(&body, caller);
         } else {
             self.waiting.borrow_mut().push_back((body, caller));

@@ -7,7 +7,10 @@ use std::time::Instant;
 use protocol::{Decoder, Kind, Limits, Message, frames};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-const READ_BYTES: usize = 64 << 10;
+/// What is read at once, and once a read was full: most messages are short, and every page of the
+/// buffer is one that a fork has to be given.
+const READ_BYTES: usize = 4 << 10;
+const LONG_READ_BYTES: usize = 64 << 10;
 
 /// Both directions, blocking: the guest has one thread and nothing to do while it waits.
 pub(super) struct Channel {
@@ -57,7 +60,12 @@ impl Channel {
             }
             match self.stream.read(&mut self.buffer) {
                 Ok(0) => return Err(Lost),
-                Ok(count) => self.decoder.push(&self.buffer[..count]),
+                Ok(count) => {
+                    self.decoder.push(&self.buffer[..count]);
+                    if count == READ_BYTES {
+                        self.buffer.resize(LONG_READ_BYTES, 0);
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Err(Lost),
             }

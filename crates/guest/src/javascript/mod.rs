@@ -25,11 +25,11 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use protocol::{Done, Failed, Job, Kind, Ready, message};
-use rquickjs::{Context, Ctx, Function, Runtime, Undefined, Value};
+use rquickjs::{Context, Runtime};
 
 use channel::{Channel, Lost};
 use prelude::Prelude;
-use program::{Program, Rejections};
+use program::{Program, Rejections, Stage};
 
 /// Stack the engine may use: a few thousand calls deep. The rest of the thread's stack is for the
 /// parser and for the writer of values.
@@ -63,13 +63,15 @@ pub fn run(
     let ended = context.with(|ctx| {
         let prelude = Prelude::new(&ctx).map_err(|_| Lost)?;
         let mut channel = Channel::new(channel);
-        confine(&mut channel, &lock_down, || ())?;
+        confine(&mut channel, &lock_down)?;
         let Some(channel) = fork(channel.into_stream()) else {
             return Ok(());
         };
         let mut channel = Channel::new(channel);
-        confine(&mut channel, &lock_down, || touch(&ctx))?;
-        one_program(ctx, channel, prelude, &rejections, memory_bytes)
+        confine(&mut channel, &lock_down)?;
+        let stage =
+            Stage::new(ctx, channel, prelude, &rejections, memory_bytes).map_err(|_| Lost)?;
+        one_program(&stage)
     });
     // Functions of ours hold values of the engine's, which it could only free together with them.
     // The process ends instead.
@@ -84,14 +86,10 @@ pub fn run(
 fn confine(
     channel: &mut Channel,
     lock_down: impl Fn(&[u8]) -> Result<Ready, Failed>,
-    then: impl FnOnce(),
 ) -> Result<(), Lost> {
     let steps = channel.expect(Kind::Lockdown)?;
     match lock_down(&steps) {
-        Ok(ready) => {
-            then();
-            channel.send(Kind::Ready, 0, &message::encode(&ready))
-        }
+        Ok(ready) => channel.send(Kind::Ready, 0, &message::encode(&ready)),
         Err(failed) => {
             channel.send(Kind::Failed, 0, &message::encode(&failed))?;
             Err(Lost)
@@ -101,44 +99,47 @@ fn confine(
 
 /// Goes the way of a program once, before there is one: a page that a fork shares is copied, or found
 /// again, when it is first touched, and it is better touched while nobody waits.
-fn touch(ctx: &Ctx) {
-    if let Ok(script) = source::prepare("const a: number = 1; [a].map((x) => x + 1)", "typescript")
+fn warm_up(stage: &Stage) {
+    let job = message::encode(&Job {
+        language: "typescript".into(),
+        code: "const a: number = 1; [a].map((x) => x + 1)".into(),
+        in_flight: 1,
+        message_bytes: 1 << 10,
+        threads: 1,
+    });
+    if let Ok(job) = message::decode::<Job>(&job)
+        && let Ok(script) = source::prepare(&job.code, &job.language)
     {
-        if let Ok(main) = ctx.eval::<Function, _>(script.text.as_str()) {
-            let _ = main.call::<_, Value>((Undefined, Undefined));
-        }
-        while ctx.execute_pending_job() {}
+        // What it comes to is nobody's business.
+        let _ = Program::new(stage, script, &job).done();
     }
 }
 
-fn one_program<'js>(
-    ctx: Ctx<'js>,
-    mut channel: Channel,
-    prelude: Prelude<'js>,
-    rejections: &Rejections,
-    memory_bytes: usize,
-) -> Result<(), Lost> {
-    let job = channel.expect(Kind::Job)?;
-    let job: Job = message::decode(&job).map_err(|_| Lost)?;
-    match source::prepare(&job.code, &job.language) {
-        Ok(script) => Program::new(
-            ctx,
-            channel,
-            prelude,
-            rejections,
-            script,
-            &job,
-            memory_bytes,
-        )
-        .run(),
-        Err(error) => {
-            let done = Done {
-                error: Some(*error),
-                ..Done::default()
-            };
-            channel.send(Kind::Done, 0, &message::encode(&done))
+/// Runs the program that comes, and waits to be ended.
+fn one_program(stage: &Stage) -> Result<(), Lost> {
+    let job = loop {
+        let message = stage.receive()?;
+        match message.kind {
+            Kind::WarmUp => {
+                warm_up(stage);
+                stage.send(Kind::Ready, &message::encode(&Ready::default()))?;
+            }
+            Kind::Job => break message::decode::<Job>(&message.body).map_err(|_| Lost)?,
+            _ => return Err(Lost),
         }
-    }
+    };
+    let done = match source::prepare(&job.code, &job.language) {
+        Ok(script) => Program::new(stage, script, &job).done()?,
+        Err(error) => message::encode(&Done {
+            error: Some(*error),
+            ..Done::default()
+        }),
+    };
+    stage.send(Kind::Done, &done)?;
+    // The end of a process takes longer than a small program does, and the host, which this message
+    // wakes, would be woken to wait for it on the same core: so the host ends this process.
+    let _ = stage.receive();
+    Ok(())
 }
 
 /// The script that a program becomes, and where in the program the places of its lines were: for the

@@ -1,13 +1,13 @@
 //! One program from its first line to its value.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use protocol::{Done, ErrorCode, Job, Kind, ProgramError, message};
+use protocol::{Done, ErrorCode, Job, Kind, Message, ProgramError, message};
 use rquickjs::context::EvalOptions;
 use rquickjs::promise::PromiseState;
 use rquickjs::runtime::RejectionTracker;
@@ -24,15 +24,22 @@ use super::source::Script;
 use super::timers::Timers;
 use super::value::{Purpose, Refusal, Writer};
 
-pub(super) struct Program<'a, 'js> {
+/// A guest as its program finds it: the globals have what they need of the host.
+pub(super) struct Stage<'a, 'js> {
     ctx: Ctx<'js>,
     channel: Rc<RefCell<Channel>>,
     prelude: Rc<Prelude<'js>>,
     rejections: &'a Rejections,
-    script: Script,
     calls: Rc<Calls<'js>>,
     timers: Rc<Timers<'js>>,
+    clock: Rc<Cell<Instant>>,
+    native: Object<'js>,
     memory_bytes: usize,
+}
+
+pub(super) struct Program<'a, 'js> {
+    stage: &'a Stage<'a, 'js>,
+    script: Script,
     message_bytes: usize,
 }
 
@@ -54,95 +61,44 @@ impl From<ProgramError> for Ending {
     }
 }
 
-impl<'a, 'js> Program<'a, 'js> {
+impl<'a, 'js> Stage<'a, 'js> {
+    /// To be made in the guest, not in the zygote: random numbers begin here.
     pub(super) fn new(
         ctx: Ctx<'js>,
         channel: Channel,
         prelude: Prelude<'js>,
         rejections: &'a Rejections,
-        script: Script,
-        job: &Job,
         memory_bytes: usize,
-    ) -> Self {
+    ) -> Result<Self> {
         let channel = Rc::new(RefCell::new(channel));
         let prelude = Rc::new(prelude);
-        let message_bytes = usize::try_from(job.message_bytes).unwrap_or(usize::MAX);
-        Program {
-            calls: Rc::new(Calls::new(
-                channel.clone(),
-                prelude.clone(),
-                job.in_flight as usize,
-                message_bytes,
-            )),
+        let stage = Stage {
+            calls: Rc::new(Calls::new(channel.clone(), prelude.clone())),
+            timers: Rc::default(),
+            clock: Rc::new(Cell::new(Instant::now())),
+            native: Object::new_proto(ctx.clone(), None)?,
             ctx,
             channel,
             prelude,
             rejections,
-            script,
-            timers: Rc::default(),
             memory_bytes,
-            message_bytes,
-        }
-    }
-
-    /// Runs the program and says how it ended.
-    pub(super) fn run(&self) -> std::result::Result<(), Lost> {
-        let mut notes = self.script.notes.clone();
-        let done = match self.value(&mut notes) {
-            Ok(value) => Done {
-                value,
-                error: None,
-                notes,
-            },
-            Err(Ending::Error(error)) => Done {
-                value: None,
-                error: Some(*error),
-                notes,
-            },
-            Err(Ending::Lost) => return Err(Lost),
         };
-        let mut body = message::encode(&done);
-        if body.len() > self.message_bytes {
-            body = message::encode(&Done {
-                error: Some(self.too_long()),
-                ..Done::default()
-            });
-        }
-        self.channel.borrow_mut().send(Kind::Done, 0, &body)
+        stage.install()?;
+        Ok(stage)
     }
 
-    fn value(&self, notes: &mut Vec<String>) -> std::result::Result<Option<Box<RawValue>>, Ending> {
-        self.install().map_err(|error| self.failed(&error))?;
-        let program = self.start()?;
-        if !self.turn_until(|| program.state() != PromiseState::Pending)? {
-            return Err(stuck("the program waits for a promise that can never settle").into());
-        }
-        let value: Value = program
-            .result()
-            .expect("no longer pending")
-            .map_err(|error| self.failed(&error))?;
-        let json = self.settled_json(&value, notes)?;
-        if let Some(reason) = self.rejections.first(&self.ctx) {
-            return Err(self.not_awaited(&reason).into());
-        }
-        if json.is_none() {
-            if self.script.result_unused {
-                notes.push(
-                    "the last expression has no value; end with `return result` to give that of \
-                     the variable"
-                        .into(),
-                );
-            }
-            if self.timers.any_awaited() {
-                notes.push("the program ended while a timer was set, which did not run".into());
-            }
-        }
-        Ok(json.map(|json| RawValue::from_string(json).expect("the writer writes JSON")))
+    /// The next message of the host.
+    pub(super) fn receive(&self) -> std::result::Result<Message, Lost> {
+        self.channel.borrow_mut().receive(None)?.ok_or(Lost)
+    }
+
+    pub(super) fn send(&self, kind: Kind, body: &[u8]) -> std::result::Result<(), Lost> {
+        self.channel.borrow_mut().send(kind, 0, body)
     }
 
     /// Gives the program its globals.
     fn install(&self) -> Result<()> {
-        let native = Object::new_proto(self.ctx.clone(), None)?;
+        let native = &self.native;
         let calls = self.calls.clone();
         native.set(
             "call",
@@ -188,16 +144,93 @@ impl<'a, 'js> Program<'a, 'js> {
             "stopTimer",
             Function::new(self.ctx.clone(), move |id: f64| timers.stop(id as u32))?,
         )?;
-        let (began, began_at) = (Instant::now(), SystemTime::now());
+        let clock = self.clock.clone();
         native.set(
             "now",
             Function::new(self.ctx.clone(), move || {
-                began.elapsed().as_secs_f64() * 1000.0
+                clock.get().elapsed().as_secs_f64() * 1000.0
             })?,
         )?;
-        let since_epoch = began_at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        native.set("timeOrigin", since_epoch.as_secs_f64() * 1000.0)?;
-        self.prelude.install.call((native,))
+        self.prelude.install.call((native.clone(),))
+    }
+}
+
+impl<'a, 'js> Program<'a, 'js> {
+    /// A program that begins now.
+    pub(super) fn new(stage: &'a Stage<'a, 'js>, script: Script, job: &Job) -> Self {
+        let message_bytes = usize::try_from(job.message_bytes).unwrap_or(usize::MAX);
+        stage.calls.may(job.in_flight as usize, message_bytes);
+        Program {
+            stage,
+            script,
+            message_bytes,
+        }
+    }
+
+    /// Runs the program and says how it ended: the body of a [`Kind::Done`].
+    pub(super) fn done(&self) -> std::result::Result<Vec<u8>, Lost> {
+        let mut notes = self.script.notes.clone();
+        let done = match self.value(&mut notes) {
+            Ok(value) => Done {
+                value,
+                error: None,
+                notes,
+            },
+            Err(Ending::Error(error)) => Done {
+                value: None,
+                error: Some(*error),
+                notes,
+            },
+            Err(Ending::Lost) => return Err(Lost),
+        };
+        let mut body = message::encode(&done);
+        if body.len() > self.message_bytes {
+            body = message::encode(&Done {
+                error: Some(self.too_long()),
+                ..Done::default()
+            });
+        }
+        Ok(body)
+    }
+
+    fn value(&self, notes: &mut Vec<String>) -> std::result::Result<Option<Box<RawValue>>, Ending> {
+        self.begin().map_err(|error| self.failed(&error))?;
+        let program = self.start()?;
+        if !self.turn_until(|| program.state() != PromiseState::Pending)? {
+            return Err(stuck("the program waits for a promise that can never settle").into());
+        }
+        let value: Value = program
+            .result()
+            .expect("no longer pending")
+            .map_err(|error| self.failed(&error))?;
+        let json = self.settled_json(&value, notes)?;
+        if let Some(reason) = self.stage.rejections.first(&self.stage.ctx) {
+            return Err(self.not_awaited(&reason).into());
+        }
+        if json.is_none() {
+            if self.script.result_unused {
+                notes.push(
+                    "the last expression has no value; end with `return result` to give that of \
+                     the variable"
+                        .into(),
+                );
+            }
+            if self.stage.timers.any_awaited() {
+                notes.push("the program ended while a timer was set, which did not run".into());
+            }
+        }
+        Ok(json.map(|json| RawValue::from_string(json).expect("the writer writes JSON")))
+    }
+
+    /// Starts the program's clock.
+    fn begin(&self) -> Result<()> {
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        self.stage.clock.set(Instant::now());
+        self.stage
+            .native
+            .set("timeOrigin", since_epoch.as_secs_f64() * 1000.0)
     }
 
     /// Runs the program up to its first `await`.
@@ -205,6 +238,7 @@ impl<'a, 'js> Program<'a, 'js> {
         let mut options = EvalOptions::default();
         options.filename = Some(SCRIPT_NAME.into());
         let main: Function = self
+            .stage
             .ctx
             .eval_with_options(self.script.text.as_str(), options)
             // What the parser let pass and the engine does not, a regular expression for one.
@@ -217,8 +251,8 @@ impl<'a, 'js> Program<'a, 'js> {
                 error
             })?;
         let imports = (
-            self.prelude.require.clone(),
-            self.prelude.dynamic_import.clone(),
+            self.stage.prelude.require.clone(),
+            self.stage.prelude.dynamic_import.clone(),
         );
         main.call(imports).map_err(|error| self.failed(&error))
     }
@@ -227,19 +261,20 @@ impl<'a, 'js> Program<'a, 'js> {
     /// left to wait for.
     fn turn_until(&self, done: impl Fn() -> bool) -> std::result::Result<bool, Ending> {
         loop {
-            while self.ctx.execute_pending_job() {}
+            while self.stage.ctx.execute_pending_job() {}
             if done() {
                 return Ok(true);
             }
-            let due = self.timers.next_due();
-            if due.is_none() && !self.calls.are_open() {
+            let due = self.stage.timers.next_due();
+            if due.is_none() && !self.stage.calls.are_open() {
                 return Ok(false);
             }
             // What has come goes first, so that timers cannot keep an answer waiting.
-            let message = self.channel.borrow_mut().receive(due)?;
+            let message = self.stage.channel.borrow_mut().receive(due)?;
             match message {
-                Some(message) => self.calls.answer(&self.ctx, &message)?,
+                Some(message) => self.stage.calls.answer(&self.stage.ctx, &message)?,
                 None => self
+                    .stage
                     .timers
                     .run_next()
                     .map_err(|error| self.failed(&error))?,
@@ -254,8 +289,8 @@ impl<'a, 'js> Program<'a, 'js> {
         notes: &mut Vec<String>,
     ) -> std::result::Result<Option<String>, Ending> {
         loop {
-            self.turn_until(|| !self.calls.are_open())?;
-            let mut writer = Writer::new(&self.prelude, Purpose::Value, self.message_bytes);
+            self.turn_until(|| !self.stage.calls.are_open())?;
+            let mut writer = Writer::new(&self.stage.prelude, Purpose::Value, self.message_bytes);
             let json = writer
                 .json("value", value)
                 .map_err(|refusal| self.no_value(refusal))?;
@@ -327,10 +362,10 @@ impl<'a, 'js> Program<'a, 'js> {
 
     fn failure(&self) -> Failure<'_, 'js> {
         Failure {
-            ctx: &self.ctx,
-            prelude: &self.prelude,
+            ctx: &self.stage.ctx,
+            prelude: &self.stage.prelude,
             script: &self.script,
-            memory_bytes: self.memory_bytes,
+            memory_bytes: self.stage.memory_bytes,
         }
     }
 }

@@ -22,7 +22,7 @@ CHANNEL = 3
 FORK, PRELOAD = b"F", b"P"
 STARTED, REFUSED, ENDED = 1, 2, 3
 FAILED, READY, CALL, DONE = 1, 2, 3, 4
-LOCKDOWN, JOB, RETURN, RAISE = 16, 18, 19, 20
+LOCKDOWN, JOB, RETURN, RAISE, WARM_UP = 16, 18, 19, 20, 21
 HEADER_BYTES = 10
 READ_BYTES = 1 << 14
 CHUNK_BYTES = 1 << 20
@@ -145,14 +145,11 @@ class Channel:
             while sent < len(frame):
                 sent += posix.write(CHANNEL, frame[sent:])
 
-    def receive(self, kind):
-        """The next message that is no answer to a call, before the program starts."""
+    def receive(self):
+        """Kind and body of the next message that is no answer to a call, before the program starts."""
         while not self.inbox:
             self.read()
-        message, body = self.inbox.pop(0)
-        if message != kind:
-            posix._exit(1)
-        return from_json(body)
+        return self.inbox.pop(0)
 
     def read(self):
         """Reads once, and hands out the messages that are complete."""
@@ -395,20 +392,33 @@ class Modules:
         pass
 
 
-def end(value=None, error=None, notes=()):
-    """Tells the host how the program ended, and ends."""
+def done(value, error, notes):
+    """The body of a DONE."""
     fields = {"notes": list(dict.fromkeys(notes))[:50]}
     if error is not None:
         fields["error"] = error
     text = plain_json(fields)
     if value is not None:
         text = '{"value":' + value + "," + text[1:]
+    return utf8(text)
+
+
+def flush():
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except Exception:
             pass
-    channel.send(DONE, 0, utf8(text))
+
+
+def end(value=None, error=None, notes=()):
+    """Tells the host how the program ended, and ends."""
+    body = done(value, error, notes)
+    flush()
+    channel.send(DONE, 0, body)
+    # The end of a process takes longer than a small program does, and the host, which this message
+    # wakes, would be woken to wait for it on the same core: so the host ends this process.
+    posix.read(CHANNEL, 1)
     posix._exit(0)
 
 
@@ -481,11 +491,17 @@ def lock_down(table):
     return met
 
 
-def confine(touch=lambda: None):
+def confine(message):
     """Takes a table of the host's, runs it and says what its probes met."""
-    met = lock_down(channel.receive(LOCKDOWN))
-    touch()
+    met = lock_down(body_of(LOCKDOWN, message))
     channel.send(READY, 0, utf8(plain_json({"probes": met})))
+
+
+def body_of(kind, message):
+    """The body of a message that must be of this kind."""
+    if message[0] != kind:
+        posix._exit(1)
+    return from_json(message[1])
 
 
 # What a zygote loads while nobody waits, and every later guest finds loaded: the modules that programs
@@ -594,20 +610,22 @@ def tell(lifeline, tag, number, descriptor=None):
     socket.detach()
 
 
-def touch():
+def warm_up():
     """Goes the way of a program once, before there is one: a page that a fork shares is copied when it
     is first written to, and it is better written to while nobody waits."""
-    program = Program("[x + 1 for x in (1, 2)]", [])
-    from_json(plain_json({"value": program.value(program.start())}).encode())
+    job = from_json(b'{"code":"[x + 1 for x in (1, 2)]","message_bytes":1048576}')
+    notes = []
+    done(value_json(Program(job["code"], notes).run(), notes, job["message_bytes"]), None, notes)
+    flush()
 
 
-def bound_threads(limit):
+def bound_threads():
     """Makes the start of one thread too many an error the program can read."""
 
     def bounded(start_thread):
         def start_new_thread(*arguments, **named):
-            if _thread._count() + 1 >= limit:
-                raise RuntimeError(f"can't start new thread: the limit is {limit} threads")
+            if _thread._count() + 1 >= job["threads"]:
+                raise RuntimeError(f"can't start new thread: the limit is {job['threads']} threads")
             return start_thread(*arguments, **named)
 
         return start_new_thread
@@ -766,19 +784,19 @@ class Program:
 
     def wait_for_the_rest(self):
         """Threads and calls which the program began and left; a failure of such a call is the program's."""
-        if "threading" in sys.modules:
+        if _thread._count() and "threading" in sys.modules:
             sys.modules["threading"]._shutdown()
         if self.bridge:
             self.bridge.drain()
 
 
-def value_json(value, notes):
+def value_json(value, notes, message_bytes):
     try:
         text = plain_json(value)
     except Exception:
         text = part("values").value_json(value, notes)
     # The notes need a little room beside it. A character has at most four bytes.
-    room = job["message_bytes"] - (1 << 16)
+    room = message_bytes - (1 << 16)
     size = len(text) if len(text) * 4 < room else len(utf8(text))
     if size > room:
         limit = job["message_bytes"] / 1e6
@@ -808,12 +826,16 @@ def run(source):
         if program:
             program.wait_for_the_rest()
         if error is None and value is not NOTHING:
-            text = value_json(value, notes)
+            text = value_json(value, notes, job["message_bytes"])
     except BaseException as raised:
         error = error or raised
-    reserve.clear()
     if error is None or isinstance(error, SystemExit) and error.code in (None, 0):
-        end(text, None, notes)
+        try:
+            end(text, None, notes)
+        except MemoryError:
+            reserve.clear()
+            end(text, None, notes)
+    reserve.clear()
     del value
     try:
         report = part("explain").report(error, program.names if program else {}, source)
@@ -831,6 +853,7 @@ posix.environ.clear()  # CPython itself puts LC_CTYPE there
 sys.stdout.reconfigure(line_buffering=True, errors="replace")
 _thread.stack_size(512 << 10)
 posix.system = no_shell
+bound_threads()
 builtins.exit = builtins.quit = sys.exit
 builtins.tools, builtins.ToolError = tools, ToolError
 builtins.call_tool, builtins.search_tools = tools.call_tool, tools.search_tools
@@ -838,12 +861,16 @@ sys.modules["tools"] = sys.modules["toolmill"] = tools
 sys.meta_path.append(Modules)
 
 channel = Channel()
-confine()  # what all guests share
+confine(channel.receive())  # what all guests share
 serve_forks()
 channel = Channel()
-confine(touch)  # what each gives up by itself
-confine()  # and which workspace is left to it, when there is a program
-job = channel.receive(JOB)
+confine(channel.receive())  # what each gives up by itself
+message = channel.receive()
+if message[0] == WARM_UP:
+    warm_up()
+    confine((LOCKDOWN, message[1]))
+    message = channel.receive()
+confine(message)  # and which workspace is left to it, when there is a program
+job = body_of(JOB, channel.receive())
 channel.free = job["in_flight"]
-bound_threads(job["threads"])
 run(job["code"].lstrip("\ufeff"))

@@ -1,6 +1,7 @@
 //! Programs in JavaScript and TypeScript.
 
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitCode};
 use std::thread;
@@ -58,8 +59,13 @@ impl Host {
             peer.send(Kind::Lockdown, 0, b"steps");
             assert_eq!(peer.receive().unwrap().kind, Kind::Ready);
         }
+        // A program must not notice that another went its way before it.
+        peer.send(Kind::WarmUp, 0, b"");
+        assert_eq!(peer.receive().unwrap().kind, Kind::Ready);
         peer.send(Kind::Job, 0, &message::encode(&job));
         let run = peer.serve();
+        // It waits to be ended.
+        peer.stream.shutdown(Shutdown::Write).unwrap();
         assert_eq!(guest.join().unwrap(), ExitCode::SUCCESS);
         run
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
+use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -244,6 +245,8 @@ impl Guest {
                 }
             }
         };
+        // It waits to be ended.
+        self.channel.shutdown(Shutdown::Write).unwrap();
         assert!(self.receive().is_none(), "nothing follows Done");
         Run {
             done,
@@ -266,8 +269,9 @@ fn run_in(setting: &Setting, interpreter: &Interpreter, code: &str) -> Run {
     guest.send(Kind::Lockdown, 0, nothing);
     assert_eq!(guest.receive().unwrap().kind, Kind::Ready);
     let mut guest = guest.fork();
-    for _of in ["guest", "workspace"] {
-        guest.send(Kind::Lockdown, 0, nothing);
+    // A program must not notice that another went its way before it.
+    for kind in [Kind::Lockdown, Kind::WarmUp, Kind::Lockdown] {
+        guest.send(kind, 0, nothing);
         assert_eq!(guest.receive().unwrap().kind, Kind::Ready);
     }
     let job = Job {

@@ -1,0 +1,42 @@
+//! The parts that executions of one binary play: the host, and the processes around its programs.
+
+use std::process::ExitCode;
+
+use protocol::{Failed, Ready};
+
+/// To be called first in `main` by every program that holds a [`crate::Gateway`]: the supervisor, the
+/// launchers and the zygote of JavaScript are executions of the same binary. In one of those this does
+/// its part, and gives the code to exit with; as the supervisor it does not return at all.
+pub fn enter() -> Option<ExitCode> {
+    match sandbox::enter() {
+        sandbox::Role::Host => None,
+        sandbox::Role::Zygote(channel, memory_bytes) => Some(guest::javascript::run(
+            channel,
+            memory_bytes as usize,
+            lock_down,
+            sandbox::serve_forks,
+        )),
+    }
+}
+
+/// The lockdown of the guest that is this binary, in the protocol's words.
+fn lock_down(table: &[u8]) -> Result<Ready, Failed> {
+    match sandbox::apply(table) {
+        Ok(probes) => Ok(Ready { probes }),
+        Err(sandbox::LockdownError::Step { step, errno }) => Err(Failed {
+            step,
+            errno,
+            message: std::io::Error::from_raw_os_error(errno).to_string(),
+        }),
+        Err(sandbox::LockdownError::NoEffect { step }) => Err(Failed {
+            step,
+            errno: 0,
+            message: "it had no effect".into(),
+        }),
+        Err(other) => Err(Failed {
+            step: "lockdown_table".into(),
+            errno: 0,
+            message: other.to_string(),
+        }),
+    }
+}
