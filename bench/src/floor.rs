@@ -1,6 +1,6 @@
 //! What the same work costs without a gateway, measured in the same run.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -122,6 +122,24 @@ impl Rmcp {
         })
     }
 
+    /// As many calls of `echo`, all at once.
+    pub(crate) fn echoes_at_once(&self, count: usize) -> Result<Duration> {
+        self.runtime.block_on(async {
+            let begun = Instant::now();
+            let mut calls = tokio::task::JoinSet::new();
+            for number in 0..count {
+                let peer = self.client.peer().clone();
+                let arguments = Map::from_iter([("text".to_owned(), json!(format!("m{number}")))]);
+                let call = CallToolRequestParams::new("echo").with_arguments(arguments);
+                calls.spawn(async move { peer.call_tool(call).await.map(drop) });
+            }
+            while let Some(ended) = calls.join_next().await {
+                ended??;
+            }
+            Ok(begun.elapsed())
+        })
+    }
+
     /// Calls of `sleep`, all at once.
     pub(crate) fn sleeps(&self, count: usize, ms: u64) -> Result<Duration> {
         self.runtime.block_on(async {
@@ -138,5 +156,39 @@ impl Rmcp {
             }
             Ok(begun.elapsed())
         })
+    }
+}
+
+/// A process that waits for a byte and sends it back.
+pub(crate) struct Waiting {
+    child: Child,
+    channel: std::os::unix::net::UnixStream,
+}
+
+impl Waiting {
+    pub(crate) fn start() -> Result<Waiting> {
+        let (channel, theirs) = std::os::unix::net::UnixStream::pair()?;
+        let output = std::os::fd::OwnedFd::from(theirs.try_clone()?);
+        // Without buffers: each byte is read, and written, by itself.
+        let child = Command::new("/bin/dd")
+            .args(["bs=1", "status=none"])
+            .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
+            .stdout(Stdio::from(output))
+            .spawn()?;
+        Ok(Waiting { child, channel })
+    }
+
+    pub(crate) fn round_trip(&mut self) -> Result<Duration> {
+        let begun = Instant::now();
+        self.channel.write_all(b"x")?;
+        self.channel.read_exact(&mut [0])?;
+        Ok(begun.elapsed())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

@@ -1,6 +1,7 @@
 //! Measures the released binary end to end, as an agent meets it, with its default settings.
 
 mod agent;
+mod embedded;
 mod floor;
 mod lines;
 mod memory;
@@ -21,10 +22,11 @@ use scenes::{Bench, Sizes};
 type Scene = fn(&mut Bench) -> Result<()>;
 
 /// Every scene in the order in which they run; those with gates come first.
-const SCENES: [(&str, Scene); 9] = [
+const SCENES: [(&str, Scene); 10] = [
     ("warm", scenes::warm),
     ("calls", scenes::calls),
     ("parallel", scenes::parallel),
+    ("inside", scenes::inside),
     ("cold", scenes::cold),
     ("data", scenes::data),
     ("load", scenes::load),
@@ -89,6 +91,7 @@ fn main() -> Result<ExitCode> {
     };
     let report = Report::new(sizes.mode, &args.toolmill, described)?;
     let mut bench = Bench {
+        embed: args.toolmill.with_file_name("examples").join("embed"),
         toolmill: args.toolmill,
         upstream: args.upstream,
         place,

@@ -48,6 +48,22 @@ same"#
     Program::new(language, code, count)
 }
 
+/// As many calls of `echo`, all at once.
+pub(crate) fn echoes_at_once(language: &'static str, count: usize) -> Program {
+    let code = match language {
+        PYTHON => format!(
+            r#"import asyncio
+r = await asyncio.gather(*[tools.bench.echo(text="m" + str(i)) for i in range({count})])
+sum(1 for i in range({count}) if r[i] == "m" + str(i))"#
+        ),
+        _ => format!(
+            r#"const r = await Promise.all([...Array({count}).keys()].map((i) => tools.bench.echo({{text: "m" + i}})));
+r.filter((text, i) => text === "m" + i).length"#
+        ),
+    };
+    Program::new(language, code, count)
+}
+
 /// Calls of `sleep`, all at once.
 pub(crate) fn sleeps(language: &'static str, count: usize, ms: u64) -> Program {
     let code = match language {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use toolmill_bench::{PAGE_RECORDS, PAGES, query, top_ten};
 
 use crate::agent::{Agent, Place, Program};
+use crate::embedded::Embedded;
 use crate::floor::{self, Bare, Rmcp};
 use crate::memory::{self, Memory, Peak};
 use crate::programs::{self, JAVASCRIPT, LANGUAGES, PYTHON, TYPESCRIPT};
@@ -31,6 +32,8 @@ const TOOLS: [usize; 4] = [30, 500, 2000, 10_000];
 pub(crate) struct Bench {
     pub(crate) toolmill: PathBuf,
     pub(crate) upstream: PathBuf,
+    /// The gateway inside another program: an example of the product's, built beside it.
+    pub(crate) embed: PathBuf,
     /// With 30 tools.
     pub(crate) place: Place,
     /// The interpreter that guests run in.
@@ -57,9 +60,9 @@ pub(crate) struct Sizes {
 impl Sizes {
     pub(crate) const FULL: Sizes = Sizes {
         mode: "full, idle means 60 s after the last run",
-        small: 200,
+        small: 500,
         medium: 20,
-        starts: 20,
+        starts: 500,
         large: 5,
         load: Duration::from_secs(10),
         idle: Duration::from_secs(60),
@@ -158,6 +161,8 @@ pub(crate) fn calls(bench: &mut Bench) -> Result<()> {
             "x",
             format!("{median:.1} ms against {floor:.1} ms"),
         );
+        let limit = if language == &PYTHON { 60.0 } else { 45.0 };
+        beyond_the_floor(report, "a call in turn", language, (median, floor), limit);
     }
 
     // Whether two processes that take turns share a core is the scheduler's luck, and worth more
@@ -171,6 +176,23 @@ pub(crate) fn calls(bench: &mut Bench) -> Result<()> {
         report.note(format!("{:.2} x bare rmcp", median / floor));
     }
     Ok(())
+}
+
+/// What each of [`ECHOES`] calls takes between a program and the host, which a bare client has not.
+fn beyond_the_floor(
+    report: &mut Report,
+    what: &str,
+    language: &str,
+    (median, floor): (f64, f64),
+    limit: f64,
+) {
+    report.gate(
+        &format!("{what}, {language}: between program and host"),
+        (median - floor) * 1e3 / ECHOES as f64,
+        limit,
+        "µs",
+        "what bare rmcp takes for the same calls is taken off",
+    );
 }
 
 /// A thousand calls in turn: lines over pipes, bare rmcp, and each of [`LANGUAGES`].
@@ -221,6 +243,79 @@ pub(crate) fn parallel(bench: &mut Bench) -> Result<()> {
         let median = report.times(&name, 2, &times);
         report.gate(&name, median, 120.0, "ms", "fixed");
     }
+
+    let all = LANGUAGES.map(|language| programs::echoes_at_once(language, ECHOES));
+    let [stock, javascript, python] = in_turn(2, bench.sizes.medium, |index| match index {
+        0 => rmcp.echoes_at_once(ECHOES),
+        _ => Ok(agent.run(&all[index - 1])?.took),
+    })?;
+    let report = &mut bench.report;
+    let name = "floor: 1,000 echoes at once, bare rmcp client";
+    let floor = report.times(name, 2, &stock);
+    for (language, times) in LANGUAGES.iter().zip([javascript, python]) {
+        let name = format!("1,000 echoes at once, {language}");
+        let median = report.times(&name, 2, &times);
+        beyond_the_floor(
+            report,
+            "a call of 1,000 at once",
+            language,
+            (median, floor),
+            10.0,
+        );
+    }
+    Ok(())
+}
+
+/// Between two runs that are to find a guest waiting, or nothing else going on: long enough to prepare
+/// the guest that follows.
+const BREATH: Duration = Duration::from_millis(6);
+
+/// What a run takes where nothing but the gateway is measured: no MCP, no agent's process.
+pub(crate) fn inside(bench: &mut Bench) -> Result<()> {
+    let n = bench.sizes.small;
+    let mut floor = floor::Waiting::start()?;
+    let [floor] = in_turn(10, n, |_| {
+        sleep(BREATH);
+        floor.round_trip()
+    })?;
+    bench.report.times(
+        "floor: a byte to a process that waits, and back",
+        10,
+        &floor,
+    );
+    let limits = [(JAVASCRIPT, 0.2, 1.0, 1500.0), (PYTHON, 0.4, 4.0, 400.0)];
+    for (mode, name) in [
+        ("ready", "inside: pooled, job to result"),
+        ("on-demand", "inside: forked on demand, job to result"),
+    ] {
+        let mut embedded = Embedded::start(&bench.embed, &bench.place, mode)?;
+        for (language, pooled, on_demand, per_second) in limits {
+            let program = programs::trivial(language);
+            embedded.run(&program, 20, 1, BREATH)?;
+            let (took, _) = embedded.run(&program, n, 1, BREATH)?;
+            let name = format!("{name}, {language}");
+            let median = bench.report.times(&name, 20, &took);
+            let limit = if mode == "ready" { pooled } else { on_demand };
+            bench.report.gate(&name, median, limit, "ms", "fixed");
+            if mode == "ready" {
+                embedded.run(&program, n, IN_FLIGHT / 2, Duration::ZERO)?;
+                let (took, whole) = embedded.run(&program, 8 * n, IN_FLIGHT / 2, Duration::ZERO)?;
+                let rate = took.len() as f64 / whole.as_secs_f64();
+                let name = format!("inside: runs a second, 16 at once, {language}");
+                bench.report.add(&name, "per s", n, &[rate]);
+                bench.report.note(format!("{} runs", took.len()));
+                let name = format!("inside: a run's share of both cores, {language}");
+                let limit = 1000.0 / per_second;
+                bench.report.gate(
+                    &name,
+                    1000.0 / rate,
+                    limit,
+                    "ms",
+                    format!("{per_second} runs/s"),
+                );
+            }
+        }
+    }
     Ok(())
 }
 
@@ -246,9 +341,17 @@ pub(crate) fn cold(bench: &mut Bench) -> Result<()> {
         })?;
     let report = &mut bench.report;
     report.times("cold: start to initialized", 1, &initialized);
-    report.times("cold: start to 1+1, javascript", 1, &javascript);
+    let median = report.times("cold: start to 1+1, javascript", 1, &javascript);
+    report.gate(
+        "cold: start to 1+1, javascript",
+        median,
+        30.0,
+        "ms",
+        "fixed",
+    );
     report.times("cold: start to 1+1, typescript", 1, &typescript);
-    report.times("cold: start to 1+1, python", 1, &python);
+    let median = report.times("cold: start to 1+1, python", 1, &python);
+    report.gate("cold: start to 1+1, python", median, 120.0, "ms", "fixed");
     let [javascript, python] = in_turn(0, bench.sizes.large, |index| {
         place.forget()?;
         start(&trivial[index * 2])
