@@ -314,19 +314,27 @@ impl Pool {
 
     /// Forks a guest, from a new zygote if there is none.
     async fn another(&self, when: For) -> Result<ReadyGuest, Refused> {
-        let (zygote, table) = {
+        let (zygote, table, is_first) = {
             let mut parent = self.zygote.lock().await;
             let parent = match &mut *parent {
                 Some(parent) => parent,
                 none => none.insert(self.start().await.map_err(Refused::Other)?),
             };
             parent.forks += 1;
-            (parent.zygote.clone(), parent.lockdown.clone())
+            (
+                parent.zygote.clone(),
+                parent.lockdown.clone(),
+                parent.forks == 1,
+            )
         };
         let asked = zygote.clone();
         let prepared = tokio::task::spawn_blocking(move || prepare(&asked, &table, when))
             .await
             .expect("preparing a guest does not panic");
+        // Not before: the zygote would load the first of it while somebody waits for the fork.
+        if is_first && self.host.expects_more() {
+            zygote.preload();
+        }
         match prepared {
             Ok((guest, channel, spent)) => {
                 ReadyGuest::new(guest, channel, spent, &self.host.limits)
@@ -361,9 +369,6 @@ impl Pool {
         })
         .await
         .expect("starting a zygote does not panic")?;
-        if self.host.expects_more() {
-            zygote.preload();
-        }
         Ok(Parent {
             zygote: Arc::new(zygote),
             lockdown: Arc::new(Table {
