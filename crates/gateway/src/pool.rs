@@ -188,19 +188,27 @@ struct Waiting {
     last_asked: Instant,
     /// Where the last program ran.
     last_in: Option<Workspace>,
-    /// Where the last two programs ran, and so most likely the next.
-    expected_in: Option<Workspace>,
+    /// Whether the one before it ran there, too.
+    again: bool,
 }
 
 impl Waiting {
-    /// A guest that is in this workspace already, or else in none yet.
-    fn take(&mut self, workspace: Option<&Workspace>) -> Option<ReadyGuest> {
+    /// To be called once a program.
+    fn asked(&mut self, workspace: Option<&Workspace>) {
         self.last_asked = Instant::now();
-        let again = workspace.filter(|workspace| self.last_in.as_ref() == Some(workspace));
-        self.expected_in = again.cloned();
-        if again.is_none() {
+        self.again = self.last_in.as_ref() == workspace;
+        if !self.again {
             self.last_in = workspace.cloned();
         }
+    }
+
+    /// Where the next program most likely runs: there, where the last two did.
+    fn expected_in(&self) -> Option<Workspace> {
+        self.last_in.clone().filter(|_| self.again)
+    }
+
+    /// A guest that is in this workspace already, or else in none yet.
+    fn take(&mut self, workspace: Option<&Workspace>) -> Option<ReadyGuest> {
         self.guests.retain(|guest| !guest.has_ended());
         let found = self
             .guests
@@ -225,7 +233,7 @@ impl Pool {
                 depth: runtime.depth(),
                 last_asked: Instant::now(),
                 last_in: None,
-                expected_in: None,
+                again: false,
             }),
             filling: AtomicBool::new(false),
             host,
@@ -245,6 +253,7 @@ impl Pool {
         self: &Arc<Self>,
         workspace: Option<&Workspace>,
     ) -> Result<ReadyGuest, String> {
+        self.waiting().asked(workspace);
         loop {
             let waiting = self.waiting().take(workspace);
             let mut guest = match waiting {
@@ -284,7 +293,7 @@ impl Pool {
                     // The next program meets the same, and is told.
                     break;
                 };
-                let workspace = pool.waiting().expected_in.clone();
+                let workspace = pool.waiting().expected_in();
                 if let Some(workspace) = workspace
                     && guest.enter(&workspace).await.is_err()
                 {

@@ -488,6 +488,32 @@ fn a_named_session_keeps_its_workspace_and_a_strangers_is_unknown() {
     assert!(is_error && text.contains("unknown session"), "{text}");
 }
 
+/// Guests that wait are left the workspace of a session that runs again and again: no other's program
+/// may get one of them.
+#[test]
+fn sessions_that_take_turns_see_their_own_workspace_only() {
+    let place = Place::with_fake();
+    let served = Served::new(&place);
+    let sessions = ["one", "two"].map(|name| {
+        let code = format!("open('of', 'w').write({name:?})\n'kept'");
+        let (text, _) = modern_call(&served, execute("python", &code, None));
+        (name, session_of(&text))
+    });
+    let look = "import os\nopen('of').read() + ' of ' + ' '.join(os.listdir('.'))";
+    for times in [5, 1, 1, 5] {
+        for (name, session) in &sessions {
+            for _ in 0..times {
+                let run = execute("python", look, Some(session));
+                let (text, is_error) = modern_call(&served, run);
+                assert!(
+                    !is_error && text.contains(&format!("{name} of of")),
+                    "{text}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn a_client_that_goes_away_cancels_its_run() {
     let place = Place::new("");
