@@ -3,6 +3,7 @@
 mod attacks;
 mod demo;
 mod doctor;
+mod embed;
 mod faults;
 mod hostile;
 mod http;
