@@ -81,6 +81,10 @@ class Started(collections.abc.Coroutine):
                         future.set_exception(error)
 
             def answered():
+                # The loop's own thread, which mostly reads the answer, need not wake itself.
+                if asyncio._get_running_loop() is loop:
+                    settle()
+                    return
                 try:
                     loop.call_soon_threadsafe(settle)
                 except RuntimeError:
