@@ -11,7 +11,7 @@ use futures::FutureExt as _;
 use rmcp::model::ListRootsResult;
 use rmcp::model::{
     ClientCapabilities, ClientConfig, ErrorData, Implementation, ListRootsRequestMethod,
-    ProtocolVersion, ServerResult,
+    ProtocolVersion, RequestMetaObject, ServerResult,
 };
 use rmcp::service::{
     ClientCacheConfig, ClientInitializeError, ClientLifecycleMode, NotificationContext, Peer,
@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::http::{self, HttpError};
-use crate::stdio::{Observed, StdioTransport};
+use crate::stdio::{Observed, StdioTransport, Wire};
 use crate::{Era, LastWords, Launch, Stanza, Transport};
 
 /// rmcp gives a server 10 s to answer `server/discover`. Servers that mean to answer do so in
@@ -42,6 +42,8 @@ pub(crate) struct Connection {
     pub(crate) tools_changed: Arc<Notify>,
     pub(crate) observed: Arc<Observed>,
     pub(crate) stderr: Option<AbortOnDropHandle<()>>,
+    /// Of a stdio connection.
+    pub(crate) wire: Option<Arc<Wire>>,
 }
 
 /// Why there is no connection, in words for the operator.
@@ -119,7 +121,7 @@ async fn attempt(
     } else {
         REMEMBERED_PROBE_TIMEOUT
     };
-    let (service, stderr) = match &stanza.transport {
+    let (service, wire, stderr) = match &stanza.transport {
         Transport::Stdio {
             command,
             args,
@@ -133,7 +135,7 @@ async fn attempt(
             let launched = launch
                 .launch(command, args, env, cwd.as_deref())
                 .map_err(failed)?;
-            let (transport, stderr) = StdioTransport::new(
+            let (transport, wire, stderr) = StdioTransport::new(
                 stanza.name.as_str().into(),
                 launched,
                 stanza.max_result_bytes,
@@ -143,6 +145,7 @@ async fn attempt(
             .map_err(failed)?;
             (
                 client.serve_with_lifecycle(transport, lifecycle).await,
+                Some(wire),
                 Some(stderr),
             )
         }
@@ -162,6 +165,7 @@ async fn attempt(
             (
                 client.serve_with_lifecycle(transport, lifecycle).await,
                 None,
+                None,
             )
         }
     };
@@ -178,6 +182,7 @@ async fn attempt(
                 tools_changed,
                 observed,
                 stderr,
+                wire,
             })
         }
         Err(error) => {
@@ -315,6 +320,22 @@ fn said(error: &ErrorData) -> String {
     format!("{message} (code {})", error.code.0)
 }
 
+fn implementation() -> Implementation {
+    Implementation::new("toolmill", env!("CARGO_PKG_VERSION"))
+}
+
+/// What each request to a server of the modern era says of its sender, which has no session.
+pub(crate) fn request_meta(peer: &Peer<RoleClient>) -> Option<RequestMetaObject> {
+    let info = peer.peer_info()?;
+    (era_of(peer) == Era::Modern).then(|| {
+        RequestMetaObject::with_client_context(
+            info.protocol_version.clone(),
+            implementation(),
+            ClientCapabilities::default(),
+        )
+    })
+}
+
 /// The client as servers see it: no roots, no sampling, no elicitation. Requests for them are
 /// declined although they were never offered; pings are answered.
 pub(crate) struct Client {
@@ -323,8 +344,7 @@ pub(crate) struct Client {
 
 impl ClientHandler for Client {
     fn get_info(&self) -> ClientConfig {
-        let name = Implementation::new("toolmill", env!("CARGO_PKG_VERSION"));
-        ClientConfig::new(ClientCapabilities::default(), name)
+        ClientConfig::new(ClientCapabilities::default(), implementation())
             .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
     }
 

@@ -4,7 +4,7 @@
 //! calls of 50 ms take 373 ms instead of 59, and it reads every result into typed values.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, BoxStream};
@@ -114,8 +114,7 @@ impl From<HttpError> for Error {
 pub(crate) struct HttpClient {
     http: reqwest::Client,
     server: Arc<str>,
-    /// Held for the time of one message.
-    waiting: Arc<Mutex<Waiting>>,
+    waiting: Arc<Waiting>,
     max_result_bytes: usize,
     probe_timeout: Duration,
 }
@@ -139,7 +138,7 @@ pub(crate) fn transport(
         .map_err(|error| HttpError::Setup(error.without_url().to_string()))?;
     let client = HttpClient {
         http,
-        waiting: Arc::new(Mutex::new(Waiting::new(server.clone(), true))),
+        waiting: Arc::new(Waiting::new(server.clone(), true)),
         server,
         max_result_bytes,
         probe_timeout,
@@ -195,7 +194,7 @@ impl StreamableHttpClient for HttpClient {
         _auth_header: Option<String>,
         custom_headers: HashMap<HeaderName, HeaderValue>,
     ) -> Result<StreamableHttpPostResponse, Error> {
-        self.lock().note(&message);
+        self.waiting.note(&message);
         let post = self.post(&uri, &message, session_id, custom_headers);
         let JsonRpcMessage::Request(request) = &message else {
             return post.await;
@@ -209,7 +208,7 @@ impl StreamableHttpClient for HttpClient {
         };
         posted.map_err(|error| match error {
             StreamableHttpError::Client(error) => {
-                self.lock().fail(&request.id, &self.call_error(&error));
+                self.waiting.fail(&request.id, &self.call_error(&error));
                 error.into()
             }
             other => other,
@@ -270,12 +269,6 @@ impl StreamableHttpClient for HttpClient {
 }
 
 impl HttpClient {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
-        self.waiting
-            .lock()
-            .expect("reading a message does not panic")
-    }
-
     async fn post(
         &self,
         uri: &str,
@@ -346,7 +339,7 @@ impl HttpClient {
             },
             other => other,
         })?;
-        match self.lock().read(&body) {
+        match self.waiting.read(&body) {
             Read::Message(message) => Ok(StreamableHttpPostResponse::Json(message, session_id)),
             _ => Err(HttpError::NotMcp.into()),
         }
@@ -368,7 +361,9 @@ impl HttpClient {
         {
             // An error of the protocol says more than the status. Its id is often missing: what
             // refuses is not always what knows the protocol.
-            self.lock().forget(&request.id);
+            if let RequestId::Number(id) = request.id {
+                self.waiting.forget(id);
+            }
             let error = ServerJsonRpcMessage::error(error.error, Some(request.id.clone()));
             return Ok(StreamableHttpPostResponse::Json(error, None));
         }
@@ -505,7 +500,7 @@ async fn read_body(response: Response, limit: usize) -> Result<Vec<u8>, HttpErro
 struct Events<S> {
     bytes: S,
     lines: Lines,
-    waiting: Arc<Mutex<Waiting>>,
+    waiting: Arc<Waiting>,
     max_result_bytes: usize,
     event: Event,
     ready: VecDeque<Sse>,
@@ -578,13 +573,9 @@ impl<S: Stream<Item = Result<bytes::Bytes, SseError>> + Unpin> Events<S> {
             data,
             oversized,
         } = std::mem::take(&mut self.event);
-        let mut waiting = self
-            .waiting
-            .lock()
-            .expect("reading a message does not panic");
         let mut messages = match (oversized, data) {
-            (Some(message), _) => waiting.read_oversized(&message, self.max_result_bytes),
-            (None, Some(data)) => match waiting.read(&data) {
+            (Some(message), _) => self.waiting.read_oversized(&message, self.max_result_bytes),
+            (None, Some(data)) => match self.waiting.read(&data) {
                 Read::Message(message) => vec![message],
                 _ => Vec::new(),
             },

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::RoleClient;
-use rmcp::model::{CallToolRequest, CallToolRequestParams, ClientRequest};
+use rmcp::model::{CallToolRequest, CallToolRequestParams, ClientRequest, RequestMetaObject};
 use rmcp::service::{Peer, PeerRequestOptions, ServiceError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -48,6 +48,7 @@ pub use listing::Listing;
 
 use connection::OpenRequest;
 use slot::Slot;
+use stdio::Wire;
 
 /// The largest result that is accepted unless a stanza says otherwise.
 pub const DEFAULT_MAX_RESULT_BYTES: usize = 128 << 20;
@@ -150,12 +151,22 @@ pub struct Status {
     link: Option<Link>,
 }
 
+/// How calls reach a server.
 #[derive(Clone)]
-struct Link {
-    peer: Peer<RoleClient>,
-    /// rmcp reads the arguments of calls as well: in the modern era tools may ask for some of them
-    /// to be repeated in HTTP headers.
-    shows_arguments: bool,
+enum Link {
+    /// As lines beside those of rmcp.
+    Wire {
+        wire: Arc<Wire>,
+        /// Of every call, in the modern era.
+        meta: Option<Arc<RequestMetaObject>>,
+    },
+    /// Through rmcp, which knows the requests, streams and headers of HTTP.
+    Http {
+        peer: Peer<RoleClient>,
+        /// rmcp reads the arguments of calls as well: in the modern era tools may ask for some of
+        /// them to be repeated in HTTP headers.
+        shows_arguments: bool,
+    },
 }
 
 impl fmt::Debug for Link {
@@ -308,16 +319,40 @@ impl Upstream {
         arguments: &RawValue,
     ) -> Result<CallResult, CallError> {
         let _place = self.in_flight.acquire().await.expect("never closed");
-        let link = self.link().await?;
+        match self.link().await? {
+            Link::Wire { wire, meta } => {
+                let open = wire
+                    .call(meta.as_deref(), tool, arguments)
+                    .map_err(|error| self.down(error.to_string()))?;
+                let answer = open.answer().await.unwrap_or_else(|| Err(self.lost()));
+                answer.map(|raw| CallResult { raw })
+            }
+            Link::Http {
+                peer,
+                shows_arguments,
+            } => {
+                // Boxed, as it is many times as large as a call over stdio.
+                let call = self.call_over_http(&peer, shows_arguments, tool, arguments);
+                Box::pin(call).await
+            }
+        }
+    }
+
+    async fn call_over_http(
+        &self,
+        peer: &Peer<RoleClient>,
+        shows_arguments: bool,
+        tool: &str,
+        arguments: &RawValue,
+    ) -> Result<CallResult, CallError> {
         let slot = Slot::new(Some(arguments.to_owned()));
         let mut params = CallToolRequestParams::new(tool.to_owned());
-        if link.shows_arguments {
+        if shows_arguments {
             params.arguments = serde_json::from_str(arguments.get()).ok();
         }
         let mut request = CallToolRequest::new(params);
         request.extensions.insert(slot.clone());
-        let handle = link
-            .peer
+        let handle = peer
             .send_request_with_option(
                 ClientRequest::CallToolRequest(request),
                 PeerRequestOptions::no_options(),
@@ -337,9 +372,7 @@ impl Upstream {
             Err(ServiceError::TransportSend(_) | ServiceError::TransportClosed)
                 if slot.was_sent() =>
             {
-                CallError::Lost {
-                    server: self.name.to_string(),
-                }
+                self.lost()
             }
             Err(ServiceError::TransportSend(error)) => self.down(error.error.to_string()),
             Err(ServiceError::TransportClosed) => self.down(ENDED_BEFORE.to_owned()),
@@ -368,6 +401,12 @@ impl Upstream {
                 retry_in.as_secs_f64()
             ))),
             Ok(_) | Err(_) => Err(self.down("it has been stopped".to_owned())),
+        }
+    }
+
+    fn lost(&self) -> CallError {
+        CallError::Lost {
+            server: self.name.to_string(),
         }
     }
 

@@ -13,9 +13,9 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::connection::{Connection, Refusal, connect, post_mortem};
+use crate::connection::{Connection, Refusal, connect, post_mortem, request_meta};
 use crate::listing::{self, Fresh};
-use crate::{Cache, Era, Launch, Link, Listing, Stanza, State, Status, Transport};
+use crate::{Cache, Era, Launch, Link, Listing, Stanza, State, Status};
 
 /// npx and uvx install a package at its first start.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -148,6 +148,7 @@ async fn serve(
         tools_changed,
         observed,
         stderr,
+        wire,
     } = connection;
     let peer = service.peer().clone();
     let cancel = service.cancellation_token();
@@ -158,10 +159,15 @@ async fn serve(
         tools_changed.clone(),
     )));
 
-    let shows_arguments = era == Era::Modern && matches!(stanza.transport, Transport::Http { .. });
-    let link = Link {
-        peer: peer.clone(),
-        shows_arguments,
+    let link = match wire {
+        Some(wire) => Link::Wire {
+            wire,
+            meta: request_meta(&peer).map(Arc::new),
+        },
+        None => Link::Http {
+            peer: peer.clone(),
+            shows_arguments: era == Era::Modern,
+        },
     };
     let mut stale_at = stale_at(fresh.ttl);
     let mut listing = Arc::new(fresh.listing);

@@ -1,15 +1,16 @@
 //! The byte path beside rmcp: arguments and results which rmcp must not parse.
 //!
 //! rmcp turns every message into typed values, which costs 230 ms for a 14 MB result and loses the
-//! digits of large integers. It also lets a request carry values which are never serialised but
-//! reach the transport: a [`Slot`] travels there. On the way out it holds the bytes of the
-//! arguments, on the way in the transport puts the bytes of the result into it and hands rmcp an
-//! empty result in their place. rmcp keeps what it is good at: ids, `_meta`, cancellation, order.
+//! digits of large integers. Calls over stdio, where a call is a line out and a line back, do not pass
+//! it at all ([`Wait::Call`]). Where rmcp is needed, for lists and over HTTP, it lets a request carry
+//! values which are never serialised but reach the transport: a [`Slot`] travels there. On the way out
+//! it holds the bytes of the arguments, on the way in the transport puts the bytes of the result into
+//! it and hands rmcp an empty result in their place.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use rmcp::model::{
     CallToolRequest, ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, ErrorData,
@@ -18,6 +19,7 @@ use rmcp::model::{
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
+use tokio::sync::oneshot;
 
 use crate::CallError;
 use crate::lines::Oversized;
@@ -36,7 +38,7 @@ struct Inner {
     arguments: Option<Box<RawValue>>,
     sent: AtomicBool,
     /// Held only to put or take the answer.
-    answer: Mutex<Option<Result<Box<RawValue>, CallError>>>,
+    answer: Mutex<Option<Answer>>,
 }
 
 impl Slot {
@@ -53,7 +55,7 @@ impl Slot {
         self.0.sent.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn answer(&self, answer: Result<Box<RawValue>, CallError>) {
+    pub(crate) fn answer(&self, answer: Answer) {
         *self
             .0
             .answer
@@ -61,7 +63,7 @@ impl Slot {
             .expect("nothing panics while it is held") = Some(answer);
     }
 
-    pub(crate) fn take(&self) -> Option<Result<Box<RawValue>, CallError>> {
+    pub(crate) fn take(&self) -> Option<Answer> {
         self.0
             .answer
             .lock()
@@ -87,10 +89,20 @@ fn encode_call(
     call: &CallToolRequest,
     arguments: &RawValue,
 ) -> serde_json::Result<Vec<u8>> {
+    call_line(id, call.extensions.get(), &call.params.name, arguments)
+}
+
+/// A call of a tool as a line of JSON, without its line end.
+pub(crate) fn call_line(
+    id: &impl Serialize,
+    meta: Option<&RequestMetaObject>,
+    name: &str,
+    arguments: &RawValue,
+) -> serde_json::Result<Vec<u8>> {
     #[derive(Serialize)]
-    struct Call<'a> {
+    struct Call<'a, Id> {
         jsonrpc: &'static str,
-        id: &'a RequestId,
+        id: &'a Id,
         method: &'static str,
         params: Params<'a>,
     }
@@ -106,8 +118,8 @@ fn encode_call(
         id,
         method: "tools/call",
         params: Params {
-            meta: call.extensions.get(),
-            name: &call.params.name,
+            meta,
+            name,
             arguments,
         },
     })?;
@@ -126,13 +138,19 @@ fn encode_call(
 /// to a cancelled call costs no parsing.
 pub(crate) struct Waiting {
     server: Arc<str>,
-    requests: HashMap<i64, Wait>,
+    /// Held to look up, add or remove; never while a message is read.
+    requests: Mutex<HashMap<i64, Wait>>,
     /// Whether rmcp needs to read lists of tools, too.
     shows_lists: bool,
 }
 
+/// What a call beside rmcp comes to.
+pub(crate) type Answer = Result<Box<RawValue>, CallError>;
+
 /// Who reads the answer to a request. Slots are held weakly: who drops theirs waits no more.
 enum Wait {
+    /// A call that rmcp knows nothing of.
+    Call(oneshot::Sender<Answer>),
     /// The slot; rmcp sees an empty result.
     Slot(Weak<Inner>),
     /// The slot and rmcp.
@@ -143,17 +161,43 @@ enum Wait {
 }
 
 impl Wait {
-    fn slot(&self) -> Option<Slot> {
+    fn is_abandoned(&self) -> bool {
         match self {
-            Self::Slot(slot) | Self::Both(slot) => slot.upgrade().map(Slot),
-            Self::Rmcp | Self::Subscription => None,
+            Self::Call(caller) => caller.is_closed(),
+            Self::Slot(slot) | Self::Both(slot) => slot.strong_count() == 0,
+            Self::Rmcp | Self::Subscription => false,
         }
     }
 
-    fn is_abandoned(&self) -> bool {
+    /// Ends the request by an error found here; what rmcp is to see of it.
+    fn fail(self, id: i64, error: CallError) -> Option<ServerJsonRpcMessage> {
+        let for_rmcp = error_for(id, unreadable(&error.to_string()));
         match self {
-            Self::Slot(slot) | Self::Both(slot) => slot.strong_count() == 0,
-            Self::Rmcp | Self::Subscription => false,
+            Self::Call(caller) => {
+                let _ = caller.send(Err(error));
+                return None;
+            }
+            Self::Slot(slot) | Self::Both(slot) => {
+                if let Some(slot) = slot.upgrade().map(Slot) {
+                    slot.answer(Err(error));
+                }
+            }
+            Self::Rmcp | Self::Subscription => {}
+        }
+        Some(for_rmcp)
+    }
+
+    /// Ends the request by an error that the server answered with.
+    fn refuse(self, id: i64, error: ErrorData) -> Option<ServerJsonRpcMessage> {
+        match self {
+            Self::Call(caller) => {
+                let _ = caller.send(Err(CallError::Rpc {
+                    code: error.code.0,
+                    message: error.message.into_owned(),
+                }));
+                None
+            }
+            _ => Some(error_for(id, error)),
         }
     }
 }
@@ -162,13 +206,19 @@ impl Waiting {
     pub(crate) fn new(server: Arc<str>, shows_lists: bool) -> Self {
         Self {
             server,
-            requests: HashMap::new(),
+            requests: Mutex::default(),
             shows_lists,
         }
     }
 
-    /// Takes note of what is about to be sent.
-    pub(crate) fn note(&mut self, message: &ClientJsonRpcMessage) {
+    fn requests(&self) -> MutexGuard<'_, HashMap<i64, Wait>> {
+        self.requests
+            .lock()
+            .expect("nothing panics while it is held")
+    }
+
+    /// Takes note of what rmcp is about to send.
+    pub(crate) fn note(&self, message: &ClientJsonRpcMessage) {
         match message {
             JsonRpcMessage::Request(request) => {
                 let Some(id) = number(&request.id) else {
@@ -192,16 +242,12 @@ impl Waiting {
                     _ => None,
                 }
                 .unwrap_or(Wait::Rmcp);
-                // Over HTTP a request may end without its answer or a cancellation passing here.
-                if self.requests.len() >= MANY {
-                    self.requests.retain(|_, wait| !wait.is_abandoned());
-                }
-                self.requests.insert(id, wait);
+                self.add(id, wait);
             }
             JsonRpcMessage::Notification(notification) => {
                 if let ClientNotification::CancelledNotification(cancelled) =
                     &notification.notification
-                    && let Some(id) = &cancelled.params.request_id
+                    && let Some(id) = cancelled.params.request_id.as_ref().and_then(number)
                 {
                     self.forget(id);
                 }
@@ -210,34 +256,48 @@ impl Waiting {
         }
     }
 
-    pub(crate) fn forget(&mut self, id: &RequestId) {
-        if let Some(id) = number(id) {
-            self.requests.remove(&id);
-        }
+    /// Takes note of a call that is about to be sent beside rmcp.
+    pub(crate) fn note_call(&self, id: i64) -> oneshot::Receiver<Answer> {
+        let (caller, answer) = oneshot::channel();
+        self.add(id, Wait::Call(caller));
+        answer
     }
 
-    /// Reads one message of the server: puts a raw result into its slot and returns what rmcp is
-    /// to see of the message.
-    pub(crate) fn read(&mut self, text: &[u8]) -> Read {
+    fn add(&self, id: i64, wait: Wait) {
+        let mut requests = self.requests();
+        // Over HTTP a request may end without its answer or a cancellation passing here.
+        if requests.len() >= MANY {
+            requests.retain(|_, wait| !wait.is_abandoned());
+        }
+        requests.insert(id, wait);
+    }
+
+    pub(crate) fn forget(&self, id: i64) {
+        self.requests().remove(&id);
+    }
+
+    /// Reads one message of the server: gives a raw result to who waits for it and returns what rmcp
+    /// is to see of the message.
+    pub(crate) fn read(&self, text: &[u8]) -> Read {
         let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(text) else {
             return self.read_broken(text);
         };
         if envelope.method.is_some() {
-            return typed(text, TYPED_LIMIT_BYTES).map_or(Read::Dropped, Read::Message);
+            return Read::for_rmcp(typed(text, TYPED_LIMIT_BYTES));
         }
         let Some(id) = envelope.id.as_ref().and_then(Id::number) else {
-            return match (self.only(), envelope.result, envelope.error) {
+            return match (envelope.result, envelope.error) {
                 // JSON-RPC lets a server that could not read a request answer without its id.
-                (Some(id), None, Some(error)) => {
-                    self.requests.remove(&id);
-                    Read::Message(error_for(id, read_error(error.get())))
-                }
-                (_, None, None) => Read::NotJsonRpc,
-                _ => Read::Dropped,
+                (None, Some(error)) => Read::for_rmcp(
+                    self.take_only()
+                        .and_then(|(id, wait)| wait.refuse(id, read_error(error.get()))),
+                ),
+                (None, None) => Read::NotJsonRpc,
+                _ => Read::Nothing,
             };
         };
         let wait = self
-            .requests
+            .requests()
             .remove(&id)
             .filter(|wait| !wait.is_abandoned());
         let Some(wait) = wait else {
@@ -248,21 +308,31 @@ impl Waiting {
         };
         let result = match (envelope.result, envelope.error) {
             (Some(result), None) => result,
-            (None, Some(error)) => return Read::Message(error_for(id, read_error(error.get()))),
-            _ => return fail(id, &wait, "it has neither one result nor one error"),
+            (None, Some(error)) => {
+                return Read::for_rmcp(wait.refuse(id, read_error(error.get())));
+            }
+            _ => return fail(id, wait, "it has neither one result nor one error"),
         };
         let for_rmcp = match &wait {
+            Wait::Call(_) => None,
             Wait::Slot(_) => Some(empty_result(id)),
             Wait::Both(_) => typed(text, usize::MAX),
             Wait::Rmcp | Wait::Subscription => typed(text, TYPED_LIMIT_BYTES),
         };
-        let Some(for_rmcp) = for_rmcp else {
-            return fail(id, &wait, "it does not have the form of this result");
-        };
-        if let Some(slot) = wait.slot() {
-            slot.answer(complete(result));
+        match (wait, for_rmcp) {
+            (Wait::Call(caller), _) => {
+                let _ = caller.send(complete(result));
+                Read::Nothing
+            }
+            (Wait::Slot(slot) | Wait::Both(slot), Some(message)) => {
+                if let Some(slot) = slot.upgrade().map(Slot) {
+                    slot.answer(complete(result));
+                }
+                Read::Message(message)
+            }
+            (Wait::Rmcp | Wait::Subscription, Some(message)) => Read::Message(message),
+            (wait, None) => fail(id, wait, "it does not have the form of this result"),
         }
-        Read::Message(for_rmcp)
     }
 
     /// A line which is not JSON: a broken message ends the request it answers, anything else is a
@@ -271,22 +341,22 @@ impl Waiting {
     /// Which request a broken message answers is told by its id, if that can still be read; if not
     /// and only one request waits, it is that one. Otherwise the deadlines of the calls decide:
     /// failing calls which may yet be answered would be worse than waiting.
-    fn read_broken(&mut self, text: &[u8]) -> Read {
+    fn read_broken(&self, text: &[u8]) -> Read {
         let looks_like_a_message = text.trim_ascii_start().starts_with(b"{")
             && memchr::memmem::find(text, b"\"jsonrpc\"").is_some();
         if !looks_like_a_message {
             return Read::NotJsonRpc;
         }
-        let id = match Pieces::of(text, text) {
+        let waiting = match Pieces::of(text, text) {
             Pieces {
                 is_answer: false, ..
             } => None,
-            Pieces { id: None, .. } => self.only(),
-            Pieces { id, .. } => id,
+            Pieces { id: None, .. } => self.take_only(),
+            Pieces { id: Some(id), .. } => self.requests().remove(&id).map(|wait| (id, wait)),
         };
-        match id.and_then(|id| Some((id, self.requests.remove(&id)?))) {
-            Some((id, wait)) => fail(id, &wait, "it is not valid JSON"),
-            None => Read::Dropped,
+        match waiting {
+            Some((id, wait)) => fail(id, wait, "it is not valid JSON"),
+            None => Read::Nothing,
         }
     }
 
@@ -295,7 +365,7 @@ impl Waiting {
     /// If they do not tell whose answer it was, every call in flight fails: one of them was meant
     /// and will never be answered.
     pub(crate) fn read_oversized(
-        &mut self,
+        &self,
         message: &Oversized,
         limit: usize,
     ) -> Vec<ServerJsonRpcMessage> {
@@ -304,7 +374,7 @@ impl Waiting {
                 is_answer: false, ..
             } => Vec::new(),
             Pieces { id: Some(id), .. } => vec![id],
-            Pieces { id: None, .. } => self.meant().collect(),
+            Pieces { id: None, .. } => meant(&self.requests()).collect(),
         };
         self.fail_each(
             ids,
@@ -316,8 +386,8 @@ impl Waiting {
     }
 
     /// The connection has ended: nothing that still waits will be answered.
-    pub(crate) fn lose_all(&mut self) -> Vec<ServerJsonRpcMessage> {
-        let ids = self.requests.keys().copied().collect();
+    pub(crate) fn lose_all(&self) -> Vec<ServerJsonRpcMessage> {
+        let ids = self.requests().keys().copied().collect();
         self.fail_each(
             ids,
             &CallError::Lost {
@@ -327,46 +397,43 @@ impl Waiting {
     }
 
     /// Ends one request for a reason found by the transport.
-    pub(crate) fn fail(
-        &mut self,
-        id: &RequestId,
-        error: &CallError,
-    ) -> Option<ServerJsonRpcMessage> {
+    pub(crate) fn fail(&self, id: &RequestId, error: &CallError) -> Option<ServerJsonRpcMessage> {
         self.fail_each(vec![number(id)?], error).pop()
     }
 
-    fn fail_each(&mut self, ids: Vec<i64>, error: &CallError) -> Vec<ServerJsonRpcMessage> {
+    fn fail_each(&self, ids: Vec<i64>, error: &CallError) -> Vec<ServerJsonRpcMessage> {
+        let mut requests = self.requests();
         ids.into_iter()
-            .filter_map(|id| {
-                if let Some(slot) = self.requests.remove(&id)?.slot() {
-                    slot.answer(Err(error.clone()));
-                }
-                Some(error_for(id, unreadable(&error.to_string())))
-            })
+            .filter_map(|id| requests.remove(&id)?.fail(id, error.clone()))
             .collect()
     }
 
-    /// The requests which an answer without an id may be meant for.
-    fn meant(&self) -> impl Iterator<Item = i64> {
-        self.requests
-            .iter()
-            .filter(|(_, wait)| !matches!(wait, Wait::Subscription) && !wait.is_abandoned())
-            .map(|(id, _)| *id)
-    }
-
-    fn only(&self) -> Option<i64> {
-        let mut ids = self.meant();
-        ids.next().filter(|_| ids.next().is_none())
+    /// The request that an answer without an id must be meant for, if only one waits.
+    fn take_only(&self) -> Option<(i64, Wait)> {
+        let mut requests = self.requests();
+        let only = {
+            let mut ids = meant(&requests);
+            ids.next().filter(|_| ids.next().is_none())
+        }?;
+        requests.remove(&only).map(|wait| (only, wait))
     }
 }
 
-fn fail(id: i64, wait: &Wait, problem: &str) -> Read {
-    if let Some(slot) = wait.slot() {
-        slot.answer(Err(CallError::Protocol {
+/// The requests which an answer without an id may be meant for.
+fn meant(requests: &HashMap<i64, Wait>) -> impl Iterator<Item = i64> {
+    requests
+        .iter()
+        .filter(|(_, wait)| !matches!(wait, Wait::Subscription) && !wait.is_abandoned())
+        .map(|(id, _)| *id)
+}
+
+fn fail(id: i64, wait: Wait, problem: &str) -> Read {
+    Read::for_rmcp(wait.fail(
+        id,
+        CallError::Protocol {
             message: problem.to_owned(),
-        }));
-    }
-    Read::Message(error_for(id, unreadable(problem)))
+        },
+    ))
 }
 
 /// What a message of the server turned out to be.
@@ -379,10 +446,16 @@ pub(crate) enum Read {
     Message(ServerJsonRpcMessage),
     /// The answer to a request which does not wait any more, or never did.
     Unasked { id: i64, is_result: bool },
-    /// A message of the protocol which nobody here can use.
-    Dropped,
+    /// Nothing for rmcp: an answer that has reached its call, or what nobody here can use.
+    Nothing,
     /// Not a message at all.
     NotJsonRpc,
+}
+
+impl Read {
+    fn for_rmcp(message: Option<ServerJsonRpcMessage>) -> Read {
+        message.map_or(Read::Nothing, Read::Message)
+    }
 }
 
 /// The members of a message which say what it is; payloads stay bytes.
@@ -433,7 +506,7 @@ fn typed(text: &[u8], limit: usize) -> Option<ServerJsonRpcMessage> {
 
 /// A result, unless it is a request for input in the place of one (multi-round-trip requests of
 /// revision 2026-07-28).
-fn complete(result: &RawValue) -> Result<Box<RawValue>, CallError> {
+fn complete(result: &RawValue) -> Answer {
     #[derive(Deserialize)]
     struct Kind<'a> {
         #[serde(rename = "resultType", borrow)]
@@ -579,9 +652,9 @@ mod tests {
     fn broken_messages_end_a_request_and_banners_do_not() {
         #[track_caller]
         fn check(waiting: &[i64], line: &str, expected: &str) {
-            let mut requests = Waiting::new("s".into(), false);
+            let requests = Waiting::new("s".into(), false);
             requests
-                .requests
+                .requests()
                 .extend(waiting.iter().map(|id| (*id, Wait::Rmcp)));
             let got = match requests.read(line.as_bytes()) {
                 Read::Message(JsonRpcMessage::Error(error)) => {
@@ -589,7 +662,7 @@ mod tests {
                 }
                 Read::Message(_) => "message".to_owned(),
                 Read::Unasked { id, .. } => format!("unasked {id}"),
-                Read::Dropped => "dropped".to_owned(),
+                Read::Nothing => "dropped".to_owned(),
                 Read::NotJsonRpc => "not JSON-RPC".to_owned(),
             };
             assert_eq!(got, expected);

@@ -2,30 +2,33 @@
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use std::{future, io};
 
 use rmcp::RoleClient;
 use rmcp::model::{
     ClientJsonRpcMessage, ClientRequest, ErrorCode, ErrorData, JsonRpcMessage, RequestId,
-    ServerJsonRpcMessage,
+    RequestMetaObject, ServerJsonRpcMessage,
 };
 use rmcp::transport::Transport;
+use serde_json::value::RawValue;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::pipe;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::lines::{ENVELOPE_BYTES, Line, Lines};
-use crate::slot::{Read, Waiting, encode, error_for};
+use crate::slot::{Answer, Read, Waiting, call_line, encode, error_for};
 use crate::{LastWords, Launched};
 
 /// A server which does not read its input may keep this much waiting; more is refused at once.
 const QUEUE_BYTES: usize = 64 << 20;
-const QUEUE_LINES: usize = 1024;
+/// The ids of calls begin here: below are those of rmcp, which counts its few requests from 0, and
+/// there are servers whose ids are integers of 32 bits.
+const FIRST_CALL: i64 = 1 << 30;
 /// How long a server whose input is closed may take to finish before its process group is ended.
 const GRACE: Duration = Duration::from_secs(2);
 const STDERR_TAIL_BYTES: usize = 4 << 10;
@@ -34,10 +37,8 @@ const STDERR_TAIL_BYTES: usize = 4 << 10;
 pub(crate) struct StdioTransport {
     stdout: pipe::Receiver,
     lines: Lines,
-    outgoing: Option<mpsc::Sender<Vec<u8>>>,
-    queued_bytes: Arc<AtomicUsize>,
+    wire: Arc<Wire>,
     writer: AbortOnDropHandle<io::Result<()>>,
-    waiting: Waiting,
     max_result_bytes: usize,
     /// Messages made here, which rmcp gets before anything further is read.
     ready: VecDeque<ServerJsonRpcMessage>,
@@ -114,20 +115,17 @@ impl StdioTransport {
         max_result_bytes: usize,
         probe_timeout: Duration,
         observed: Arc<Observed>,
-    ) -> io::Result<(Self, AbortOnDropHandle<()>)> {
+    ) -> io::Result<(Self, Arc<Wire>, AbortOnDropHandle<()>)> {
         let stderr = drain_stderr(launched.stderr, observed.clone())?;
         let stdin = pipe::Sender::from_owned_fd(launched.stdin)?;
         let stdout = pipe::Receiver::from_owned_fd(launched.stdout)?;
-        let (outgoing, lines) = mpsc::channel(QUEUE_LINES);
-        let queued_bytes = Arc::new(AtomicUsize::new(0));
-        let writer = tokio::spawn(write_lines(stdin, lines, queued_bytes.clone()));
+        let wire = Arc::new(Wire::new(server));
+        let writer = tokio::spawn(write_lines(stdin, wire.clone()));
         let transport = Self {
             stdout,
             lines: Lines::new(max_result_bytes.saturating_add(ENVELOPE_BYTES)),
-            outgoing: Some(outgoing),
-            queued_bytes,
+            wire: wire.clone(),
             writer: AbortOnDropHandle::new(writer),
-            waiting: Waiting::new(server, false),
             max_result_bytes,
             ready: VecDeque::new(),
             probe: Probe::Unsent(probe_timeout),
@@ -136,29 +134,15 @@ impl StdioTransport {
             observed,
             _lifeline: launched.lifeline,
         };
-        Ok((transport, stderr))
+        Ok((transport, wire, stderr))
     }
 
-    /// Puts a message into the writer's queue. Not async: the order of the calls is the order on
-    /// the wire, so that a cancellation cannot overtake the request it cancels.
+    /// Not async: the order of the calls is the order on the wire, so that a cancellation cannot
+    /// overtake the request it cancels.
     fn enqueue(&mut self, message: &ClientJsonRpcMessage) -> Result<(), SendError> {
-        let outgoing = self.outgoing.as_ref().ok_or(SendError::Closed)?;
-        let mut line = encode(message).map_err(SendError::Unencodable)?;
-        line.push(b'\n');
-        let bytes = line.len();
-        let queued = self.queued_bytes.load(Ordering::Relaxed);
-        if queued > 0 && queued.saturating_add(bytes) > QUEUE_BYTES {
-            return Err(SendError::NotReading);
-        }
-        self.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
-        outgoing.try_send(line).map_err(|error| {
-            self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            match error {
-                mpsc::error::TrySendError::Full(_) => SendError::NotReading,
-                mpsc::error::TrySendError::Closed(_) => SendError::Closed,
-            }
-        })?;
-        self.waiting.note(message);
+        let line = encode(message).map_err(SendError::Unencodable)?;
+        self.wire.push(line)?;
+        self.wire.waiting.note(message);
         if let JsonRpcMessage::Request(request) = message
             && let (ClientRequest::DiscoverRequest(_), RequestId::Number(id)) =
                 (&request.request, &request.id)
@@ -176,7 +160,7 @@ impl StdioTransport {
         if line.trim_ascii().is_empty() {
             return None;
         }
-        match self.waiting.read(line) {
+        match self.wire.waiting.read(line) {
             Read::Message(message) => {
                 if let (Probe::Sent { id, .. }, Some(answered)) =
                     (self.probe, answered_id(&message))
@@ -192,7 +176,7 @@ impl StdioTransport {
                 }
                 None
             }
-            Read::Dropped => None,
+            Read::Nothing => None,
             Read::NotJsonRpc => {
                 self.observed.not_json_rpc.fetch_add(1, Ordering::Relaxed);
                 None
@@ -202,7 +186,7 @@ impl StdioTransport {
 
     fn give_up_probe(&mut self, id: i64) -> ServerJsonRpcMessage {
         self.probe = Probe::GivenUp { id };
-        self.waiting.forget(&RequestId::Number(id));
+        self.wire.waiting.forget(id);
         let silence = "no answer to server/discover";
         error_for(
             id,
@@ -243,21 +227,21 @@ impl Transport<RoleClient> for StdioTransport {
                         }
                     }
                     Some(Line::Oversized(message)) => {
-                        self.ready.extend(self.waiting.read_oversized(&message, self.max_result_bytes));
+                        self.ready.extend(self.wire.waiting.read_oversized(&message, self.max_result_bytes));
                     }
                     None => {
                         self.ended = true;
-                        self.ready.extend(self.waiting.lose_all());
+                        self.ready.extend(self.wire.waiting.lose_all());
                     }
                 },
                 // The server closed its input. What it wrote before is still worth reading.
                 _ = &mut self.writer, if self.ends_at.is_none() => {
-                    self.outgoing = None;
+                    self.wire.close();
                     self.ends_at = Some(Instant::now() + GRACE);
                 }
                 () = at(self.ends_at), if self.ends_at.is_some() => {
                     self.ended = true;
-                    self.ready.extend(self.waiting.lose_all());
+                    self.ready.extend(self.wire.waiting.lose_all());
                 }
                 () = at(probe.map(|(_, until)| until)), if probe.is_some() => {
                     let (id, _) = probe.expect("checked by the branch's condition");
@@ -270,7 +254,7 @@ impl Transport<RoleClient> for StdioTransport {
     /// Closes the server's input and waits for it to finish by itself; what is left of it ends with
     /// the lifeline, when `self` is dropped.
     async fn close(&mut self) -> Result<(), SendError> {
-        self.outgoing = None;
+        self.wire.close();
         if self.ended {
             return Ok(());
         }
@@ -287,6 +271,14 @@ impl Transport<RoleClient> for StdioTransport {
             );
         }
         Ok(())
+    }
+}
+
+impl Drop for StdioTransport {
+    /// Nobody reads any more, so nobody who still waits will be answered.
+    fn drop(&mut self) {
+        self.wire.close();
+        self.wire.waiting.lose_all();
     }
 }
 
@@ -334,15 +326,150 @@ pub(crate) enum SendError {
     Unencodable(serde_json::Error),
 }
 
-async fn write_lines(
-    mut stdin: pipe::Sender,
-    mut lines: mpsc::Receiver<Vec<u8>>,
-    queued_bytes: Arc<AtomicUsize>,
-) -> io::Result<()> {
-    while let Some(line) = lines.recv().await {
-        let written = stdin.write_all(&line).await;
-        queued_bytes.fetch_sub(line.len(), Ordering::Relaxed);
-        written?;
+/// Writes what there is at once: lines that were pushed in one turn of the runtime wake the server
+/// together.
+async fn write_lines(mut stdin: pipe::Sender, wire: Arc<Wire>) -> io::Result<()> {
+    let mut lines = Vec::new();
+    while wire.pushed(&mut lines).await {
+        stdin.write_all(&lines).await?;
     }
     Ok(())
+}
+
+/// A connection as rmcp's transport and the calls beside it share it: lines to the server, and who
+/// waits for an answer.
+///
+/// Calls do not pass rmcp, which would spend more on one than all others who handle it: a message is
+/// built, two tasks are woken and an empty result is made to stand for the one in the answer.
+pub(crate) struct Wire {
+    waiting: Waiting,
+    /// Held to add to it or to take what is there.
+    outgoing: Mutex<Outgoing>,
+    pushed: Notify,
+    next_call: AtomicI64,
+}
+
+#[derive(Default)]
+struct Outgoing {
+    lines: Vec<u8>,
+    /// Of lines that the writer has taken and not yet written.
+    being_written: usize,
+    closed: bool,
+}
+
+impl Wire {
+    fn new(server: Arc<str>) -> Self {
+        Self {
+            waiting: Waiting::new(server, false),
+            outgoing: Mutex::default(),
+            pushed: Notify::new(),
+            next_call: AtomicI64::new(FIRST_CALL),
+        }
+    }
+
+    /// Sends a call. Dropping what is returned tells the server that nobody waits any more.
+    ///
+    /// # Errors
+    /// Nothing was sent.
+    pub(crate) fn call(
+        self: &Arc<Self>,
+        meta: Option<&RequestMetaObject>,
+        tool: &str,
+        arguments: &RawValue,
+    ) -> Result<OpenCall, SendError> {
+        let id = self.next_call.fetch_add(1, Ordering::Relaxed);
+        let line = call_line(&id, meta, tool, arguments).map_err(SendError::Unencodable)?;
+        let answer = self.waiting.note_call(id);
+        self.push(line).inspect_err(|_| self.waiting.forget(id))?;
+        Ok(OpenCall {
+            wire: self.clone(),
+            id,
+            answer,
+            ended: false,
+        })
+    }
+
+    fn push(&self, mut line: Vec<u8>) -> Result<(), SendError> {
+        line.push(b'\n');
+        let mut outgoing = self.lock();
+        if outgoing.closed {
+            return Err(SendError::Closed);
+        }
+        let queued = outgoing.lines.len() + outgoing.being_written;
+        if queued > 0 && queued.saturating_add(line.len()) > QUEUE_BYTES {
+            return Err(SendError::NotReading);
+        }
+        match outgoing.lines.is_empty() {
+            true => outgoing.lines = line,
+            false => outgoing.lines.extend_from_slice(&line),
+        }
+        drop(outgoing);
+        self.pushed.notify_one();
+        Ok(())
+    }
+
+    /// Waits for lines and takes them all; those taken last have been written. False when there are
+    /// no more and never will be.
+    async fn pushed(&self, lines: &mut Vec<u8>) -> bool {
+        loop {
+            let notified = self.pushed.notified();
+            {
+                let mut outgoing = self.lock();
+                *lines = std::mem::take(&mut outgoing.lines);
+                outgoing.being_written = lines.len();
+                if !lines.is_empty() {
+                    return true;
+                }
+                if outgoing.closed {
+                    return false;
+                }
+            }
+            notified.await;
+        }
+    }
+
+    /// Lets the writer end with what there is.
+    fn close(&self) {
+        self.lock().closed = true;
+        self.pushed.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Outgoing> {
+        self.outgoing
+            .lock()
+            .expect("nothing panics while it is held")
+    }
+}
+
+/// A call that has been sent.
+pub(crate) struct OpenCall {
+    wire: Arc<Wire>,
+    id: i64,
+    answer: oneshot::Receiver<Answer>,
+    ended: bool,
+}
+
+impl OpenCall {
+    /// `None`: the connection ended with this call in flight.
+    pub(crate) async fn answer(mut self) -> Option<Answer> {
+        let answer = (&mut self.answer).await;
+        self.ended = true;
+        answer.ok()
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.wire.waiting.forget(self.id);
+        let cancelled = serde_json::json!({
+            "jsonrpc": "2.0",
+            "method": "notifications/cancelled",
+            "params": {"requestId": self.id, "reason": "the caller stopped waiting"},
+        });
+        // A server that reads nothing need not hear it.
+        let _ = self.wire.push(cancelled.to_string().into_bytes());
+    }
 }

@@ -644,6 +644,22 @@ async fn servers_end_with_their_input_or_with_their_lifeline() {
 }
 
 #[tokio::test]
+async fn stopping_a_server_ends_its_calls() {
+    let upstream = start(&[]);
+    ready(&upstream).await;
+    let waiting = call(&upstream, "meet", r#"{"parties":2}"#);
+    let stop_when_there = async {
+        while number(&upstream, "meeting", "arrived").await < 1 {}
+        upstream.stop().await;
+    };
+    let (waiting, ()) = tokio::join!(waiting, stop_when_there);
+    let lost = CallError::Lost {
+        server: "fake".to_owned(),
+    };
+    assert_eq!(waiting, Err(lost));
+}
+
+#[tokio::test]
 async fn the_last_handle_stops_the_server() {
     let (ended, ends) = mpsc::channel();
     let launch = Arc::new(Processes { ended });
