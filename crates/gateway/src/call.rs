@@ -40,6 +40,8 @@ pub(crate) struct Calls {
     pub(crate) limits: Limits,
     pub(crate) cancel: CancellationToken,
     count: AtomicU32,
+    /// Calls that have been recorded and have not ended.
+    open: AtomicU32,
     bytes: AtomicU64,
     done: Mutex<Vec<CallRecord>>,
     /// The process of the server that was called last.
@@ -88,6 +90,7 @@ impl Calls {
             limits,
             cancel,
             count: AtomicU32::new(0),
+            open: AtomicU32::new(0),
             bytes: AtomicU64::new(0),
             done: Mutex::default(),
             called: Mutex::default(),
@@ -186,7 +189,8 @@ impl Calls {
         if let Ok(tool) = self.catalog.resolve(path) {
             return Ok(tool.clone());
         }
-        self.gateway.settled(deadline).await;
+        // Boxed, as it is seldom needed and would be room in every call.
+        Box::pin(self.gateway.settled(deadline)).await;
         let newest = self.gateway.catalog();
         newest.resolve(path).cloned().map_err(|unknown| {
             let down: Vec<String> = self
@@ -240,7 +244,7 @@ impl Calls {
                 self.limits.calls
             )));
         }
-        self.gateway.recorder().record(Event::CallStarted {
+        self.gateway.recorder().append(Event::CallStarted {
             execution: self.execution.clone(),
             call: number,
             server: tool.server().to_owned(),
@@ -255,6 +259,11 @@ impl Calls {
             begun: Instant::now(),
             ended: false,
         };
+        // Calls that a program made together are recorded together: the others get this far first.
+        if self.open.fetch_add(1, Ordering::Relaxed) > 0 {
+            tokio::task::yield_now().await;
+        }
+        self.gateway.recorder().flush();
         let answer = match upstream
             .call(tool.name(), arguments, deadline, &self.cancel)
             .await
@@ -391,7 +400,7 @@ impl OpenCall<'_> {
         self.ended = true;
         let duration = self.begun.elapsed();
         let bytes = outcome.map_or(0, str::len) as u64;
-        self.calls.gateway.recorder().record(Event::CallEnded {
+        self.calls.gateway.recorder().append(Event::CallEnded {
             execution: self.calls.execution.clone(),
             call: self.number,
             outcome: outcome.map_or_else(|code| code.to_string(), |_| "ok".to_owned()),
@@ -424,6 +433,7 @@ impl OpenCall<'_> {
 
 impl Drop for OpenCall<'_> {
     fn drop(&mut self) {
+        self.calls.open.fetch_sub(1, Ordering::Relaxed);
         if !self.ended {
             self.end(Err(ErrorCode::Cancelled));
         }

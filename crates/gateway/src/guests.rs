@@ -380,6 +380,8 @@ async fn serve(
                 }
             }
             _ = tick.tick() => {
+                // Ends of calls, which nothing has been recorded after.
+                calls.gateway.recorder().flush();
                 turns.tick();
                 if let Some(error) = watch.look() {
                     return Outcome::Stopped(error);

@@ -195,9 +195,21 @@ impl Recorder {
     }
 
     pub(crate) fn record(&self, event: Event) {
-        let (journal, warned) = &*self.0;
-        if let Err(error) = journal.record(event)
-            && !warned.swap(true, Ordering::Relaxed)
+        self.warn_once(self.0.0.record(event));
+    }
+
+    /// Puts in an event that need not be in the file before the next one, or [`Recorder::flush`].
+    pub(crate) fn append(&self, event: Event) {
+        self.warn_once(self.0.0.append(event));
+    }
+
+    pub(crate) fn flush(&self) {
+        self.warn_once(self.0.0.flush());
+    }
+
+    fn warn_once(&self, outcome: Result<(), journal::Error>) {
+        if let Err(error) = outcome
+            && !self.0.1.swap(true, Ordering::Relaxed)
         {
             tracing::warn!("{error}; going on without it");
         }

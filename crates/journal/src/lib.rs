@@ -3,8 +3,9 @@
 //! An event names things and counts things; it never holds an argument, a result, a header, an
 //! environment value or a line from an upstream, so the journal can be shown to anybody who may see
 //! which tools were used. [`Journal::record`] has written the event when it returns: a gateway that
-//! is killed loses nothing it has acknowledged. Several gateways append to one file; each line is
-//! one write.
+//! is killed loses nothing it has acknowledged. [`Journal::append`] leaves the writing to the next
+//! event that is recorded, or to [`Journal::flush`], so that what happens together is one write.
+//! Several gateways append to one file; a write is of whole lines.
 //!
 //! Every line carries the schema version; a line of a newer one is reported, not guessed at.
 
@@ -14,7 +15,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,9 @@ use thiserror::Error;
 
 /// Version of a line's schema.
 const VERSION: u32 = 1;
+
+/// Lines that wait to be written are, at this size, written at once.
+const PENDING_BYTES: usize = 64 << 10;
 
 /// One thing that happened. Ids are the full ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -143,8 +147,18 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
+    /// Held for one event, or while the pending ones are written.
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
     /// The open file and the day it is for.
-    today: Mutex<Option<(String, File)>>,
+    today: Option<(String, File)>,
+    /// Lines that are not written yet, all of one day.
+    pending: Vec<u8>,
+    pending_day: String,
+    clock: time::Clock,
 }
 
 impl Journal {
@@ -152,39 +166,85 @@ impl Journal {
     pub fn new(folder: impl Into<PathBuf>) -> Journal {
         Journal {
             folder: folder.into(),
-            today: Mutex::new(None),
+            state: Mutex::default(),
         }
     }
 
-    /// Appends an event. It is in the file, though not yet on the disk, when this returns.
+    /// Appends an event. It is in the file, though not yet on the disk, when this returns, and so
+    /// are all that were appended before it.
     ///
     /// # Errors
     /// The file cannot be written. The caller says so once and goes on: state that cannot be
     /// written is no reason to fail a run.
     pub fn record(&self, event: Event) -> Result<(), Error> {
-        let at = time::rfc3339(SystemTime::now());
-        let day = at[..10].to_owned();
-        let mut line = serde_json::to_vec(&Entry {
+        let mut state = self.state();
+        state.append(&self.folder, event)?;
+        state.write(&self.folder)
+    }
+
+    /// Appends an event that need not be in the file before the next one is recorded.
+    ///
+    /// # Errors
+    /// As of [`Journal::record`], when there is much to write already.
+    pub fn append(&self, event: Event) -> Result<(), Error> {
+        let mut state = self.state();
+        state.append(&self.folder, event)?;
+        match state.pending.len() < PENDING_BYTES {
+            true => Ok(()),
+            false => state.write(&self.folder),
+        }
+    }
+
+    /// Writes what was appended.
+    ///
+    /// # Errors
+    /// As of [`Journal::record`].
+    pub fn flush(&self) -> Result<(), Error> {
+        self.state().write(&self.folder)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl State {
+    fn append(&mut self, folder: &Path, event: Event) -> Result<(), Error> {
+        let at = self.clock.rfc3339(SystemTime::now());
+        if self.pending_day != at[..10] {
+            self.write(folder)?;
+            self.pending_day = at[..10].to_owned();
+        }
+        let entry = Entry {
             version: VERSION,
             at,
             event,
-        })
-        .expect("events have string keys and no failing serializers");
-        line.push(b'\n');
-        let mut today = self
-            .today
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let path = self.folder.join(format!("{day}.jsonl"));
+        };
+        serde_json::to_writer(&mut self.pending, &entry)
+            .expect("events have string keys and no failing serializers");
+        self.pending.push(b'\n');
+        Ok(())
+    }
+
+    /// Writes the pending lines. What cannot be written is dropped, or it would grow without end.
+    fn write(&mut self, folder: &Path) -> Result<(), Error> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let day = &self.pending_day;
+        let path = folder.join(format!("{day}.jsonl"));
         let fail = |error| Error::Write {
             path: path.clone(),
             error,
         };
-        if today.as_ref().is_none_or(|(open, _)| *open != day) {
+        let pending = std::mem::take(&mut self.pending);
+        if self.today.as_ref().is_none_or(|(open, _)| open != day) {
             std::fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
-                .create(&self.folder)
+                .create(folder)
                 .map_err(fail)?;
             let file = File::options()
                 .append(true)
@@ -192,10 +252,13 @@ impl Journal {
                 .mode(0o600)
                 .open(&path)
                 .map_err(fail)?;
-            *today = Some((day, file));
+            self.today = Some((day.clone(), file));
         }
-        let (_, file) = today.as_mut().expect("just opened");
-        file.write_all(&line).map_err(fail)
+        let (_, file) = self.today.as_mut().expect("just opened");
+        file.write_all(&pending).map_err(fail)?;
+        self.pending = pending;
+        self.pending.clear();
+        Ok(())
     }
 }
 
@@ -330,6 +393,24 @@ mod tests {
             super::trace(folder.path(), "x_c"),
             Err(Error::Unknown(_))
         ));
+    }
+
+    #[test]
+    fn what_was_appended_is_written_with_what_is_recorded_or_when_it_is_flushed() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::new(folder.path());
+        let known = || super::trace(folder.path(), "x_a").map_or(0, |entries| entries.len());
+        journal.append(started("x_a")).unwrap();
+        assert_eq!(known(), 0);
+        journal.record(started("x_a")).unwrap();
+        assert_eq!(known(), 2);
+        journal.append(started("x_a")).unwrap();
+        journal.flush().unwrap();
+        assert_eq!(known(), 3);
+        for _ in 0..1000 {
+            journal.append(started("x_a")).unwrap();
+        }
+        assert!(known() > 500, "much is not kept back");
     }
 
     #[test]

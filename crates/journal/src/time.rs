@@ -2,17 +2,31 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// RFC 3339 in UTC with microseconds.
-pub(crate) fn rfc3339(time: SystemTime) -> String {
-    // A clock before 1970 is wrong anyway; the epoch says so plainly.
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+/// Times in RFC 3339, UTC, with microseconds. Remembers the last second, in which many events are.
+#[derive(Debug, Default)]
+pub(crate) struct Clock {
+    seconds: u64,
+    /// Up to the second; empty before the first time.
+    text: String,
+}
+
+impl Clock {
+    pub(crate) fn rfc3339(&mut self, time: SystemTime) -> String {
+        // A clock before 1970 is wrong anyway; the epoch says so plainly.
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        if since.as_secs() != self.seconds || self.text.is_empty() {
+            self.seconds = since.as_secs();
+            self.text = to_the_second(self.seconds);
+        }
+        format!("{}.{:06}Z", self.text, since.subsec_micros())
+    }
+}
+
+fn to_the_second(since_epoch: u64) -> String {
+    let (days, seconds) = (since_epoch / 86_400, since_epoch % 86_400);
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:06}Z",
-        since.subsec_micros()
-    )
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 
 /// Year, month and day of a count of days since 1970-01-01: the Gregorian calendar repeats every
@@ -40,11 +54,14 @@ mod tests {
 
     #[test]
     fn known_times_read_as_they_should() {
-        let at = |seconds: u64| rfc3339(UNIX_EPOCH + Duration::from_secs(seconds));
+        let mut clock = Clock::default();
+        let mut at = |seconds: u64| clock.rfc3339(UNIX_EPOCH + Duration::from_secs(seconds));
         assert_eq!(at(0), "1970-01-01T00:00:00.000000Z");
         assert_eq!(at(951_782_400), "2000-02-29T00:00:00.000000Z");
         assert_eq!(at(1_709_164_799), "2024-02-28T23:59:59.000000Z");
         assert_eq!(at(1_709_164_800), "2024-02-29T00:00:00.000000Z");
         assert_eq!(at(4_102_444_799), "2099-12-31T23:59:59.000000Z");
+        let later = UNIX_EPOCH + Duration::from_micros(4_102_444_799_000_120);
+        assert_eq!(clock.rfc3339(later), "2099-12-31T23:59:59.000120Z");
     }
 }
