@@ -186,7 +186,7 @@ impl<'js> Calls<'js> {
         self.last_id.set(id);
         self.open.borrow_mut().insert(id, caller);
         // A host that is gone is noticed by who reads the answer.
-        let _ = self.channel.borrow_mut().send(Kind::Call, id, body);
+        let _ = self.channel.borrow_mut().send_soon(Kind::Call, id, body);
     }
 
     /// Ends the call that a message answers, and sends the next one.

@@ -12,11 +12,18 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 const READ_BYTES: usize = 4 << 10;
 const LONG_READ_BYTES: usize = 64 << 10;
 
+/// Of messages that were to be sent soon, so much waits at most.
+const UNSENT_BYTES: usize = 16 << 10;
+
 /// Both directions, blocking: the guest has one thread and nothing to do while it waits.
 pub(super) struct Channel {
     stream: UnixStream,
     decoder: Decoder,
     buffer: Vec<u8>,
+    /// Whole frames that are not written yet.
+    unsent: Vec<u8>,
+    /// Whether anything has been written since the last read.
+    has_spoken: bool,
 }
 
 /// The host is gone, or says what no host of ours says. There is nobody left to tell.
@@ -29,6 +36,8 @@ impl Channel {
             stream,
             decoder: Decoder::new(Limits::default()),
             buffer: vec![0; READ_BYTES],
+            unsent: Vec::new(),
+            has_spoken: false,
         }
     }
 
@@ -38,11 +47,34 @@ impl Channel {
     }
 
     pub(super) fn send(&mut self, kind: Kind, id: u32, body: &[u8]) -> Result<(), Lost> {
+        self.flush()?;
+        self.has_spoken = true;
         for (header, chunk) in frames(kind, id, body) {
-            // One write a frame: the small ones are the many, and each write wakes the host.
+            // One write a frame, as each wakes the host.
             self.stream
                 .write_all(&[&header[..], chunk].concat())
                 .map_err(|_| Lost)?;
+        }
+        Ok(())
+    }
+
+    /// Sends a message, at the latest when this guest waits for one: of many that are sent one after
+    /// another only the first has to wake the host.
+    pub(super) fn send_soon(&mut self, kind: Kind, id: u32, body: &[u8]) -> Result<(), Lost> {
+        if !self.has_spoken || self.unsent.len() + body.len() > UNSENT_BYTES {
+            return self.send(kind, id, body);
+        }
+        for (header, chunk) in frames(kind, id, body) {
+            self.unsent.extend_from_slice(&header);
+            self.unsent.extend_from_slice(chunk);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Lost> {
+        if !self.unsent.is_empty() {
+            self.stream.write_all(&self.unsent).map_err(|_| Lost)?;
+            self.unsent.clear();
         }
         Ok(())
     }
@@ -53,6 +85,8 @@ impl Channel {
             if let Some(message) = self.decoder.next().map_err(|_| Lost)? {
                 return Ok(Some(message));
             }
+            self.flush()?;
+            self.has_spoken = false;
             if let Some(deadline) = deadline
                 && !self.is_readable(deadline)?
             {

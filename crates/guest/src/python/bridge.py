@@ -18,7 +18,10 @@ import types
 import warnings
 import weakref
 
+running_loop = asyncio._get_running_loop  # or None
+
 watched = weakref.WeakSet()
+flushing = weakref.WeakSet()  # loops that will write what is to be sent soon, before they sleep
 unobserved = {}  # calls begun whose outcome nobody has asked for, in their order
 futures = set()  # tasks and gatherings of calls, until their outcome is known to be good
 
@@ -69,30 +72,30 @@ class Started(collections.abc.Coroutine):
 
     def future(self, loop):
         """A future of `loop` for the answer; one a loop, as asyncio joins what is given twice."""
-        if loop not in self._futures:
+        future = self._futures.get(loop)
+        if future is None:
             future = self._futures[loop] = loop.create_future()
-
-            def settle():
-                if not future.done():
-                    value, error = self._settled()
-                    if error is None:
-                        future.set_result(value)
-                    else:
-                        future.set_exception(error)
-
-            def answered():
-                # The loop's own thread, which mostly reads the answer, need not wake itself.
-                if asyncio._get_running_loop() is loop:
-                    settle()
-                    return
-                try:
-                    loop.call_soon_threadsafe(settle)
-                except RuntimeError:
-                    pass  # the loop has been closed
-
             watch(loop)
-            channel.when_answered(self._call, answered)
-        return self._futures[loop]
+            channel.when_answered(self._call, functools.partial(self._answered, loop, future))
+        return future
+
+    def _answered(self, loop, future):
+        # The loop's own thread, which mostly reads the answer, need not wake itself.
+        if running_loop() is loop:
+            self._settle(future)
+            return
+        try:
+            loop.call_soon_threadsafe(self._settle, future)
+        except RuntimeError:
+            pass  # the loop has been closed
+
+    def _settle(self, future):
+        if not future.done():
+            value, error = self._settled()
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
 
     def __await__(self):
         if self._call.answer is None:
@@ -161,6 +164,33 @@ def starter(function):
     return function
 
 
+def burst_starter(function):
+    """The same where many calls may follow one another: the loop has them written before it sleeps."""
+    loop = running_loop()
+    if loop is None or not isinstance(function, Tool):
+        return starter(function)
+    return functools.partial(started_soon, loop, function)
+
+
+def started_soon(loop, function, /, *positional, **named):
+    started = Started(start(function, positional, named, soon=True))
+    if channel.unsent and loop not in flushing:
+        flushing.add(loop)
+        loop.call_soon(flush_of, loop)
+    return started
+
+
+def flush_of(loop):
+    flushing.discard(loop)
+    channel.flush()
+
+
+def sent(values):
+    """A comprehension of calls: by the time that it has its value, they have been sent."""
+    channel.flush()
+    return values
+
+
 def is_awaitable(value):
     if isinstance(value, types.GeneratorType):
         return bool(value.gi_code.co_flags & 0x100)  # types.coroutine
@@ -204,13 +234,6 @@ def block(value):
     if isinstance(value, asyncio.Future) and not value.done():
         raise RuntimeError("a task of this loop cannot be waited for in a plain function; make it async def")
     return run(value) if is_awaitable(value) else value
-
-
-def running_loop():
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 def on_a_thread(function):
@@ -258,9 +281,9 @@ def run(main, **options):
 
 
 def ensure_future(value, *, loop=None):
-    if asyncio.isfuture(value):
+    if not isinstance(value, Started) and asyncio.isfuture(value):
         return value
-    loop = loop or get_event_loop()
+    loop = loop or running_loop() or get_event_loop()
     if isinstance(value, Started):
         return value.future(loop)
     if is_awaitable(value):
@@ -290,7 +313,8 @@ def get_event_loop():
 
 
 def gather(*values, **options):
-    return followed(_gather(*[ensure_future(value) for value in values], **options))
+    loop = running_loop()
+    return followed(_gather(*[ensure_future(value, loop=loop) for value in values], **options))
 
 
 async def wait(values, **options):
@@ -325,7 +349,7 @@ for _function in (run, gather, wait, wait_for, shield, as_completed, ensure_futu
     setattr(asyncio, _function.__name__, _function)
 asyncio.BaseEventLoop.create_task = create_task
 asyncio.BaseEventLoop.run_until_complete = run_until_complete
-builtins.__dict__.update({"<begin>": starter, "<await>": awaitable, "<block>": block, "<each>": each})
+builtins.__dict__.update({"<begin>": starter, "<burst>": burst_starter, "<sent>": sent, "<await>": awaitable, "<block>": block, "<each>": each})
 
 
 def run_program(program):

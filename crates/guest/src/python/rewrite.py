@@ -5,6 +5,10 @@ that gets there through displays, comprehensions and names) is begun at once and
 Everywhere else it blocks and gives its value. There `f(x)` becomes `<begin>(f)(x)`, so what `f` is
 need not be known: `<begin>` gives a tool's starter, and anything else back. The analysis goes by
 name; where a name is used both ways the awaitable itself stands in for its value.
+
+A call is sent when it is begun. Where others may follow at once, in a comprehension or as the operand
+of an `await` in one of many tasks, `<burst>` lets it wait for them, but not past the end of the
+comprehension, which `<sent>` marks, or of the loop's turn.
 """
 import ast
 
@@ -55,6 +59,7 @@ class Rewriting(ast.NodeTransformer):
         self.aliases = {}  # names of the program: the name in asyncio
         self.functions = {}
         self.marked, self.mapped, self.reaching = set(), set(), set()
+        self.bursting = set()  # comprehensions of calls
         self.survey(tree, Scope(tree, None))
         if not self.relevant:
             return
@@ -242,8 +247,18 @@ class Rewriting(ast.NodeTransformer):
     def visit_Call(self, node):
         self.generic_visit(node)
         if node in self.marked:
-            node.func = self.called("<begin>", node.func)
+            comprehension = node.scope.node
+            in_burst = isinstance(comprehension, COMPREHENSIONS)
+            if in_burst:
+                self.bursting.add(comprehension)
+            node.func = self.called("<burst>" if in_burst or node in self.awaited else "<begin>", node.func)
         return node
+
+    def visit_comprehension_of_calls(self, node):
+        self.generic_visit(node)
+        return self.called("<sent>", node) if node in self.bursting else node
+
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_comprehension_of_calls
 
     def visit_Await(self, node):
         self.generic_visit(node)

@@ -26,6 +26,8 @@ LOCKDOWN, JOB, RETURN, RAISE, WARM_UP = 16, 18, 19, 20, 21
 HEADER_BYTES = 10
 READ_BYTES = 1 << 14
 CHUNK_BYTES = 1 << 20
+# Frames that may be sent soon: so many wait at most.
+UNSENT_FRAMES = 64
 # Readers of JSON commonly stop at 128 levels, and ours add a few.
 DEPTH = 100
 
@@ -108,6 +110,16 @@ class Call:
         self.callbacks = []
 
 
+def frame_of(kind, more, id, body):
+    return (len(body) | kind << 32 | more << 40 | id << 48).to_bytes(HEADER_BYTES, "little") + body
+
+
+def header_of(data):
+    """Length, kind, whether more of the message follows, and id, of the first bytes of a frame."""
+    header = int.from_bytes(data[:HEADER_BYTES], "little")
+    return header & 0xFFFFFFFF, header >> 32 & 0xFF, header >> 40 & 0xFF, header >> 48
+
+
 class Channel:
     """The socket to the host, shared by all threads.
 
@@ -118,7 +130,9 @@ class Channel:
 
     def __init__(self):
         self.mutex = _thread.allocate_lock()  # guards everything here that the reader does not own
-        self.sending = _thread.allocate_lock()  # held for one frame
+        self.sending = _thread.allocate_lock()  # held for one frame; guards the next two
+        self.unsent = []  # frames of a burst that are not written yet
+        self.has_spoken = False  # anything was written since the last read
         self.calls = {}
         self.last_id = 0
         self.free = 0  # calls that may be opened before one must be answered
@@ -130,20 +144,32 @@ class Channel:
         self.unfinished = {}
         self.inbox = []
 
-    def send(self, kind, id, body):
+    def send(self, kind, id, body, soon=False):
+        """Sends a message; `soon`: of many that are sent in a row, all but the first may wait for `flush`."""
         if len(body) <= CHUNK_BYTES:
-            self._write(len(body).to_bytes(4, "little") + bytes((kind, 0)) + id.to_bytes(4, "little") + body)
+            self._write(frame_of(kind, False, id, body), soon)
             return
         for start in range(0, len(body), CHUNK_BYTES):
-            chunk = body[start : start + CHUNK_BYTES]
             more = start + CHUNK_BYTES < len(body)
-            self._write(len(chunk).to_bytes(4, "little") + bytes((kind, more)) + id.to_bytes(4, "little") + chunk)
+            self._write(frame_of(kind, more, id, body[start : start + CHUNK_BYTES]))
 
-    def _write(self, frame):
+    def _write(self, frame, soon=False):
         with self.sending:
+            if self.unsent or soon:
+                self.unsent.append(frame)
+                if soon and self.has_spoken and len(self.unsent) < UNSENT_FRAMES:
+                    return
+                frame = b"".join(self.unsent)
+                self.unsent.clear()
+            self.has_spoken = True
             sent = posix.write(CHANNEL, frame)
             while sent < len(frame):
                 sent += posix.write(CHANNEL, frame[sent:])
+
+    def flush(self):
+        """Writes what was to be sent soon. Who is about to wait for an answer does this first."""
+        if self.unsent:
+            self._write(b"")
 
     def receive(self):
         """Kind and body of the next message that is no answer to a call, before the program starts."""
@@ -158,28 +184,33 @@ class Channel:
         data = posix.read(CHANNEL, self.read_bytes)
         if not data:
             posix._exit(1)
-        if not self.input and len(data) >= HEADER_BYTES and not data[5] and len(data) - HEADER_BYTES == int.from_bytes(data[:4], "little"):
-            id = int.from_bytes(data[6:HEADER_BYTES], "little")
-            if id not in self.unfinished:
+        self.has_spoken = False
+        if not self.input:
+            length, kind, more, id = header_of(data)
+            if not more and len(data) - HEADER_BYTES == length and id not in self.unfinished:
                 # What comes most: one whole message.
-                self.deliver(data[4], id, data[HEADER_BYTES:])
+                self.deliver(kind, id, data[HEADER_BYTES:])
                 return
         self.input += data
         self.read_bytes = READ_BYTES
-        while len(self.input) >= HEADER_BYTES:
-            end = HEADER_BYTES + int.from_bytes(self.input[:4], "little")
-            if len(self.input) < end:
-                self.read_bytes = min(max(end - len(self.input), READ_BYTES), 1 << 18)
-                return
-            kind, more, id = self.input[4], self.input[5], int.from_bytes(self.input[6:HEADER_BYTES], "little")
-            body = self.input[HEADER_BYTES:end]
-            del self.input[:end]
-            if id in self.unfinished:
-                self.unfinished[id] += body
-            elif more:
-                self.unfinished[id] = body
-            if not more:
-                self.deliver(kind, id, self.unfinished.pop(id, body))
+        start = 0
+        try:
+            while len(self.input) - start >= HEADER_BYTES:
+                length, kind, more, id = header_of(self.input[start : start + HEADER_BYTES])
+                end = start + HEADER_BYTES + length
+                if len(self.input) < end:
+                    self.read_bytes = min(max(end - len(self.input), READ_BYTES), 1 << 18)
+                    return
+                body = self.input[start + HEADER_BYTES : end]
+                start = end
+                if id in self.unfinished:
+                    self.unfinished[id] += body
+                elif more:
+                    self.unfinished[id] = body
+                if not more:
+                    self.deliver(kind, id, self.unfinished.pop(id, body))
+        finally:
+            del self.input[:start]
 
     def deliver(self, kind, id, body):
         if kind not in (RETURN, RAISE):
@@ -191,10 +222,11 @@ class Channel:
                 return
             call.answer = kind, body
             self.free += 1
-            callbacks, call.callbacks = call.callbacks, []
-            woken = [sleeper for sleeper, wanted in self.waiting.items() if wanted is call]
-            woken += [sleeper for sleeper, wanted in self.waiting.items() if wanted is None][:1]
-            self._wake(woken)
+            callbacks, call.callbacks = call.callbacks, ()
+            if self.waiting:
+                woken = [sleeper for sleeper, wanted in self.waiting.items() if wanted is call]
+                woken += [sleeper for sleeper, wanted in self.waiting.items() if wanted is None][:1]
+                self._wake(woken)
         for callback in callbacks:
             callback()
 
@@ -210,6 +242,7 @@ class Channel:
 
     def wait(self, wanted):
         """Returns when the call `wanted` is answered; for None, when one more could be opened."""
+        self.flush()
         while True:
             with self.mutex:
                 if self._ready(wanted):
@@ -238,7 +271,7 @@ class Channel:
     def _ready(self, wanted):
         return self.free > 0 if wanted is None else wanted.answer is not None
 
-    def open(self, path, body):
+    def open(self, path, body, soon):
         """Sends a call."""
         call = Call(path)
         while True:
@@ -250,7 +283,7 @@ class Channel:
                     self.calls[id] = call
                     break
             self.wait(None)
-        self.send(CALL, id, body)
+        self.send(CALL, id, body, soon)
         return call
 
     def when_answered(self, call, callback):
@@ -273,7 +306,7 @@ class ToolError(Exception):
 ToolError.__module__ = "tools"
 
 
-def begin(path, positional, named, raw):
+def begin(path, positional, named, raw, soon):
     """Sends a call, or raises what is wrong with its arguments."""
     try:
         text = plain_json({"path": path, "positional": positional, "named": named, "raw": raw})
@@ -284,7 +317,7 @@ def begin(path, positional, named, raw):
         size, limit = len(body) / 1e6, job["message_bytes"] / 1e6
         message = f"the arguments of {path} are {size:.1f} MB, over the limit of {limit:.1f} MB for one call; send less, or in several calls"
         raise ToolError(message, "invalid_argument", path)
-    return channel.open(path, body)
+    return channel.open(path, body, soon)
 
 
 def outcome(call):
@@ -315,7 +348,7 @@ class Tool:
             raise AttributeError(f"{self!r} has no attribute {name!r}")
         if name == "raw" and len(self.__path) > 1 and not self.__raw:
             return Tool(self.__path, True)
-        return self[name]
+        return Tool(self.__path + (name,))
 
     def __getitem__(self, name):
         if not isinstance(name, str):
@@ -356,7 +389,7 @@ class Root(Tool):
 tools = Root.tools = Root(())
 
 
-def start(tool, positional, named):
+def start(tool, positional, named, soon=False):
     """Sends the call of a tool, whose answer is then waited for."""
     path, raw = tool._Tool__path, tool._Tool__raw
     if path == ("call_tool",):
@@ -368,7 +401,7 @@ def start(tool, positional, named):
             named = {**positional.pop(), **named}
     elif not path:
         raise TypeError("tools is no tool: tools.server.tool(name=value)")
-    return begin(".".join(path), positional, named, raw)
+    return begin(".".join(path), positional, named, raw, soon)
 
 
 class Modules:

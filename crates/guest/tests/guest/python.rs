@@ -762,6 +762,25 @@ fn calls_in_awaiting_positions_are_open_together() {
 }
 
 #[test]
+fn calls_are_sent_when_they_are_begun_and_by_the_end_of_their_comprehension() {
+    // Descriptor 3 is the channel: it can be read once the host has heard all three, though
+    // nothing here waits for an answer yet.
+    let program = |begin: &str| {
+        format!(
+            "import asyncio, select\n{begin}\nanswered = bool(select.select([3], [], [], 10)[0])\n[answered, await asyncio.gather(*tasks)]"
+        )
+    };
+    for begin in [
+        "tasks = [tools.test.together(of=3, id=i) for i in range(3)]",
+        "tasks = list({i: tools.test.together(of=3, id=i) for i in range(3)}.values())",
+        "tasks = []\nfor i in range(3):\n    tasks.append(tools.test.together(of=3, id=i))",
+        "a = tools.test.together(of=3, id=0)\nb = tools.test.together(of=3, id=1)\nc = tools.test.together(of=3, id=2)\ntasks = [a, b, c]",
+    ] {
+        check_together(3, &[(&program(begin), "[true,[0,1,2]]")]);
+    }
+}
+
+#[test]
 fn more_calls_than_may_be_open_wait_their_turn() {
     let Some(interpreter) = interpreter() else {
         return;
