@@ -903,7 +903,7 @@ fn the_table_has_every_item_once_and_is_the_one_in_the_docs() {
 fn a_thousand_runs_in_flight_leave_nothing() {
     const RUNS: usize = 1000;
     let place = Place::new(&format!(
-        "[limits]\nexecutions = {RUNS}\n{}max_in_flight = {RUNS}\n",
+        "[limits]\nexecutions = {RUNS}\ncall_seconds = 500\n{}max_in_flight = {RUNS}\n",
         crate::place::fake("fake", &[])
     ));
     let mounts = std::fs::read("/proc/self/mountinfo").unwrap();
