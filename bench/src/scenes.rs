@@ -28,6 +28,8 @@ const HUNDRED_MB: usize = 100_000_000;
 /// How long a waiting run waits: long enough to look at all of them meanwhile.
 const WAITING_MS: u64 = 3000;
 const TOOLS: [usize; 4] = [30, 500, 2000, 10_000];
+/// As many as the 17 recorded real servers have.
+const REAL_TOOLS: usize = 316;
 
 pub(crate) struct Bench {
     pub(crate) toolmill: PathBuf,
@@ -632,16 +634,31 @@ fn idle(report: &mut Report, agent: &Agent, when: &str, wait: Duration) -> Resul
 /// What a gateway takes when it is idle, and what each waiting run adds.
 pub(crate) fn memory(bench: &mut Bench) -> Result<()> {
     let report = &mut bench.report;
-    let mut agent = bench.place.ready()?;
-    idle(report, &agent, "started, nothing run", bench.sizes.idle)?;
+    let place = Place::new(&bench.toolmill, &bench.upstream, REAL_TOOLS)?;
+    let mut agent = place.ready()?;
+    let before = idle(report, &agent, "started, nothing run", bench.sizes.idle)?;
+    report.gate(
+        "idle PSS before the first Python program",
+        before.without_upstreams,
+        20.0,
+        "MiB",
+        "fixed",
+    );
     for language in LANGUAGES {
         for _ in 0..20 {
             agent.run(&programs::trivial(language))?;
             agent.run(&programs::one_echo(language))?;
         }
     }
-    idle(report, &agent, "after 80 small programs", bench.sizes.idle)?;
-    for language in LANGUAGES {
+    let after = idle(report, &agent, "after 80 small programs", bench.sizes.idle)?;
+    report.gate(
+        "idle PSS after programs in both languages",
+        after.without_upstreams,
+        50.0,
+        "MiB",
+        "fixed",
+    );
+    for (language, most) in LANGUAGES.into_iter().zip([1.0, 4.0]) {
         let program = programs::waiting(language, WAITING_MS);
         for (count, why) in [
             (4 * report.cores(), "as many as run at once by default"),
@@ -660,6 +677,13 @@ pub(crate) fn memory(bench: &mut Bench) -> Result<()> {
                 "MiB",
                 0,
                 &[each],
+            );
+            report.gate(
+                &format!("{count} waiting runs, {language}, PSS each"),
+                each,
+                most,
+                "MiB",
+                "fixed",
             );
             report.note(format!(
                 "{why}; {} processes more; all done after {whole:.2} s, ideally {:.1}",
@@ -788,6 +812,30 @@ fn side_by_side(bench: &mut Bench) -> Result<()> {
                 format!("{many:.2} ms against {few:.2} ms"),
             );
         }
+    }
+    let ([few, .., many], [least, .., most]) = (&mut agents[..], TOOLS) else {
+        return Ok(());
+    };
+    for language in LANGUAGES {
+        let program = programs::trivial(language);
+        let mut rates = [Vec::new(), Vec::new()];
+        // In turn, and each twice in a row, so that neither always follows the other.
+        for index in [0, 1, 1, 0, 0, 1, 1, 0] {
+            let agent = if index == 0 { &mut *few } else { &mut *many };
+            let (took, whole) = agent.load(&program, IN_FLIGHT, bench.sizes.load / 4)?;
+            rates[index].push(took.len() as f64 / whole.as_secs_f64());
+        }
+        let [few, many] = [(least, &rates[0]), (most, &rates[1])].map(|(count, rates)| {
+            let name = format!("{count} tools: 32 in flight, trivial, {language}");
+            bench.report.add(&name, "per s", 0, rates)
+        });
+        bench.report.gate(
+            &format!("32 in flight, trivial, {language}: few tools against many"),
+            few / many,
+            1.1,
+            "x",
+            format!("{few:.0} runs a second against {many:.0}"),
+        );
     }
     Ok(())
 }
