@@ -13,7 +13,8 @@
 //! into [`Index::add`] and a hit that can be other than a tool.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -109,7 +110,7 @@ impl Field {
 pub(crate) struct Spelling {
     pub(crate) text: Arc<str>,
     pub(crate) term: u32,
-    /// How many fields of tools contain it.
+    /// How many fields of tools and servers contain it.
     pub(crate) uses: u32,
 }
 
@@ -127,7 +128,8 @@ impl Default for Spelling {
 #[derive(Clone, Debug)]
 pub(crate) struct Term {
     stem: Arc<str>,
-    pub(crate) postings: Arc<Vec<Posting>>,
+    /// The documents that contain it, in order.
+    pub(crate) blocks: Arc<[Block]>,
     /// How many tools contain it where that says how rare it is.
     telling: u32,
 }
@@ -136,23 +138,59 @@ impl Term {
     pub(crate) fn stem(&self) -> &str {
         &self.stem
     }
+
+    /// What the term is worth in a document, 0 if it is not there.
+    pub(crate) fn impact(&self, document: u32) -> f32 {
+        let block = self
+            .blocks
+            .iter()
+            .find(|block| block.number == document / BLOCK);
+        let posting = block.and_then(|block| {
+            let place = (document % BLOCK) as u16;
+            let at = block
+                .postings
+                .binary_search_by_key(&place, |posting| posting.place);
+            Some(block.postings[at.ok()?])
+        });
+        posting.map_or(0.0, Posting::impact)
+    }
 }
 
 impl Default for Term {
     fn default() -> Term {
         Term {
             stem: Arc::from(""),
-            postings: Arc::default(),
+            blocks: Arc::default(),
             telling: 0,
         }
     }
 }
 
+/// Documents that are scored together; their scores fit into the fastest cache.
+pub(crate) const BLOCK: u32 = 4_096;
+
+/// The documents of one range of [`BLOCK`] numbers that contain a term.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    pub(crate) number: u32,
+    pub(crate) postings: Arc<[Posting]>,
+}
+
 /// A word in a tool, and what it adds to the score before the word's rarity.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Posting {
-    pub(crate) document: u32,
-    pub(crate) impact: f32,
+    /// The document's place in its block.
+    pub(crate) place: u16,
+    impact: u16,
+}
+
+impl Posting {
+    /// The greatest impact, K1 + 1, is near the greatest number.
+    const UNIT: f32 = 29_000.0;
+
+    pub(crate) fn impact(self) -> f32 {
+        f32::from(self.impact) * (1.0 / Posting::UNIT)
+    }
 }
 
 /// A spelling, the field it occurs in and how often, in one number.
@@ -201,8 +239,28 @@ pub(crate) struct Document {
     /// None where a document was removed.
     pub(crate) tool: Option<Arc<Tool>>,
     pub(crate) text: Text,
-    /// Equal in tools whose names say the same once their servers' names are taken off.
-    pub(crate) likeness: u64,
+    likeness: OnceLock<u64>,
+}
+
+/// What decides about a document that matches.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mark {
+    pub(crate) group: u32,
+    /// See [`name_hash`].
+    pub(crate) name: u32,
+}
+
+/// A number for a name, the same in whatever case and with whatever separators.
+///
+/// Names with the same number come first when one of them is asked for; that a server may choose one
+/// gains it nothing that the name itself would not.
+pub(crate) fn name_hash(name: &str) -> u32 {
+    let letters = name.chars().filter(|c| c.is_alphanumeric());
+    letters
+        .flat_map(char::to_lowercase)
+        .fold(0x811c_9dc5, |hash, c| {
+            (hash ^ u32::from(c)).wrapping_mul(0x0100_0193)
+        })
 }
 
 /// A server: what its tools share.
@@ -217,16 +275,25 @@ pub(crate) struct Index {
     spelled: Dictionary,
     spellings: Numbered<Spelling>,
     /// By spelling, for the search of similar ones.
-    pub(crate) outlines: Chunked<u32>,
+    pub(crate) outlines: Chunked<u32, 256>,
     stems: Dictionary,
     terms: Numbered<Term>,
-    names: Dictionary,
-    named: Numbered<Arc<Vec<u32>>>,
     servers: Dictionary,
     groups: Numbered<Group>,
     documents: Numbered<Document>,
-    /// The group of each document; together, since every match of a query looks here.
-    pub(crate) group_of: Arc<Vec<u32>>,
+    /// By document; together, since every match of a query looks here.
+    pub(crate) marks: Arc<Vec<Mark>>,
+}
+
+impl Document {
+    /// Equal in tools whose names say the same once their servers' names are taken off. Few are ever
+    /// asked.
+    pub(crate) fn likeness(&self) -> u64 {
+        let tool = self.tool.as_ref();
+        *self
+            .likeness
+            .get_or_init(|| tool.map_or(0, |tool| likeness(tool)))
+    }
 }
 
 impl Index {
@@ -268,6 +335,7 @@ impl Index {
                 None => changes.add_server(new),
             }
         }
+        changes.finish();
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -330,13 +398,6 @@ impl Index {
         self.stems.get(stem)
     }
 
-    /// The documents whose name is `name`, in whatever case and with whatever separators.
-    pub(crate) fn named(&self, name: &str) -> &[u32] {
-        self.names
-            .get(&folded(name))
-            .map_or(&[], |named| self.named.get(named))
-    }
-
     /// How much a word says: the fewer tools contain it, the more.
     ///
     /// One that only parameters contain counts as rare as one that one description contains.
@@ -348,7 +409,7 @@ impl Index {
     /// What a word is worth in a document, by the fields in which it stands.
     pub(crate) fn impact_by_field(&self, document: u32, term: u32) -> Vec<(Field, f32)> {
         let text = &self.documents.get(document).text;
-        let group = &self.groups.get(self.group_of[document as usize]).text;
+        let group = &self.groups.get(self.marks[document as usize].group).text;
         let mut parts = [0.0f32; FIELDS];
         let mut worth = Worth::default();
         for text in [group, text] {
@@ -371,7 +432,7 @@ impl Index {
             .into_iter()
             .zip(parts)
             .filter(|(_, part)| *part > 0.0)
-            .map(|(field, part)| (field, worth.impact() * part / total))
+            .map(|(field, part)| (field, self.terms.get(term).impact(document) * part / total))
             .collect()
     }
 }
@@ -388,20 +449,17 @@ impl Worth {
     const UNIT: f32 = 4_096.0;
     const NAME: u32 = 1 << 31;
     const TELLS_RARITY: u32 = 1 << 30;
+    const MOST_BESIDE: u32 = (MOST_BESIDE_NAME * Worth::UNIT) as u32;
 
     fn add(&mut self, field: Field, frequency: f32) {
-        if Field::COUNTS_FOR_RARITY[field as usize] {
-            self.0 |= Worth::TELLS_RARITY;
-        }
+        let mut other = Worth(((frequency * Worth::UNIT) as u32).clamp(1, Worth::MOST_BESIDE));
         if field == Field::Name {
-            self.0 |= Worth::NAME;
-        } else {
-            let most = (MOST_BESIDE_NAME * Worth::UNIT) as u32;
-            let flags = self.0 & (Worth::NAME | Worth::TELLS_RARITY);
-            let beside = self.0 & !(Worth::NAME | Worth::TELLS_RARITY);
-            let frequency = ((frequency * Worth::UNIT) as u32).clamp(1, most);
-            self.0 = flags | (beside + frequency).min(most);
+            other = Worth(Worth::NAME);
         }
+        if Field::COUNTS_FOR_RARITY[field as usize] {
+            other.0 |= Worth::TELLS_RARITY;
+        }
+        self.join(other);
     }
 
     fn has_name(self) -> bool {
@@ -412,40 +470,81 @@ impl Worth {
         self.0 & Worth::TELLS_RARITY != 0
     }
 
-    fn impact(self) -> f32 {
-        let beside = self.0 & !(Worth::NAME | Worth::TELLS_RARITY);
+    /// Adds what a server's texts are worth to what a tool's own are.
+    fn join(&mut self, other: Worth) {
+        let flags = (self.0 | other.0) & (Worth::NAME | Worth::TELLS_RARITY);
+        self.0 = flags | (self.beside() + other.beside()).min(Worth::MOST_BESIDE);
+    }
+
+    fn beside(self) -> u32 {
+        self.0 & !(Worth::NAME | Worth::TELLS_RARITY)
+    }
+
+    fn impact(self) -> u16 {
         let name = if self.has_name() {
             Field::WEIGHT[Field::Name as usize]
         } else {
             0.0
         };
-        let frequency = beside as f32 / Worth::UNIT + name;
-        frequency * (K1 + 1.0) / (frequency + K1)
+        let frequency = self.beside() as f32 / Worth::UNIT + name;
+        (frequency * (K1 + 1.0) / (frequency + K1) * Posting::UNIT) as u16
     }
 }
 
 /// A run of changes to an index, with what is only needed meanwhile.
+///
+/// Documents that are added come to their terms together, when there are no more of them: a term is
+/// then looked up once, not once for each.
 pub(crate) struct Changes<'a> {
     index: &'a mut Index,
-    group_of: Vec<u32>,
+    marks: Vec<Mark>,
     /// Where in `counted` a spelling stands, plus one.
     places: Vec<u32>,
     counted: Vec<(u32, Field, u32)>,
     /// What each term is worth in the tool at hand, and which are worth something.
     worths: Vec<Worth>,
     touched: Vec<u32>,
+    /// What the texts of the group at hand are worth to each of its tools.
+    group: Option<(u32, Vec<(u32, Worth)>)>,
+    added: Vec<Added>,
+    /// By term, how many were added, and the terms of which there are some.
+    counts: Vec<u32>,
+    terms_added: Vec<u32>,
+    /// By spelling, the uses that were added, and the spellings that have some.
+    uses: Vec<u32>,
+    used: Vec<u32>,
+}
+
+/// A posting to be.
+#[derive(Clone, Copy, Default)]
+struct Added {
+    term: u32,
+    document: u32,
+    worth: Worth,
 }
 
 impl<'a> Changes<'a> {
     pub(crate) fn new(index: &'a mut Index) -> Changes<'a> {
+        let (spellings, terms) = (index.spellings.end() as usize, index.terms.end() as usize);
         Changes {
-            group_of: std::mem::take(&mut index.group_of).to_vec(),
-            places: vec![0; index.spellings.end() as usize],
+            marks: std::mem::take(&mut index.marks).to_vec(),
+            places: vec![0; spellings],
             counted: Vec::new(),
-            worths: vec![Worth::default(); index.terms.end() as usize],
+            worths: vec![Worth::default(); terms],
             touched: Vec::new(),
+            group: None,
+            added: Vec::new(),
+            counts: vec![0; terms],
+            terms_added: Vec::new(),
+            uses: vec![0; spellings],
+            used: Vec::new(),
             index,
         }
+    }
+
+    pub(crate) fn finish(mut self) {
+        self.settle();
+        self.index.marks = Arc::new(self.marks);
     }
 
     pub(crate) fn add_server(&mut self, server: &ServerTools) {
@@ -464,16 +563,11 @@ impl<'a> Changes<'a> {
         let Some(group) = self.index.servers.get(server.name()) else {
             return;
         };
+        self.settle();
         for &document in self.index.groups.get(group).documents.clone().iter() {
             self.remove(document);
         }
         self.remove_group(group, server);
-    }
-
-    /// Removes a group that is empty: the words of its text are known only while documents have them.
-    fn remove_group(&mut self, group: u32, server: &ServerTools) {
-        self.index.servers.remove(server.name());
-        self.index.groups.remove(group);
     }
 
     fn replace_tools(&mut self, old: &ServerTools, new: &ServerTools) {
@@ -484,19 +578,18 @@ impl<'a> Changes<'a> {
         let mut kept: Vec<*const Tool> = new.tools().iter().map(Arc::as_ptr).collect();
         known.sort_unstable();
         kept.sort_unstable();
-        // The new ones first, so that the group is not empty in between.
         for tool in new.tools() {
             if known.binary_search(&Arc::as_ptr(tool)).is_err() {
                 let text = self.read_tool(tool);
                 self.add(group, tool, text);
             }
         }
-        let gone = |index: &Index, document: u32| {
-            kept.binary_search(&Arc::as_ptr(index.tool(document)))
-                .is_err()
-        };
+        self.settle();
         for &document in self.index.groups.get(group).documents.clone().iter() {
-            if gone(self.index, document) {
+            if kept
+                .binary_search(&Arc::as_ptr(self.index.tool(document)))
+                .is_err()
+            {
                 self.remove(document);
             }
         }
@@ -506,114 +599,158 @@ impl<'a> Changes<'a> {
     }
 
     pub(crate) fn add_group(&mut self, server: &ServerTools, text: Text) -> u32 {
+        self.use_spellings(&text);
         let group = self.index.groups.insert(Group {
             text,
             documents: Arc::default(),
         });
-        self.index.servers.insert(Arc::from(server.name()), group);
+        self.index.servers.insert(server.name(), group);
+        self.group = None;
         group
+    }
+
+    /// Removes a group that has no documents any more.
+    fn remove_group(&mut self, group: u32, server: &ServerTools) {
+        self.index.servers.remove(server.name());
+        let text = self.index.groups.remove(group).text;
+        self.forget(&text);
+        self.group = None;
     }
 
     /// Adds a tool to the group of its server.
     pub(crate) fn add(&mut self, group: u32, tool: &Arc<Tool>, text: Text) {
-        self.weigh(&self.index.groups.get(group).text.clone(), 1);
-        self.weigh(&text, 1);
+        self.weigh(group, &text);
+        self.use_spellings(&text);
         let document = self.index.documents.insert(Document {
             tool: Some(Arc::clone(tool)),
             text,
-            likeness: likeness(tool),
+            likeness: OnceLock::new(),
         });
-        for term in std::mem::take(&mut self.touched) {
+        for &term in &self.touched {
             let worth = std::mem::take(&mut self.worths[term as usize]);
-            let term = self.index.terms.get_mut(term);
-            term.telling += u32::from(worth.tells_rarity());
-            let postings = Arc::make_mut(&mut term.postings);
-            let at = place(postings, document);
-            postings.insert(
-                at,
-                Posting {
-                    document,
-                    impact: worth.impact(),
-                },
-            );
-        }
-        let at = document as usize;
-        self.group_of.resize(self.group_of.len().max(at + 1), 0);
-        self.group_of[at] = group;
-        insert(&mut self.index.groups.get_mut(group).documents, document);
-        let name = folded(tool.name());
-        let named = match self.index.names.get(&name) {
-            Some(named) => named,
-            None => {
-                let named = self.index.named.insert(Arc::default());
-                self.index.names.insert(Arc::from(name), named);
-                named
+            let count = &mut self.counts[term as usize];
+            if *count == 0 {
+                self.terms_added.push(term);
             }
+            *count += 1;
+            self.added.push(Added {
+                term,
+                document,
+                worth,
+            });
+        }
+        self.touched.clear();
+        let at = document as usize;
+        self.marks
+            .resize(self.marks.len().max(at + 1), Mark::default());
+        self.marks[at] = Mark {
+            group,
+            name: name_hash(tool.name()),
         };
-        insert(self.index.named.get_mut(named), document);
+        insert(&mut self.index.groups.get_mut(group).documents, document);
     }
 
+    /// Gives the terms the documents that were added.
+    fn settle(&mut self) {
+        for spelling in self.used.drain(..) {
+            let uses = std::mem::take(&mut self.uses[spelling as usize]);
+            self.index.spellings.get_mut(spelling).uses += uses;
+        }
+        // Sorted by term, each count becoming the place of the next one of its term.
+        let mut next = 0;
+        for &term in &self.terms_added {
+            let count = &mut self.counts[term as usize];
+            next += std::mem::replace(count, next);
+        }
+        let mut sorted = vec![Added::default(); self.added.len()];
+        for added in self.added.drain(..) {
+            let place = &mut self.counts[added.term as usize];
+            sorted[*place as usize] = added;
+            *place += 1;
+        }
+        for of_term in sorted.chunk_by(|a, b| a.term == b.term) {
+            let number = of_term[0].term;
+            self.index.terms.get_mut(number).add(of_term);
+            self.counts[number as usize] = 0;
+        }
+        self.terms_added.clear();
+    }
+
+    /// Removes a document; none that was added may be unsettled.
     fn remove(&mut self, document: u32) {
-        let group = self.group_of[document as usize];
+        let group = self.marks[document as usize].group;
         let removed = self.index.documents.remove(document);
-        let group = self.index.groups.get_mut(group);
-        remove(&mut group.documents, document);
-        let text = group.text.clone();
-        self.weigh(&text, -1);
-        self.weigh(&removed.text, -1);
+        remove(&mut self.index.groups.get_mut(group).documents, document);
+        self.weigh(group, &removed.text);
         for number in std::mem::take(&mut self.touched) {
             let worth = std::mem::take(&mut self.worths[number as usize]);
             let term = self.index.terms.get_mut(number);
-            term.telling -= u32::from(worth.tells_rarity());
-            let postings = Arc::make_mut(&mut term.postings);
-            postings.remove(place(postings, document));
-            if postings.is_empty() {
+            term.remove(document, worth);
+            if term.blocks.is_empty() {
                 let term = self.index.terms.remove(number);
                 self.index.stems.remove(&term.stem);
             }
         }
-        for text in [&text, &removed.text] {
-            for occurrence in text.occurrences.iter() {
-                self.forget_unused(occurrence.spelling());
+        self.forget(&removed.text);
+    }
+
+    fn use_spellings(&mut self, text: &Text) {
+        for occurrence in text.occurrences.iter() {
+            let spelling = occurrence.spelling();
+            let uses = &mut self.uses[spelling as usize];
+            if *uses == 0 {
+                self.used.push(spelling);
+            }
+            *uses += 1;
+        }
+    }
+
+    /// Takes the uses of spellings back, and forgets those that nothing uses any more.
+    fn forget(&mut self, text: &Text) {
+        for occurrence in text.occurrences.iter() {
+            let number = occurrence.spelling();
+            let spelling = self.index.spellings.get_mut(number);
+            spelling.uses -= 1;
+            if spelling.uses == 0 {
+                let text = self.index.spellings.remove(number).text;
+                self.index.spelled.remove(&text);
+                *self.index.outlines.get_mut(number) = 0;
             }
         }
-        let name = folded(removed.tool.expect("it was a document").name());
-        let named = self.index.names.get(&name).expect("it had a name");
-        let documents = self.index.named.get_mut(named);
-        remove(documents, document);
-        if documents.is_empty() {
-            self.index.named.remove(named);
-            self.index.names.remove(&name);
-        }
     }
 
-    fn forget_unused(&mut self, spelling: u32) {
-        let unused = self.index.spellings.get(spelling);
-        // The empty text is that of a number which is free already.
-        if unused.uses == 0 && !unused.text.is_empty() {
-            let spelling_text = self.index.spellings.remove(spelling).text;
-            self.index.spelled.remove(&spelling_text);
-            *self.index.outlines.get_mut(spelling) = 0;
+    /// Adds up what each term is worth in a tool of a group.
+    fn weigh(&mut self, group: u32, text: &Text) {
+        if self.group.as_ref().is_none_or(|(known, _)| *known != group) {
+            let of_group = self.index.groups.get(group).text.clone();
+            self.weigh_text(&of_group);
+            let worths = &mut self.worths;
+            let touched = self.touched.drain(..);
+            let of_group = touched.map(|term| (term, std::mem::take(&mut worths[term as usize])));
+            self.group = Some((group, of_group.collect()));
         }
-    }
-
-    /// Adds up what each term of a text is worth, and counts the uses of its spellings.
-    fn weigh(&mut self, text: &Text, uses: i32) {
-        for &occurrence in text.occurrences.iter() {
-            let spelling = self.index.spellings.get_mut(occurrence.spelling());
-            spelling.uses = spelling.uses.wrapping_add_signed(uses);
-            let term = spelling.term;
-            let Some(field) = occurrence.field() else {
-                continue;
-            };
+        self.weigh_text(text);
+        for &(term, of_group) in self.group.iter().flat_map(|(_, worths)| worths) {
             let worth = &mut self.worths[term as usize];
             if worth.0 == 0 {
                 self.touched.push(term);
             }
-            worth.add(
-                field,
-                field.frequency(occurrence.count(), text.lengths[field as usize]),
-            );
+            worth.join(of_group);
+        }
+    }
+
+    fn weigh_text(&mut self, text: &Text) {
+        let once = Field::ALL.map(|field| field.frequency(1, text.lengths[field as usize]));
+        for &occurrence in text.occurrences.iter() {
+            let Some(field) = occurrence.field() else {
+                continue;
+            };
+            let term = self.index.spellings.get(occurrence.spelling()).term;
+            let worth = &mut self.worths[term as usize];
+            if worth.0 == 0 {
+                self.touched.push(term);
+            }
+            worth.add(field, once[field as usize] * occurrence.count() as f32);
         }
     }
 
@@ -714,36 +851,71 @@ impl<'a> Changes<'a> {
                     stem: Arc::clone(&stem),
                     ..Term::default()
                 });
-                self.index.stems.insert(stem, term);
+                self.index.stems.insert(&stem, term);
                 term
             }
         };
-        let text: Arc<str> = Arc::from(written);
         let spelling = self.index.spellings.insert(Spelling {
-            text: Arc::clone(&text),
+            text: Arc::from(written),
             term,
             uses: 0,
         });
-        self.index.spelled.insert(text, spelling);
+        self.index.spelled.insert(written, spelling);
         *self.index.outlines.get_mut(spelling) = crate::spelling::outline(written);
         let (spellings, terms) = (self.index.spellings.end(), self.index.terms.end());
         self.places.resize(spellings as usize, 0);
+        self.uses.resize(spellings as usize, 0);
         self.worths.resize(terms as usize, Worth::default());
+        self.counts.resize(terms as usize, 0);
         Some(spelling)
     }
 }
 
-impl Drop for Changes<'_> {
-    fn drop(&mut self) {
-        self.index.group_of = Arc::new(std::mem::take(&mut self.group_of));
+impl Term {
+    fn add(&mut self, added: &[Added]) {
+        let mut blocks = self.blocks.to_vec();
+        for added in added.chunk_by(|a, b| a.document / BLOCK == b.document / BLOCK) {
+            let number = added[0].document / BLOCK;
+            let of_block = |added: &Added| Posting {
+                place: (added.document % BLOCK) as u16,
+                impact: added.worth.impact(),
+            };
+            let new = added.iter().map(of_block);
+            let at = blocks.partition_point(|block| block.number < number);
+            match blocks.get_mut(at).filter(|block| block.number == number) {
+                Some(block) => {
+                    let mut postings = block.postings.to_vec();
+                    for posting in new {
+                        let at = postings.partition_point(|other| other.place < posting.place);
+                        postings.insert(at, posting);
+                    }
+                    block.postings = postings.into();
+                }
+                None => {
+                    let postings = new.collect();
+                    blocks.insert(at, Block { number, postings });
+                }
+            }
+        }
+        self.blocks = blocks.into();
+        let telling = added.iter().filter(|added| added.worth.tells_rarity());
+        self.telling += telling.count() as u32;
     }
-}
 
-/// Where the posting of a document stands among others, or would.
-fn place(postings: &[Posting], document: u32) -> usize {
-    match postings.last() {
-        Some(last) if last.document < document => postings.len(),
-        _ => postings.partition_point(|posting| posting.document < document),
+    fn remove(&mut self, document: u32, worth: Worth) {
+        let mut blocks = self.blocks.to_vec();
+        if let Some(block) = blocks
+            .iter_mut()
+            .find(|block| block.number == document / BLOCK)
+        {
+            let others = block.postings.iter().copied();
+            block.postings = others
+                .filter(|posting| u32::from(posting.place) != document % BLOCK)
+                .collect();
+        }
+        blocks.retain(|block| !block.postings.is_empty());
+        self.blocks = blocks.into();
+        self.telling -= u32::from(worth.tells_rarity());
     }
 }
 
@@ -760,15 +932,18 @@ fn remove(documents: &mut Arc<Vec<u32>>, document: u32) {
 /// A number for a tool's name without the words of its server that lead it.
 fn likeness(tool: &Tool) -> u64 {
     let server = words::list(tool.server());
-    let name = words::list(tool.name());
-    let own = name.iter().skip_while(|word| server.contains(word));
-    let mut own: String = own.flat_map(|word| word.chars()).collect();
+    let mut own = String::new();
+    words::each(tool.name(), |word| {
+        if !own.is_empty() || server.iter().all(|of_server| of_server != word) {
+            own.push_str(word);
+        }
+    });
     if own.is_empty() {
         own = folded(tool.name());
     }
-    own.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    let mut hasher = DefaultHasher::new();
+    own.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The names and descriptions of a schema's own parameters, read without building a tree.

@@ -11,8 +11,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::index::{Document, Index, Posting};
+use crate::index::{BLOCK, Block, Document, Index, Posting, name_hash};
 use crate::phrase::{Phrase, Reading, Repair};
+use crate::plain;
 use crate::tool::Tool;
 
 /// What a tool gets of the score of its server's best tool.
@@ -22,17 +23,17 @@ const SERVER_SHARE: f32 = 0.2;
 const USAGE_SHARE: f32 = 0.1;
 const MOST_USED: usize = 64;
 
+/// More than a tool's name has, with separators put in.
+const LONGEST_NAME_BYTES: usize = 512;
+
 /// How far behind a hit its twins are looked for.
-const TWINS_WITHIN: usize = 40;
+const TWINS_WITHIN: usize = 16;
 
 /// From this share of common words on, two descriptions say the same.
 const TWIN_LIKENESS: f32 = 0.6;
 
 /// Words of each of two tools that are compared.
-const TWIN_WORDS: usize = 256;
-
-/// Documents scored together; their scores stay in the fastest cache.
-const BLOCK: usize = 4_096;
+const TWIN_WORDS: usize = 100;
 
 /// What may be left out of a search, which tests and benchmarks do to see what it is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,11 +138,17 @@ impl Catalog {
             Some(_) => return SearchResult::default(),
         };
         let phrase = Phrase::read(index, query.text, query.options);
-        let first = match self.find(query.text.trim()) {
-            Ok(tool) if query.text.contains('.') => index.number_of(tool),
-            _ => None,
-        };
-        let mut ranking = Ranking::new(index, &phrase, group, index.named(query.text), first);
+        let path = Some(query.text.trim()).filter(|text| text.contains('.'));
+        let first = path
+            .and_then(|path| self.find(path).ok())
+            .and_then(|tool| index.number_of(tool));
+        let mut ranking = Ranking::new(
+            index,
+            &phrase,
+            group,
+            name_hash(plain::head(query.text, LONGEST_NAME_BYTES)),
+            first,
+        );
         let end = query.offset.saturating_add(query.limit);
         let hits = if query.options.collapse {
             ranking.collapsed(end, query.used)
@@ -178,11 +185,8 @@ impl Catalog {
         let phrase = Phrase::read(index, query.text, query.options);
         let mut parts = Vec::new();
         for wanted in &phrase.wanted {
-            let worth = |reading: &Reading| {
-                let postings = &index.term(reading.term).postings;
-                let at = postings.binary_search_by_key(&hit.document, |posting| posting.document);
-                at.map_or(0.0, |at| reading.weight * postings[at].impact)
-            };
+            let worth =
+                |reading: &Reading| reading.weight * index.term(reading.term).impact(hit.document);
             let Some(best) = wanted
                 .readings
                 .iter()
@@ -231,7 +235,9 @@ struct Ranking<'a> {
     matches: Vec<(u32, f32)>,
     /// By group.
     best_of_server: Vec<f32>,
-    named: &'a [u32],
+    /// The hash of the name that the query may be.
+    name: u32,
+    /// The tool of the path that the query is.
     first: Option<u32>,
 }
 
@@ -240,33 +246,31 @@ impl<'a> Ranking<'a> {
         index: &'a Index,
         phrase: &Phrase,
         group: Option<u32>,
-        named: &'a [u32],
+        name: u32,
         first: Option<u32>,
     ) -> Ranking<'a> {
-        let within =
-            |document: u32| group.is_none_or(|group| index.group_of[document as usize] == group);
-        let (_, groups) = index.ends();
-        let mut best_of_server = vec![0.0f32; groups as usize];
+        let mut best_of_server = vec![0.0f32; index.ends().1 as usize];
         let mut matches: Vec<(u32, f32)> = Vec::new();
         each_match(index, phrase, |document, score| {
-            if within(document) {
+            let of_document = index.marks[document as usize].group;
+            if group.is_none_or(|group| group == of_document) {
                 matches.push((document, score));
-                let best = &mut best_of_server[index.group_of[document as usize] as usize];
+                let best = &mut best_of_server[of_document as usize];
                 *best = best.max(score);
             }
         });
-        // A name may be made of words that say nothing, or be in no script at all.
-        let called = named.iter().copied().chain(first);
-        for document in called.filter(|&document| within(document)) {
-            if let Err(at) = matches.binary_search_by_key(&document, |matched| matched.0) {
-                matches.insert(at, (document, 0.0));
-            }
+        let within =
+            |document: u32| group.is_none_or(|group| group == index.marks[document as usize].group);
+        if let Some(document) = first.filter(|&document| within(document))
+            && let Err(at) = matches.binary_search_by_key(&document, |matched| matched.0)
+        {
+            matches.insert(at, (document, 0.0));
         }
         Ranking {
             index,
             matches,
             best_of_server,
-            named,
+            name,
             first,
         }
     }
@@ -313,20 +317,22 @@ impl<'a> Ranking<'a> {
                 best.truncate(count);
             }
         };
-        let mut called: Vec<u32> = self.named.iter().copied().chain(self.first).collect();
-        called.sort_unstable();
+        let best_of_all = self.best_of_server.iter().copied().fold(0.0, f32::max);
+        let most_of_server = SERVER_SHARE * best_of_all;
         for &(document, own) in &self.matches {
-            let group = self.index.group_of[document as usize];
-            let of_server = SERVER_SHARE * self.best_of_server[group as usize];
-            let is_called = called.binary_search(&document).is_ok();
-            if own + of_server < floor && !is_called {
+            let mark = self.index.marks[document as usize];
+            let named = match () {
+                () if self.first == Some(document) => 2,
+                () if mark.name == self.name => 1,
+                () => 0,
+            };
+            if named == 0 && own + most_of_server < floor {
                 continue;
             }
-            let named = match is_called {
-                true if self.first == Some(document) => 2,
-                true => 1,
-                false => 0,
-            };
+            let of_server = SERVER_SHARE * self.best_of_server[mark.group as usize];
+            if named == 0 && own + of_server < floor {
+                continue;
+            }
             best.push(Ranked {
                 document,
                 named,
@@ -361,12 +367,15 @@ impl<'a> Ranking<'a> {
         loop {
             let best = self.best(fetched, used);
             let all = best.len() < fetched;
+            let likeness = |ranked: &Ranked| self.index.document(ranked.document).likeness();
+            let likenesses: Vec<u64> = best.iter().map(likeness).collect();
             let mut hits: Vec<(usize, Ranked, Vec<u32>)> = Vec::new();
             for (rank, ranked) in best.iter().enumerate() {
                 let twin = hits
                     .iter_mut()
                     .rev()
                     .take_while(|(at, ..)| rank - at <= TWINS_WITHIN)
+                    .filter(|(at, ..)| likenesses[*at] == likenesses[rank])
                     .filter(|(_, hit, _)| self.are_twins(hit.document, ranked.document))
                     .last();
                 match twin {
@@ -386,20 +395,17 @@ impl<'a> Ranking<'a> {
         }
     }
 
-    /// Whether two tools of different servers have the same name and mostly the same words.
+    /// Whether two tools with like names are of different servers and have mostly the same words.
     fn are_twins(&self, a: u32, b: u32) -> bool {
-        let (a_text, b_text) = (self.index.document(a), self.index.document(b));
-        a_text.likeness == b_text.likeness
-            && self.index.group_of[a as usize] != self.index.group_of[b as usize]
-            && self.shared_words(a_text, b_text) >= TWIN_LIKENESS
+        self.index.marks[a as usize].group != self.index.marks[b as usize].group
+            && Ranking::shared_words(self.index.document(a), self.index.document(b))
+                >= TWIN_LIKENESS
     }
 
-    fn shared_words(&self, a: &Document, b: &Document) -> f32 {
+    fn shared_words(a: &Document, b: &Document) -> f32 {
         let words = |document: &Document| {
             let occurrences = document.text.occurrences.iter().take(TWIN_WORDS);
-            let mut words: Vec<u32> = occurrences
-                .map(|occurrence| self.index.spelling(occurrence.spelling()).term)
-                .collect();
+            let mut words: Vec<u32> = occurrences.map(|word| word.spelling()).collect();
             words.sort_unstable();
             words.dedup();
             words
@@ -416,66 +422,71 @@ impl<'a> Ranking<'a> {
 /// Calls `found` with each document that contains a word of the phrase, in order, and its score.
 fn each_match(index: &Index, phrase: &Phrase, mut found: impl FnMut(u32, f32)) {
     struct List<'a> {
-        postings: &'a [Posting],
+        blocks: std::slice::Iter<'a, Block>,
         weight: f32,
+    }
+    impl<'a> List<'a> {
+        /// The postings of a block, of which the numbers ascend.
+        fn of_block(&mut self, number: u32) -> &'a [Posting] {
+            match self.blocks.as_slice().first() {
+                Some(block) if block.number == number => {
+                    self.blocks.next();
+                    &block.postings
+                }
+                _ => &[],
+            }
+        }
     }
     let mut words: Vec<Vec<List>> = phrase
         .wanted
         .iter()
         .map(|wanted| {
             let lists = wanted.readings.iter().map(|reading| List {
-                postings: &index.term(reading.term).postings,
+                blocks: index.term(reading.term).blocks.iter(),
                 weight: reading.weight,
             });
             lists.collect()
         })
         .collect();
+    const SIZE: usize = BLOCK as usize;
     let (documents, _) = index.ends();
-    let mut scores = [0.0f32; BLOCK];
-    let mut best = [0.0f32; BLOCK];
-    let mut matched = [0u64; BLOCK / 64];
-    for start in (0..documents).step_by(BLOCK) {
-        let end = start + BLOCK as u32;
-        let place = |posting: &Posting| posting.document as usize % BLOCK;
+    let mut scores = [0.0f32; SIZE];
+    let mut best = [0.0f32; SIZE];
+    let (mut matched, mut read) = ([0u64; SIZE / 64], [0u64; SIZE / 64]);
+    for number in 0..documents.div_ceil(BLOCK) {
         for lists in &mut words {
             if let [list] = &mut lists[..] {
-                let here = list
-                    .postings
-                    .partition_point(|posting| posting.document < end);
-                let (here, later) = list.postings.split_at(here);
-                list.postings = later;
-                for posting in here {
-                    let at = place(posting);
-                    scores[at] += list.weight * posting.impact;
+                for posting in list.of_block(number) {
+                    let at = posting.place as usize % SIZE;
+                    scores[at] += list.weight * posting.impact();
                     matched[at / 64] |= 1 << (at % 64);
                 }
                 continue;
             }
-            let mut heres = Vec::with_capacity(lists.len());
+            // Of several readings the one that is worth most counts.
             for list in lists {
-                let here = list
-                    .postings
-                    .partition_point(|posting| posting.document < end);
-                let (here, later) = list.postings.split_at(here);
-                list.postings = later;
-                for posting in here {
-                    let at = place(posting);
-                    best[at] = best[at].max(list.weight * posting.impact);
-                    matched[at / 64] |= 1 << (at % 64);
+                for posting in list.of_block(number) {
+                    let at = posting.place as usize % SIZE;
+                    best[at] = best[at].max(list.weight * posting.impact());
+                    read[at / 64] |= 1 << (at % 64);
                 }
-                heres.push(here);
             }
-            for posting in heres.into_iter().flatten() {
-                let at = place(posting);
-                scores[at] += std::mem::take(&mut best[at]);
+            for (part, bits) in read.iter_mut().enumerate() {
+                let mut left = std::mem::take(bits);
+                matched[part] |= left;
+                while left != 0 {
+                    let at = part * 64 + left.trailing_zeros() as usize;
+                    left &= left - 1;
+                    scores[at] += std::mem::take(&mut best[at]);
+                }
             }
         }
-        for (group, bits) in matched.iter_mut().enumerate() {
+        for (part, bits) in matched.iter_mut().enumerate() {
             let mut left = std::mem::take(bits);
             while left != 0 {
-                let at = group * 64 + left.trailing_zeros() as usize;
+                let at = part * 64 + left.trailing_zeros() as usize;
                 left &= left - 1;
-                found(start + at as u32, std::mem::take(&mut scores[at]));
+                found(number * BLOCK + at as u32, std::mem::take(&mut scores[at]));
             }
         }
     }

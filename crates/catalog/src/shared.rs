@@ -1,24 +1,22 @@
 //! Collections whose copies are cheap: a copy shares with its original all that neither has changed.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::Arc;
 
-/// Elements that are copied together when one of them changes.
-const CHUNK: usize = 32;
-
-/// A growing array.
+/// A growing array, of which `CHUNK` elements are copied together when one of them changes.
 #[derive(Clone, Debug)]
-pub(crate) struct Chunked<T> {
-    chunks: Vec<Arc<Vec<T>>>,
+pub(crate) struct Chunked<T, const CHUNK: usize = 32> {
+    chunks: Vec<Arc<[T]>>,
 }
 
-impl<T> Default for Chunked<T> {
-    fn default() -> Chunked<T> {
+impl<T, const CHUNK: usize> Default for Chunked<T, CHUNK> {
+    fn default() -> Chunked<T, CHUNK> {
         Chunked { chunks: Vec::new() }
     }
 }
 
-impl<T: Clone + Default> Chunked<T> {
+impl<T: Clone + Default, const CHUNK: usize> Chunked<T, CHUNK> {
     pub(crate) fn get(&self, at: u32) -> &T {
         &self.chunks[at as usize / CHUNK][at as usize % CHUNK]
     }
@@ -27,18 +25,16 @@ impl<T: Clone + Default> Chunked<T> {
     pub(crate) fn get_mut(&mut self, at: u32) -> &mut T {
         let chunk = at as usize / CHUNK;
         while self.chunks.len() <= chunk {
-            self.chunks.push(Arc::new(vec![T::default(); CHUNK]));
+            self.chunks.push(vec![T::default(); CHUNK].into());
         }
         &mut Arc::make_mut(&mut self.chunks[chunk])[at as usize % CHUNK]
     }
 
-    /// All elements, and perhaps some defaults after the last one.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        self.chunks
-            .iter()
-            .flat_map(|chunk| chunk.iter())
-            .enumerate()
-            .map(|(at, element)| (at as u32, element))
+    /// The elements in parts that lie together, each with the place of its first; perhaps some defaults
+    /// come after the last one.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (u32, &[T])> {
+        let parts = self.chunks.iter().enumerate();
+        parts.map(|(at, chunk)| ((at * CHUNK) as u32, &**chunk))
     }
 }
 
@@ -94,11 +90,17 @@ impl<T: Clone + Default> Numbered<T> {
     }
 }
 
-/// Numbers by text.
+/// Numbers by text, of which only a hash is kept.
+///
+/// The hash is keyed, so nobody can choose two texts with the same one, and by chance that happens once
+/// in a thousand million catalogs; one of two words would then be found as the other.
 #[derive(Clone, Debug)]
 pub(crate) struct Dictionary {
-    shards: Vec<Arc<HashMap<Arc<str>, u32>>>,
+    key: RandomState,
+    shards: Vec<Arc<Shard>>,
 }
+
+type Shard = HashMap<u64, u32, BuildHasherDefault<Hashed>>;
 
 /// Parts of a dictionary that are copied as a whole when a text is added.
 const SHARDS: usize = 256;
@@ -106,6 +108,7 @@ const SHARDS: usize = 256;
 impl Default for Dictionary {
     fn default() -> Dictionary {
         Dictionary {
+            key: RandomState::new(),
             shards: vec![Arc::default(); SHARDS],
         }
     }
@@ -113,25 +116,43 @@ impl Default for Dictionary {
 
 impl Dictionary {
     pub(crate) fn get(&self, text: &str) -> Option<u32> {
-        self.shards[shard(text)].get(text).copied()
+        let (shard, hash) = self.place(text);
+        self.shards[shard].get(&hash).copied()
     }
 
-    pub(crate) fn insert(&mut self, text: Arc<str>, number: u32) {
-        Arc::make_mut(&mut self.shards[shard(&text)]).insert(text, number);
+    pub(crate) fn insert(&mut self, text: &str, number: u32) {
+        let (shard, hash) = self.place(text);
+        Arc::make_mut(&mut self.shards[shard]).insert(hash, number);
     }
 
     pub(crate) fn remove(&mut self, text: &str) {
-        Arc::make_mut(&mut self.shards[shard(text)]).remove(text);
+        let (shard, hash) = self.place(text);
+        Arc::make_mut(&mut self.shards[shard]).remove(&hash);
+    }
+
+    fn place(&self, text: &str) -> (usize, u64) {
+        let hash = self.key.hash_one(text);
+        // The map itself uses the highest and the lowest bits.
+        ((hash >> 32) as usize % SHARDS, hash)
     }
 }
 
-/// Which shard a text is in. That a server may fill one of them only makes its own updates slower:
-/// within a shard the hashes are keyed.
-fn shard(text: &str) -> usize {
-    let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
-    (hash ^ (hash >> 16)) as usize % SHARDS
+/// The hasher of what is a hash already.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only numbers are hashed");
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 #[cfg(test)]

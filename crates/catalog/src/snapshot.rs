@@ -91,7 +91,7 @@ impl Index {
                 None => changes.add_server(server),
             }
         }
-        drop(changes);
+        changes.finish();
         index
     }
 }

@@ -37,17 +37,14 @@ pub(crate) fn repaired(index: &Index, written: &str) -> Vec<u32> {
     if wanted == 0 || written.len() < SHORTEST_WORD {
         return Vec::new();
     }
-    let most = 1 + usize::from(written.len() >= TWO_MISTAKES);
-    let similar = |outline: u32| {
-        let length = (outline >> 26).abs_diff(wanted >> 26) as usize;
-        let letters = ((outline ^ wanted) & LETTERS).count_ones() as usize;
-        outline != 0 && length <= most && letters <= 2 * most
+    let (most, similar) = if written.len() < TWO_MISTAKES {
+        (1, with_outline_like::<1>(index, wanted))
+    } else {
+        (2, with_outline_like::<2>(index, wanted))
     };
-    let mut near: Vec<_> = index
-        .outlines
-        .iter()
-        .filter(|&(_, &outline)| similar(outline))
-        .filter_map(|(at, _)| {
+    let mut near: Vec<_> = similar
+        .into_iter()
+        .filter_map(|at| {
             let spelling = index.spelling(at);
             let mistakes = distance(written.as_bytes(), spelling.text.as_bytes());
             let other_letter = spelling.text.as_bytes()[0] != written.as_bytes()[0];
@@ -67,4 +64,36 @@ pub(crate) fn repaired(index: &Index, written: &str) -> Vec<u32> {
         .take(MOST_CANDIDATES)
         .map(|(_, at)| at)
         .collect()
+}
+
+/// The spellings of which `MOST` edits could have made one with the outline `wanted`.
+fn with_outline_like<const MOST: u32>(index: &Index, wanted: u32) -> Vec<u32> {
+    let shortest = (wanted >> 26) - MOST;
+    let similar = |outline: u32| {
+        let mut other_letters = (outline ^ wanted) & LETTERS;
+        for _ in 0..2 * MOST {
+            // Takes the lowest one away.
+            other_letters &= other_letters.wrapping_sub(1);
+        }
+        let length = (outline >> 26).wrapping_sub(shortest);
+        // Not `&&`: without branches, several words are looked at in one step.
+        (other_letters == 0) & (length <= 2 * MOST)
+    };
+    let mut found = Vec::new();
+    for (first, outlines) in index.outlines.parts() {
+        for (at, outlines) in outlines.chunks(16).enumerate() {
+            if outlines
+                .iter()
+                .fold(false, |any, &outline| any | similar(outline))
+            {
+                let places = (first + 16 * at as u32..).zip(outlines);
+                found.extend(
+                    places
+                        .filter(|(_, outline)| similar(**outline))
+                        .map(|(at, _)| at),
+                );
+            }
+        }
+    }
+    found
 }
