@@ -934,7 +934,9 @@ fn likeness(tool: &Tool) -> u64 {
     let server = words::list(tool.server());
     let mut own = String::new();
     words::each(tool.name(), |word| {
-        if !own.is_empty() || server.iter().all(|of_server| of_server != word) {
+        let leads = own.is_empty() && server.iter().any(|of_server| of_server == word);
+        // Of `createIssue`, the whole comes after its parts.
+        if !leads && !own.ends_with(word) {
             own.push_str(word);
         }
     });
