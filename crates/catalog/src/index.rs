@@ -406,6 +406,12 @@ impl Index {
         (1.0 + (self.len() as f32 - containing + 0.5) / (containing + 0.5)).ln()
     }
 
+    /// Whether few enough tools contain a word for it to say something beside the one that is wanted.
+    /// Those that most contain (`get`, `list`) say little and have the longest lists.
+    pub(crate) fn tells_apart(&self, term: u32) -> bool {
+        self.terms.get(term).telling as usize <= (self.len() / 8).max(64)
+    }
+
     /// What a word is worth in a document, by the fields in which it stands.
     pub(crate) fn impact_by_field(&self, document: u32, term: u32) -> Vec<(Field, f32)> {
         let text = &self.documents.get(document).text;

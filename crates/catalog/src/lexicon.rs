@@ -20,6 +20,13 @@ pub(crate) struct Meaning {
     pub(crate) weight: f32,
 }
 
+impl Meaning {
+    /// Whether it means exactly what was written.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.weight == SAME
+    }
+}
+
 /// What a word, which is looked up as written and by its stem, can also mean.
 pub(crate) fn meanings(word: &str) -> &'static [Meaning] {
     let table = &*TABLE;

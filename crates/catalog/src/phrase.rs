@@ -143,7 +143,11 @@ impl Reader<'_> {
                 weight: self.index.rarity(term).min(most) * meaning.weight * share,
             };
             match terms[..] {
-                [term] if meaning.stems.len() == 1 => beside.push(reading(term, 1.0)),
+                [term] if meaning.stems.len() == 1 => {
+                    if meaning.is_exact() || self.index.tells_apart(term) {
+                        beside.push(reading(term, 1.0));
+                    }
+                }
                 _ => {
                     let share = if literal.is_some() {
                         1.0 / meaning.stems.len() as f32

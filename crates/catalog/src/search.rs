@@ -309,6 +309,7 @@ impl<'a> Ranking<'a> {
             return Vec::new();
         }
         let mut best: Vec<Ranked> = Vec::new();
+        let mut worst: Option<Ranked> = None;
         let mut floor = f32::NEG_INFINITY;
         let room = count.saturating_mul(2).max(64);
         let keep_best = |best: &mut Vec<Ranked>| {
@@ -329,24 +330,24 @@ impl<'a> Ranking<'a> {
             if named == 0 && own + most_of_server < floor {
                 continue;
             }
-            let of_server = SERVER_SHARE * self.best_of_server[mark.group as usize];
-            if named == 0 && own + of_server < floor {
-                continue;
-            }
-            best.push(Ranked {
+            let ranked = Ranked {
                 document,
                 named,
                 own,
-                of_server,
+                of_server: SERVER_SHARE * self.best_of_server[mark.group as usize],
                 of_use: 0.0,
-            });
+            };
+            // Many a catalog has hundreds of equals, so these are looked at too.
+            if worst.is_some_and(|worst| self.order(&ranked, &worst).is_gt()) {
+                continue;
+            }
+            best.push(ranked);
             if best.len() >= room {
                 keep_best(&mut best);
-                if let Some(last) = best.iter().max_by(|a, b| self.order(a, b))
-                    && last.named == 0
-                {
-                    floor = last.score();
-                }
+                worst = best.get(count - 1).copied();
+                floor = worst
+                    .filter(|worst| worst.named == 0)
+                    .map_or(floor, |worst| worst.score());
             }
         }
         keep_best(&mut best);
@@ -363,14 +364,27 @@ impl<'a> Ranking<'a> {
         count: usize,
         used: Option<&HashMap<String, f32>>,
     ) -> Vec<(Ranked, Vec<u32>)> {
-        let mut fetched = count.saturating_add(TWINS_WITHIN);
+        if count == 0 {
+            return Vec::new();
+        }
+        // Room for two twins of each; where there are more, all matches are looked at again.
+        let mut fetched = count.saturating_mul(3).saturating_add(TWINS_WITHIN);
         loop {
             let best = self.best(fetched, used);
-            let all = best.len() < fetched;
-            let likeness = |ranked: &Ranked| self.index.document(ranked.document).likeness();
-            let likenesses: Vec<u64> = best.iter().map(likeness).collect();
             let mut hits: Vec<(usize, Ranked, Vec<u32>)> = Vec::new();
+            let likeness = |ranked: &Ranked| self.index.document(ranked.document).likeness();
+            let mut likenesses: Vec<u64> = Vec::new();
+            let mut enough = best.len() < fetched;
             for (rank, ranked) in best.iter().enumerate() {
+                // The twins of the last hit wanted may be up to so far behind it.
+                if hits
+                    .get(count - 1)
+                    .is_some_and(|(last, ..)| rank > last + TWINS_WITHIN)
+                {
+                    enough = true;
+                    break;
+                }
+                likenesses.push(likeness(ranked));
                 let twin = hits
                     .iter_mut()
                     .rev()
@@ -383,15 +397,11 @@ impl<'a> Ranking<'a> {
                     None => hits.push((rank, *ranked, Vec::new())),
                 }
             }
-            // The twins of the last hit wanted may be up to so far behind it.
-            let enough = hits
-                .get(count.saturating_sub(1))
-                .is_some_and(|(rank, ..)| rank + TWINS_WITHIN < fetched);
-            if all || enough || count == 0 {
+            if enough {
                 let hits = hits.into_iter().take(count);
                 return hits.map(|(_, ranked, twins)| (ranked, twins)).collect();
             }
-            fetched = fetched.saturating_mul(2);
+            fetched = fetched.saturating_mul(4);
         }
     }
 

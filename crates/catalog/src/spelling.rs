@@ -46,7 +46,7 @@ pub(crate) fn repaired(index: &Index, written: &str) -> Vec<u32> {
         .into_iter()
         .filter_map(|at| {
             let spelling = index.spelling(at);
-            let mistakes = distance(written.as_bytes(), spelling.text.as_bytes());
+            let mistakes = distance(written.as_bytes(), spelling.text.as_bytes(), most);
             let other_letter = spelling.text.as_bytes()[0] != written.as_bytes()[0];
             let key = (
                 mistakes,
