@@ -25,6 +25,10 @@ clients:
 bench:
     bench/run
 
+# How well and how fast tools are found; `just bench-discovery FOLDER` if the data lies elsewhere
+bench-discovery *options:
+    scripts/bench-discovery {{options}}
+
 # All that must pass before a change goes in
 ci:
     .ci/run

@@ -1,36 +1,18 @@
 //! Ranks tools for the scorer of the discovery benchmark.
 //!
 //! Reads the pool that `TOOLSEARCH_CORPUS` names, then answers one job a line: `{"query_id", "pool",
-//! "query"}` becomes `{"query_id", "pool", "ranked", "ms"}`. The time to build the index, on the first
-//! search, goes to standard error.
+//! "query"}` becomes `{"query_id", "pool", "ranked", "ms"}`. Single tools are ranked, twins apart.
+//! `--no-tables` leaves out synonyms, abbreviations and translations, `--no-repair` the repair of
+//! typing mistakes.
 
-use std::collections::{BTreeMap, HashMap};
+mod corpus;
+
 use std::error::Error;
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
-use toolmill_catalog::{Catalog, SearchQuery, Server};
-
-#[derive(Deserialize)]
-struct Entry {
-    id: String,
-    server: String,
-    name: String,
-    description: String,
-    input_schema: Box<RawValue>,
-    server_title: Option<String>,
-    server_description: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Listed<'a> {
-    name: &'a str,
-    description: &'a str,
-    input_schema: &'a RawValue,
-}
+use toolmill_catalog::{Catalog, SearchOptions, SearchQuery};
 
 #[derive(Deserialize)]
 struct Job {
@@ -48,45 +30,27 @@ struct Ranking<'a> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut servers: BTreeMap<String, Server> = BTreeMap::new();
-    let mut ids: HashMap<(String, String), String> = HashMap::new();
-    for line in std::fs::read_to_string(std::env::var("TOOLSEARCH_CORPUS")?)?.lines() {
-        let entry: Entry = serde_json::from_str(line)?;
-        ids.insert((entry.server.clone(), entry.name.clone()), entry.id);
-        let server = servers
-            .entry(entry.server)
-            .or_insert_with_key(|name| Server {
-                name: name.clone(),
-                tools: Vec::new(),
-                title: entry.server_title,
-                description: entry.server_description,
-            });
-        server.tools.push(to_raw_value(&Listed {
-            name: &entry.name,
-            description: &entry.description,
-            input_schema: &entry.input_schema,
-        })?);
+    let mut options = SearchOptions {
+        collapse: false,
+        ..SearchOptions::default()
+    };
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--no-tables" => options.tables = false,
+            "--no-repair" => options.repair = false,
+            other => return Err(format!("unknown argument {other}").into()),
+        }
     }
-    let start = Instant::now();
-    let catalog = Catalog::new(servers.into_values().collect());
-    let snapshot = start.elapsed();
+    let (servers, ids) = corpus::read(std::env::var("TOOLSEARCH_CORPUS")?.as_ref())?;
+    let catalog = Catalog::new(servers);
     let rank = |text: &str| {
         catalog.search(&SearchQuery {
-            text,
-            server: None,
             limit: 20,
-            offset: 0,
+            options,
+            ..SearchQuery::new(text)
         })
     };
-    rank("");
-    eprintln!(
-        "{} tools: snapshot {snapshot:?}, with index {:?}",
-        catalog.len(),
-        start.elapsed()
-    );
-    if catalog.rejected().next().is_some() {
-        eprintln!("rejected: {:?}", catalog.rejected().collect::<Vec<_>>());
-    }
+    rank("the first search builds the index");
 
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
@@ -94,15 +58,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         let start = Instant::now();
         let result = rank(&job.query);
         let ms = start.elapsed().as_secs_f64() * 1e3;
-        let ranked = result
-            .hits
-            .iter()
-            .map(|hit| ids[&(hit.tool.server().to_owned(), hit.tool.name().to_owned())].as_str())
-            .collect();
         let ranking = Ranking {
             query_id: job.query_id,
             pool: job.pool,
-            ranked,
+            ranked: result
+                .hits
+                .iter()
+                .map(|hit| (hit.tool.server().to_owned(), hit.tool.name().to_owned()))
+                .map(|tool| ids[&tool].as_str())
+                .collect(),
             ms,
         };
         writeln!(out, "{}", serde_json::to_string(&ranking)?)?;

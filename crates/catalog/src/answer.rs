@@ -6,10 +6,12 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::catalog::{Catalog, ServerTools};
+use crate::phrase::Repair;
 use crate::plain;
-use crate::search::{Hit, SearchQuery};
+use crate::search::{Explanation, Hit, SearchQuery};
 use crate::signature::Language;
 use crate::tool::Tool;
+use crate::words;
 
 const MOST_QUERIES: usize = 16;
 const MOST_HITS: usize = 50;
@@ -17,6 +19,10 @@ const INVENTORY_CHARS: usize = 1_500;
 const SERVER_TOOLS_CHARS: usize = 4_000;
 const UNAVAILABLE_CHARS: usize = 1_000;
 const DESCRIPTION_CHARS: usize = 2_000;
+const TWINS_CHARS: usize = 160;
+
+/// Terms of the sum that a score is.
+const MOST_TERMS: usize = 24;
 
 /// What of one schema is shown: the recorded ones have a median of 700 bytes and a few 20,000.
 const SCHEMA_BYTES: usize = 12_000;
@@ -147,12 +153,13 @@ impl Hits<'_> {
     /// One line of counts, to which the first adds what was searched, then the hits.
     fn push_query(&mut self, text: &str, first: bool) {
         let offset = self.request.offset;
-        let result = self.catalog.search(&SearchQuery {
-            text,
+        let query = SearchQuery {
             server: self.server.map(ServerTools::identifier),
             limit: self.request.limit.clamp(1, MOST_HITS),
             offset,
-        });
+            ..SearchQuery::new(text)
+        };
+        let result = self.catalog.search(&query);
         let (count, matches) = (result.hits.len(), result.matches);
         self.count += count;
         let noun = if matches == 1 { "match" } else { "matches" };
@@ -167,6 +174,7 @@ impl Hits<'_> {
                 offset + count
             ),
         };
+        push_repairs(&mut self.out, &result.repairs);
         if first {
             let searched = self.server.map_or_else(|| totals(self.catalog), totals_of);
             let _ = write!(self.out, ", {searched}");
@@ -176,11 +184,19 @@ impl Hits<'_> {
             if !nearest.is_empty() {
                 let _ = write!(self.out, "; nearest names: {}", nearest.join(", "));
             }
+            let servers = self.catalog.nearest_servers(text);
+            if !servers.is_empty() {
+                let _ = write!(self.out, "; nearest servers: {}", servers.join(", "));
+            }
         }
         self.out.push('\n');
         for hit in result.hits {
             if self.shown.insert(hit.tool.path().to_owned()) {
                 push_hit(&mut self.out, &hit, self.request);
+                if self.request.detail == Detail::Full {
+                    let why = self.catalog.explain(&query, &hit);
+                    let _ = writeln!(self.out, "  score: {:.2} = {}", hit.score, sum(&why));
+                }
             } else {
                 let _ = writeln!(self.out, "tools.{} (above)", hit.tool.path());
             }
@@ -217,9 +233,58 @@ fn push_hit(out: &mut String, hit: &Hit, request: &SearchRequest) {
             if let Some(output) = tool.output_schema() {
                 let _ = writeln!(out, "  output: {}", schema(output));
             }
-            let _ = writeln!(out, "  score: {:.2}", hit.score);
         }
     }
+    if !hit.twins.is_empty() {
+        let paths: Vec<String> = hit
+            .twins
+            .iter()
+            .map(|twin| format!("tools.{}", twin.path()))
+            .collect();
+        let _ = writeln!(out, "  also on: {}", plain::list(&paths, TWINS_CHARS));
+    }
+}
+
+/// Says which words were read as others: `("isue" read as "issue")`.
+fn push_repairs(out: &mut String, repairs: &[Repair]) {
+    if repairs.is_empty() {
+        return;
+    }
+    let written: Vec<&str> = repairs.iter().map(|repair| &*repair.written).collect();
+    let read: Vec<String> = repairs.iter().map(|repair| repair.read.join("|")).collect();
+    let (written, read) = (plain::quoted(&written.join(" ")), read.join(" "));
+    let _ = write!(out, " ({written} read as {})", plain::quoted(&read));
+}
+
+/// A score as the sum that it is: `name "issue" 1.20 + server 0.31`.
+fn sum(why: &Explanation) -> String {
+    let mut terms: Vec<String> = why
+        .parts
+        .iter()
+        .map(|part| {
+            let word = plain::quoted(&part.word);
+            let read = if words::stem(&part.word) == part.read {
+                String::new()
+            } else {
+                format!(" as {}", plain::quoted(&part.read))
+            };
+            format!("{} {word}{read} {:.2}", part.field, part.score)
+        })
+        .collect();
+    for (name, share) in [("server", why.server), ("use before", why.use_before)] {
+        if share > 0.0 {
+            terms.push(format!("{name} {share:.2}"));
+        }
+    }
+    let more = terms.len().saturating_sub(MOST_TERMS);
+    terms.truncate(MOST_TERMS);
+    if more > 0 {
+        terms.push(format!("{more} more"));
+    }
+    if terms.is_empty() {
+        terms.push("its name".to_owned());
+    }
+    terms.join(" + ")
 }
 
 fn push_indented(out: &mut String, tool: &Tool, text: &str) {

@@ -1,21 +1,23 @@
 //! The snapshot of all tools, and the lookup of one by what a program calls it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::value::RawValue;
 
+use crate::index::Index;
 use crate::name::{self, folded, likeness};
 use crate::plain;
-use crate::search::Index;
-use crate::tool::{Listed, Tool};
+use crate::search::SearchQuery;
+use crate::tool::{Facts, Tool};
+use crate::words;
 
 const MOST_NEAREST: usize = 3;
 const MOST_SERVERS_NAMED: usize = 10;
 
 /// Tools compared by spelling when a name is unknown: a program may miss as often as it likes.
 const MOST_COMPARED: usize = 5_000;
+const LONGEST_COMPARED_BYTES: usize = 128;
 
 /// What a server listed: the input of a [`Catalog`].
 pub struct Server {
@@ -35,47 +37,59 @@ pub struct ServerTools {
     description: String,
     tools: Vec<Arc<Tool>>,
     rejected: Vec<String>,
+    folded: String,
+    /// Where the tools lie by folded name.
+    variants: OnceLock<HashMap<String, Vec<usize>>>,
 }
 
 impl ServerTools {
-    fn new(server: Server, identifier: String) -> ServerTools {
-        let mut names: Vec<String> = Vec::new();
-        let mut raws: Vec<Box<RawValue>> = Vec::new();
+    /// Tools of `known`, what the server listed before, are taken over where they are the same.
+    fn new(server: Server, identifier: String, known: Option<&ServerTools>) -> ServerTools {
+        let known: HashMap<&str, &Arc<Tool>> = known
+            .iter()
+            .flat_map(|known| known.tools.iter())
+            .map(|tool| (tool.raw().get(), tool))
+            .collect();
+        let mut usable = Vec::new();
         let mut rejected = Vec::new();
         let mut seen = HashSet::new();
         for raw in server.tools {
-            let name = Listed::parse(&raw).and_then(|listed| listed.usable_name());
-            match name {
-                Ok(name) if seen.insert(name.clone()) => {
-                    names.push(name);
-                    raws.push(raw);
-                }
-                Ok(name) => rejected.push(format!("tool {} is listed twice", plain::quoted(&name))),
+            let (known, facts) = match known.get(raw.get()) {
+                Some(&tool) => (Some(tool), Ok(tool.facts().clone())),
+                None => (None, Facts::of(&raw)),
+            };
+            match facts {
+                Ok(facts) if seen.insert(facts.name.clone()) => usable.push((known, facts, raw)),
+                Ok(facts) => rejected.push(format!(
+                    "tool {} is listed twice",
+                    plain::quoted(&facts.name)
+                )),
                 Err(reason) => rejected.push(reason),
             }
         }
-        let identifiers = name::identifiers(&names.iter().map(String::as_str).collect::<Vec<_>>());
-        let mut tools: Vec<Arc<Tool>> = names
+        let names: Vec<&str> = usable.iter().map(|(_, facts, _)| &*facts.name).collect();
+        let identifiers = name::identifiers(&names);
+        let mut tools: Vec<Arc<Tool>> = usable
             .into_iter()
-            .zip(raws)
             .zip(identifiers)
-            .map(|((name, raw), tool)| {
-                Arc::new(Tool::new(
-                    &server.name,
-                    name,
-                    format!("{identifier}.{tool}"),
-                    raw,
-                ))
+            .map(|((known, facts, raw), tool)| {
+                let path = format!("{identifier}.{tool}");
+                match known {
+                    Some(known) if known.path() == path => Arc::clone(known),
+                    _ => Arc::new(Tool::new(&server.name, facts, path, raw)),
+                }
             })
             .collect();
         tools.sort_by(|a, b| a.path().cmp(b.path()));
         ServerTools {
+            folded: folded(&server.name),
             name: server.name,
             identifier,
             title: server.title.unwrap_or_default(),
             description: server.description.unwrap_or_default(),
             tools,
             rejected,
+            variants: OnceLock::new(),
         }
     }
 
@@ -102,6 +116,21 @@ impl ServerTools {
         &self.tools
     }
 
+    fn variants(&self, folded: &str) -> impl Iterator<Item = &Arc<Tool>> {
+        let variants = self.variants.get_or_init(|| {
+            let mut variants: HashMap<String, Vec<usize>> = HashMap::new();
+            for (at, tool) in self.tools.iter().enumerate() {
+                variants
+                    .entry(name::folded(tool.name()))
+                    .or_default()
+                    .push(at);
+            }
+            variants
+        });
+        let found = variants.get(folded).map_or(&[][..], Vec::as_slice);
+        found.iter().map(|&at| &self.tools[at])
+    }
+
     /// What the server listed, as if listed again.
     fn listed(&self) -> Server {
         Server {
@@ -124,12 +153,8 @@ impl ServerTools {
 #[derive(Debug, Default)]
 pub struct Catalog {
     servers: Vec<Arc<ServerTools>>,
-    /// The tools of all servers, in order of their paths.
-    tools: Vec<Arc<Tool>>,
-    /// Where in `tools` those of each server lie.
-    ranges: Vec<Range<usize>>,
+    tools: usize,
     index: OnceLock<Index>,
-    variants: OnceLock<HashMap<String, Vec<usize>>>,
 }
 
 impl Catalog {
@@ -140,68 +165,64 @@ impl Catalog {
             .into_iter()
             .map(|server| (server.name.clone(), Listing::New(server)))
             .collect();
-        Catalog::assemble(servers)
+        Catalog::assembled(assemble(servers))
     }
 
     /// The snapshot in which `server` takes the place of the server of that name, or joins.
     ///
-    /// Tools of the others are shared. A new server whose name maps to the same identifier as
-    /// another's changes the paths of both.
+    /// Tools of the others are shared, and those of this one that have not changed. A new server
+    /// whose name maps to the same identifier as another's changes the paths of both.
     pub fn replace(&self, server: Server) -> Catalog {
-        let mut servers: BTreeMap<String, Listing> = self
+        let present = self
             .servers
             .iter()
-            .map(|server| (server.name.clone(), Listing::Known(Arc::clone(server))))
-            .collect();
-        servers.insert(server.name.clone(), Listing::New(server));
-        Catalog::assemble(servers)
+            .position(|present| present.name == server.name);
+        let servers = match present {
+            Some(at) => {
+                let mut servers = self.servers.clone();
+                let known = &self.servers[at];
+                let listed = ServerTools::new(server, known.identifier.clone(), Some(known));
+                servers[at] = Arc::new(listed);
+                servers
+            }
+            None => {
+                let known = self.servers.iter().map(Arc::clone).map(Listing::Known);
+                let mut servers: BTreeMap<String, Listing> = known
+                    .map(|listing| (listing.name().to_owned(), listing))
+                    .collect();
+                servers.insert(server.name.clone(), Listing::New(server));
+                assemble(servers)
+            }
+        };
+        let next = Catalog::assembled(servers);
+        // An index that nobody has asked for is not kept up.
+        if let Some(index) = self.index.get() {
+            let mut index = index.clone();
+            index.follow(&self.servers, &next.servers);
+            let _ = next.index.set(index);
+        }
+        next
     }
 
-    fn assemble(listings: BTreeMap<String, Listing>) -> Catalog {
-        let names: Vec<&str> = listings.keys().map(String::as_str).collect();
-        let identifiers = name::identifiers(&names);
-        let mut servers: Vec<Arc<ServerTools>> = listings
-            .into_values()
-            .zip(identifiers)
-            .map(|(listing, identifier)| match listing {
-                Listing::Known(server) if server.identifier == identifier => server,
-                Listing::Known(server) => {
-                    let rejected = server.rejected.clone();
-                    let moved = ServerTools::new(server.listed(), identifier);
-                    Arc::new(ServerTools { rejected, ..moved })
-                }
-                Listing::New(server) => Arc::new(ServerTools::new(server, identifier)),
-            })
-            .collect();
-        servers.sort_by(|a, b| a.identifier.cmp(&b.identifier));
-
-        let mut tools: Vec<Arc<Tool>> = Vec::new();
-        let mut ranges = Vec::new();
-        for server in &servers {
-            let start = tools.len();
-            tools.extend(server.tools.iter().cloned());
-            ranges.push(start..tools.len());
-        }
+    fn assembled(servers: Vec<Arc<ServerTools>>) -> Catalog {
         Catalog {
+            tools: servers.iter().map(|server| server.tools.len()).sum(),
             servers,
-            tools,
-            ranges,
             index: OnceLock::new(),
-            variants: OnceLock::new(),
         }
     }
 
     /// All tools, by path.
     pub fn tools(&self) -> impl Iterator<Item = &Arc<Tool>> {
-        self.tools.iter()
+        self.servers.iter().flat_map(|server| server.tools.iter())
     }
 
     pub fn len(&self) -> usize {
-        self.tools.len()
+        self.tools
     }
 
     pub fn is_empty(&self) -> bool {
-        self.tools.is_empty()
+        self.tools == 0
     }
 
     /// All servers, by identifier; also those without a usable tool.
@@ -245,69 +266,58 @@ impl Catalog {
     /// Accepted are paths with and without `tools.`, raw names (`my-server.create-issue`) and
     /// variants in snake, camel and kebab case, the exact ones first.
     pub fn resolve(&self, path: &str) -> Result<&Arc<Tool>, UnknownTool> {
-        self.find(path)
-            .map(|at| &self.tools[at])
-            .map_err(|several| {
-                let path = bare(path);
-                match several[..] {
-                    [] => self.unknown(path),
-                    _ => UnknownTool {
-                        path: path.to_owned(),
-                        nearest: self.paths(several.into_iter()),
-                        reason: Reason::Ambiguous,
-                    },
-                }
-            })
+        self.find(path).map_err(|several| {
+            let path = bare(path);
+            match several[..] {
+                [] => self.unknown(path),
+                _ => UnknownTool {
+                    path: path.to_owned(),
+                    nearest: paths(several.into_iter()),
+                    reason: Reason::Ambiguous,
+                },
+            }
+        })
     }
 
     /// The one tool meant by `path`, or all that may be meant.
-    pub(crate) fn find(&self, path: &str) -> Result<usize, Vec<usize>> {
-        let exact = |path: &str| {
-            self.tools
-                .binary_search_by(|tool| tool.path().cmp(path))
-                .ok()
-        };
-        if let Some(at) = exact(path.trim()).or_else(|| exact(bare(path))) {
-            return Ok(at);
+    pub(crate) fn find(&self, path: &str) -> Result<&Arc<Tool>, Vec<&Arc<Tool>>> {
+        if let Some(tool) = self.exact(path.trim()).or_else(|| self.exact(bare(path))) {
+            return Ok(tool);
         }
         let variants = self.variants_of(bare(path));
         match variants[..] {
-            [at] => Ok(at),
+            [tool] => Ok(tool),
             _ => Err(variants),
         }
     }
 
+    fn exact(&self, path: &str) -> Option<&Arc<Tool>> {
+        let (server, _) = path.split_once('.')?;
+        let by_identifier = |known: &Arc<ServerTools>| known.identifier.as_str().cmp(server);
+        let server = self.servers.binary_search_by(by_identifier).ok()?;
+        let tools = &self.servers[server].tools;
+        let tool = tools.binary_search_by(|tool| tool.path().cmp(path)).ok()?;
+        Some(&tools[tool])
+    }
+
     /// The tools whose raw names are `path`, else those of which `path` is a variant.
-    fn variants_of(&self, path: &str) -> Vec<usize> {
+    fn variants_of(&self, path: &str) -> Vec<&Arc<Tool>> {
         /// Raw names may contain dots, so that each may be the one between server and tool.
         const MOST_DOTS: usize = 8;
         const LONGEST_PATH_BYTES: usize = 1024;
 
-        let variants = self.variants.get_or_init(|| {
-            let mut variants: HashMap<String, Vec<usize>> = HashMap::new();
-            for (at, tool) in self.tools.iter().enumerate() {
-                variants
-                    .entry(variant_key(tool.server(), tool.name()))
-                    .or_default()
-                    .push(at);
-            }
-            variants
-        });
         if path.len() > LONGEST_PATH_BYTES {
             return Vec::new();
         }
-        let mut found: Vec<usize> = path
-            .match_indices('.')
-            .take(MOST_DOTS)
-            .map(|(dot, _)| variant_key(&path[..dot], &path[dot + 1..]))
-            .filter_map(|key| variants.get(&key))
-            .flatten()
-            .copied()
-            .collect();
-        found.sort_unstable();
-        found.dedup();
-        let is_raw = |&at: &usize| {
-            let tool = &self.tools[at];
+        let mut found: Vec<&Arc<Tool>> = Vec::new();
+        for (dot, _) in path.match_indices('.').take(MOST_DOTS) {
+            let (server, tool) = (folded(&path[..dot]), folded(&path[dot + 1..]));
+            let servers = self.servers.iter().filter(|known| known.folded == server);
+            found.extend(servers.flat_map(|server| server.variants(&tool)));
+        }
+        found.sort_unstable_by_key(|tool| tool.path());
+        found.dedup_by_key(|tool| tool.path());
+        let is_raw = |tool: &&Arc<Tool>| {
             path.strip_prefix(tool.server())
                 .and_then(|rest| rest.strip_prefix('.'))
                 == Some(tool.name())
@@ -321,16 +331,13 @@ impl Catalog {
     fn unknown(&self, path: &str) -> UnknownTool {
         let (server, tool) = path.split_once('.').unwrap_or(("", path));
         let (nearest, reason) = match self.server_at(server) {
-            Some(at) => (
-                self.nearest_in(self.ranges[at].clone(), tool),
-                Reason::Unknown,
-            ),
+            Some(at) => (nearest_of(&self.servers[at].tools, tool), Reason::Unknown),
             None => {
                 let names = self.servers.iter().take(MOST_SERVERS_NAMED);
                 let names = names.map(|server| server.identifier.clone()).collect();
                 let more = self.servers.len().saturating_sub(MOST_SERVERS_NAMED);
-                let alike = self.server_alike(server).map(|at| self.ranges[at].clone());
-                let nearest = alike.map_or(Vec::new(), |tools| self.nearest_in(tools, tool));
+                let alike = self.servers_alike(server).next();
+                let nearest = alike.map_or(Vec::new(), |server| nearest_of(&server.tools, tool));
                 let nearest = if nearest.is_empty() {
                     self.nearest(tool)
                 } else {
@@ -346,40 +353,50 @@ impl Catalog {
         }
     }
 
-    /// The server whose name is spelled most like `written`, if any is alike.
-    fn server_alike(&self, written: &str) -> Option<usize> {
-        (0..self.servers.len().min(MOST_COMPARED))
-            .map(|at| (likeness(written, &self.servers[at].identifier), at))
+    /// The servers whose names are spelled like `written`, the most alike first.
+    pub(crate) fn servers_alike(&self, written: &str) -> impl Iterator<Item = &ServerTools> {
+        let written = plain::head(written, LONGEST_COMPARED_BYTES);
+        let mut alike: Vec<(f32, &ServerTools)> = self
+            .servers()
+            .take(MOST_COMPARED)
+            .map(|server| (likeness(written, &server.identifier), server))
             .filter(|(likeness, _)| *likeness >= name::ALIKE)
-            .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))
-            .map(|(_, at)| at)
+            .collect();
+        alike.sort_by(|a, b| b.0.total_cmp(&a.0));
+        alike.into_iter().map(|(_, server)| server)
+    }
+
+    /// The servers whose name is spelled like `text` or a word of it.
+    pub(crate) fn nearest_servers(&self, text: &str) -> Vec<&str> {
+        /// Words of a phrase that are compared with every server's name.
+        const MOST_WORDS: usize = 8;
+        let mut found: Vec<&str> = Vec::new();
+        let words = words::list(plain::head(text, LONGEST_COMPARED_BYTES));
+        for word in [text]
+            .into_iter()
+            .chain(words.iter().map(String::as_str))
+            .take(MOST_WORDS)
+        {
+            for server in self.servers_alike(word) {
+                if found.len() < MOST_NEAREST && !found.contains(&server.identifier()) {
+                    found.push(server.identifier());
+                }
+            }
+        }
+        found
     }
 
     /// The paths of the tools that `text` most probably means, for an answer that has nothing else.
     pub(crate) fn nearest(&self, text: &str) -> Vec<String> {
-        let (found, _) = self.index().ranked(text, 0..self.tools.len(), MOST_NEAREST);
+        let query = SearchQuery {
+            limit: MOST_NEAREST,
+            ..SearchQuery::new(text)
+        };
+        let found = self.search(&query).hits;
         match found[..] {
-            [] => self.nearest_in(0..self.tools.len(), text),
-            _ => self.paths(found.into_iter().map(|(at, _)| at)),
+            [] => nearest_of(self.tools(), text),
+            _ => paths(found.iter().map(|hit| &hit.tool)),
         }
-    }
-
-    fn nearest_in(&self, range: Range<usize>, text: &str) -> Vec<String> {
-        let text = plain::head(text, 128);
-        let mut alike: Vec<(f32, usize)> = range
-            .take(MOST_COMPARED)
-            .map(|at| (likeness(text, self.tools[at].name()), at))
-            .filter(|(likeness, _)| *likeness >= name::ALIKE)
-            .collect();
-        alike.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        self.paths(alike.into_iter().map(|(_, at)| at))
-    }
-
-    fn paths(&self, tools: impl Iterator<Item = usize>) -> Vec<String> {
-        tools
-            .take(MOST_NEAREST)
-            .map(|at| format!("tools.{}", self.tools[at].path()))
-            .collect()
     }
 
     /// The servers with their numbers of tools, the largest first: `atlassian 98, mongodb 27, …+3`.
@@ -398,23 +415,43 @@ impl Catalog {
         plain::list(&entries, max_chars)
     }
 
+    /// What has been read of all tools for search, as bytes that [`Catalog::restore`] takes at the next
+    /// start. Does the reading if there was no search yet.
+    pub fn snapshot(&self) -> Vec<u8> {
+        self.index().encoded(&self.servers)
+    }
+
+    /// Makes search ready from the bytes of an earlier [`Catalog::snapshot`], as far as they are of the
+    /// same listings and undamaged; the rest is read. Without effect once there was a search.
+    pub fn restore(&self, snapshot: &[u8]) {
+        self.index
+            .get_or_init(|| Index::restored(&self.servers, snapshot));
+    }
+
     pub(crate) fn index(&self) -> &Index {
-        self.index.get_or_init(|| Index::new(self.servers()))
+        self.index.get_or_init(|| Index::new(&self.servers))
     }
+}
 
-    /// Where the tools of `server` lie, or all of them.
-    pub(crate) fn range(&self, server: Option<&str>) -> Range<usize> {
-        match server {
-            None => 0..self.tools.len(),
-            Some(server) => self
-                .server_at(server)
-                .map_or(0..0, |at| self.ranges[at].clone()),
-        }
-    }
-
-    pub(crate) fn tool_at(&self, at: usize) -> &Arc<Tool> {
-        &self.tools[at]
-    }
+/// The servers of a snapshot, by identifier.
+fn assemble(listings: BTreeMap<String, Listing>) -> Vec<Arc<ServerTools>> {
+    let names: Vec<&str> = listings.keys().map(String::as_str).collect();
+    let identifiers = name::identifiers(&names);
+    let mut servers: Vec<Arc<ServerTools>> = listings
+        .into_values()
+        .zip(identifiers)
+        .map(|(listing, identifier)| match listing {
+            Listing::Known(server) if server.identifier == identifier => server,
+            Listing::Known(server) => {
+                let rejected = server.rejected.clone();
+                let moved = ServerTools::new(server.listed(), identifier, None);
+                Arc::new(ServerTools { rejected, ..moved })
+            }
+            Listing::New(server) => Arc::new(ServerTools::new(server, identifier, None)),
+        })
+        .collect();
+    servers.sort_by(|a, b| a.identifier.cmp(&b.identifier));
+    servers
 }
 
 enum Listing {
@@ -422,13 +459,38 @@ enum Listing {
     Known(Arc<ServerTools>),
 }
 
+impl Listing {
+    fn name(&self) -> &str {
+        match self {
+            Listing::New(server) => &server.name,
+            Listing::Known(server) => &server.name,
+        }
+    }
+}
+
+/// The paths of those of `tools` whose names are spelled most like `text`.
+fn nearest_of<'a>(tools: impl IntoIterator<Item = &'a Arc<Tool>>, text: &str) -> Vec<String> {
+    let text = plain::head(text, LONGEST_COMPARED_BYTES);
+    let mut alike: Vec<(f32, &Arc<Tool>)> = tools
+        .into_iter()
+        .take(MOST_COMPARED)
+        .map(|tool| (likeness(text, tool.name()), tool))
+        .filter(|(likeness, _)| *likeness >= name::ALIKE)
+        .collect();
+    alike.sort_by(|a, b| b.0.total_cmp(&a.0));
+    paths(alike.into_iter().map(|(_, tool)| tool))
+}
+
+fn paths<'a>(tools: impl Iterator<Item = &'a Arc<Tool>>) -> Vec<String> {
+    tools
+        .take(MOST_NEAREST)
+        .map(|tool| format!("tools.{}", tool.path()))
+        .collect()
+}
+
 fn bare(path: &str) -> &str {
     let path = path.trim();
     path.strip_prefix("tools.").unwrap_or(path)
-}
-
-fn variant_key(server: &str, tool: &str) -> String {
-    format!("{}.{}", folded(server), folded(tool))
 }
 
 /// A path that leads to no tool, or to more than one.

@@ -14,18 +14,25 @@
 mod answer;
 mod bind;
 mod catalog;
+mod index;
+mod lexicon;
 mod name;
+mod phrase;
 mod plain;
 mod schema;
 mod sdk;
 mod search;
+mod shared;
 mod signature;
+mod snapshot;
+mod spelling;
 mod tool;
 mod words;
 
 pub use answer::{Detail, Found, SearchRequest, answer};
 pub use bind::{ArgumentError, ArgumentErrorCode};
 pub use catalog::{Catalog, Server, ServerTools, UnknownTool};
-pub use search::{Hit, SearchQuery, SearchResult};
+pub use phrase::Repair;
+pub use search::{Explanation, Hit, Part, SearchOptions, SearchQuery, SearchResult};
 pub use signature::Language;
 pub use tool::Tool;

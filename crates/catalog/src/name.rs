@@ -181,27 +181,36 @@ pub(crate) fn likeness(a: &str, b: &str) -> f32 {
     if longest == 0 {
         return 0.0;
     }
-    let letters = 1.0 - distance(&a, &b) as f32 / longest as f32;
+    let letters = 1.0 - distance(&a, &b, longest) as f32 / longest as f32;
     let abbreviates = a.len().min(b.len()) >= 3 && (a.starts_with(&b) || b.starts_with(&a));
     overlap
         .max(letters)
         .max(if abbreviates { 0.6 } else { 0.0 })
 }
 
-/// The number of letters to insert, delete, replace or swap with their neighbour.
-fn distance(a: &[char], b: &[char]) -> usize {
+/// The number of letters to insert, delete, replace or swap with their neighbour; some number above
+/// `most` if it is more than that.
+pub(crate) fn distance<T: PartialEq>(a: &[T], b: &[T], most: usize) -> usize {
     let mut before = vec![0; b.len() + 1];
     let mut last: Vec<usize> = (0..=b.len()).collect();
+    let mut row = before.clone();
     for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
+        row[0] = i;
+        let mut least = i;
         for j in 1..=b.len() {
             let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
             row[j] = replaced.min(last[j] + 1).min(row[j - 1] + 1);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 row[j] = row[j].min(before[j - 2] + 1);
             }
+            least = least.min(row[j]);
         }
-        before = std::mem::replace(&mut last, row);
+        // A swap reaches back two rows, of which the first may have been one less.
+        if least > most + 1 {
+            return least;
+        }
+        std::mem::swap(&mut before, &mut last);
+        std::mem::swap(&mut last, &mut row);
     }
     last[b.len()]
 }

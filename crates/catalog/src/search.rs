@@ -1,58 +1,59 @@
 //! Search: which tools do what a phrase says.
 //!
-//! An inverted index with BM25F: the fields of a tool are weighed into one frequency per word before
-//! it saturates, so that a word in the name and in the description counts once, not twice. What a
-//! word in a tool is worth does not depend on the query, so it is computed when the index is built,
-//! and a query only adds up.
+//! BM25F over the inverted [`Index`]: the fields of a tool are weighed into one frequency per word
+//! before it saturates, so that a word in the name and in the description counts once, not twice.
+//! What a word in a tool is worth does not depend on the query, so it stands in the index, and a query
+//! only adds up: for each word the reading that is worth most, for each tool a share of what the best
+//! tool of its server is worth.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use crate::catalog::{Catalog, ServerTools};
-use crate::name::folded;
+use crate::catalog::Catalog;
+use crate::index::{BLOCK, Block, Document, Index, Posting, name_hash};
+use crate::phrase::{Phrase, Reading, Repair};
 use crate::plain;
-use crate::schema::members;
-use crate::tool::{Listed, Tool};
-use crate::words;
+use crate::tool::Tool;
 
-/// Saturation of BM25: how fast more occurrences of a word stop to count.
-const K1: f32 = 1.2;
+/// What a tool gets of the score of its server's best tool.
+const SERVER_SHARE: f32 = 0.2;
 
-/// What of a phrase is looked at.
-const QUERY_BYTES: usize = 2 * 1024;
-const QUERY_WORDS: usize = 64;
+/// What use in the past adds to a score at most, and to how many of the best hits.
+const USAGE_SHARE: f32 = 0.1;
+const MOST_USED: usize = 64;
 
-/// What of one text of a tool is indexed, and how many of its parameters.
-const TEXT_BYTES: usize = 8 * 1024;
-const MOST_PARAMETERS: usize = 200;
+/// More than a tool's name has, with separators put in.
+const LONGEST_NAME_BYTES: usize = 512;
 
-#[derive(Clone, Copy)]
-enum Field {
-    Name,
-    Server,
-    FirstSentence,
-    Description,
-    ParameterNames,
-    ParameterDescriptions,
-    ServerDescription,
+/// How far behind a hit its twins are looked for.
+const TWINS_WITHIN: usize = 16;
+
+/// From this share of common words on, two descriptions say the same.
+const TWIN_LIKENESS: f32 = 0.6;
+
+/// Words of each of two tools that are compared.
+const TWIN_WORDS: usize = 100;
+
+/// What may be left out of a search, which tests and benchmarks do to see what it is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SearchOptions {
+    /// Unknown words are read as the known ones they were probably meant to be.
+    pub repair: bool,
+    /// Abbreviations, other words for the same and other languages count too.
+    pub tables: bool,
+    /// Tools of several servers that do the same are one hit.
+    pub collapse: bool,
 }
 
-const FIELDS: usize = 7;
-
-impl Field {
-    /// What a word in this field counts.
-    const WEIGHT: [f32; FIELDS] = [4.0, 1.0, 1.5, 1.0, 0.2, 0.4, 0.4];
-
-    /// How much a long field dilutes its words, from 0 to 1.
-    const DILUTION: [f32; FIELDS] = [0.0, 0.0, 0.7, 0.7, 0.75, 0.75, 0.7];
-
-    /// Whether the field says how rare a word is. Parameters of large schemas would make common
-    /// words of what is rare in descriptions.
-    const COUNTS_FOR_RARITY: [bool; FIELDS] = [true, true, true, true, false, false, false];
+impl Default for SearchOptions {
+    fn default() -> SearchOptions {
+        SearchOptions {
+            repair: true,
+            tables: true,
+            collapse: true,
+        }
+    }
 }
 
 /// What to search for.
@@ -64,19 +65,64 @@ pub struct SearchQuery<'a> {
     pub limit: usize,
     /// How many of the best hits to skip.
     pub offset: usize,
+    /// How often each tool, by path, was of use before: a count that may have decayed.
+    pub used: Option<&'a HashMap<String, f32>>,
+    pub options: SearchOptions,
 }
 
-#[derive(Debug)]
+impl<'a> SearchQuery<'a> {
+    /// A search for the five best tools of all servers.
+    pub fn new(text: &'a str) -> SearchQuery<'a> {
+        SearchQuery {
+            text,
+            server: None,
+            limit: 5,
+            offset: 0,
+            used: None,
+            options: SearchOptions::default(),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
 pub struct SearchResult {
     /// The best first.
     pub hits: Vec<Hit>,
     /// The number of all tools that match, shown or not.
     pub matches: usize,
+    /// The words that were read as others.
+    pub repairs: Vec<Repair>,
 }
 
 #[derive(Debug)]
 pub struct Hit {
     pub tool: Arc<Tool>,
+    pub score: f32,
+    /// Tools of other servers that do the same, as far as their descriptions say, the best first.
+    pub twins: Vec<Arc<Tool>>,
+    document: u32,
+    of_server: f32,
+    of_use: f32,
+}
+
+/// Why a hit has its score: parts that add up to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    pub parts: Vec<Part>,
+    /// The share of the score of its server's best tool.
+    pub server: f32,
+    /// What it gets for having been of use.
+    pub use_before: f32,
+}
+
+/// What one word of the query adds by one field of a tool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// The word as it stands in the query, in lower case.
+    pub word: String,
+    /// The stem it was found by.
+    pub read: String,
+    pub field: &'static str,
     pub score: f32,
 }
 
@@ -85,288 +131,373 @@ impl Catalog {
     ///
     /// A tool named exactly by its path or its name comes before all others.
     pub fn search(&self, query: &SearchQuery) -> SearchResult {
-        let range = self.range(query.server);
-        let top = query.offset.saturating_add(query.limit);
-        let (mut ranked, mut matches) = self.index().ranked(query.text, range.clone(), top);
-        if query.text.contains('.')
-            && let Ok(at) = self.find(query.text)
-            && range.contains(&at)
-        {
-            let before = ranked.iter().position(|(ranked, _)| *ranked == at);
-            let named = match before {
-                Some(before) => ranked.remove(before),
-                None => (at, 0.0),
-            };
-            matches = matches.max(1);
-            ranked.insert(0, named);
-            ranked.truncate(top);
-        }
-        let hits = ranked
-            .into_iter()
-            .skip(query.offset)
-            .map(|(at, score)| Hit {
-                tool: Arc::clone(self.tool_at(at)),
-                score,
-            })
-            .collect();
-        SearchResult { hits, matches }
-    }
-}
-
-/// A word in a tool, and what it adds to the score before the word's rarity.
-#[derive(Debug)]
-struct Posting {
-    tool: u32,
-    impact: f32,
-}
-
-/// Which tools contain which words, and what that is worth.
-#[derive(Debug)]
-pub(crate) struct Index {
-    words: HashMap<String, u32>,
-    postings: Vec<Vec<Posting>>,
-    rarity: Vec<f32>,
-    /// The tools by folded name.
-    names: HashMap<String, Vec<u32>>,
-}
-
-impl Index {
-    /// Tools are numbered in the order of the servers and of the tools in each.
-    pub(crate) fn new<'a>(servers: impl Iterator<Item = &'a ServerTools>) -> Index {
-        let mut reader = Reader::default();
-        for server in servers {
-            reader.read_server(server);
-        }
-        reader.into_index()
-    }
-
-    /// The `top` best of the tools within `range`, the best first, and how many match at all.
-    pub(crate) fn ranked(
-        &self,
-        text: &str,
-        range: Range<usize>,
-        top: usize,
-    ) -> (Vec<(usize, f32)>, usize) {
-        let mut scores = vec![0.0f32; range.len()];
-        for word in self.query_words(text) {
-            let rarity = self.rarity[word];
-            for posting in &self.postings[word] {
-                if let Some(at) = (posting.tool as usize).checked_sub(range.start)
-                    && let Some(score) = scores.get_mut(at)
-                {
-                    *score += rarity * posting.impact;
-                }
-            }
-        }
-        let named = self.names.get(&folded(plain::head(text, QUERY_BYTES)));
-        let is_named =
-            |at: usize| named.is_some_and(|named| named.binary_search(&(at as u32)).is_ok());
-        let mut found: Vec<(bool, f32, usize)> = scores
-            .iter()
-            .enumerate()
-            .map(|(offset, &score)| (is_named(range.start + offset), score, range.start + offset))
-            .filter(|&(named, score, _)| named || score > 0.0)
-            .collect();
-        let matches = found.len();
-        let better = |a: &(bool, f32, usize), b: &(bool, f32, usize)| {
-            b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2))
+        let index = self.index();
+        let group = match query.server.map(|server| self.server(server)) {
+            None => None,
+            Some(Some(server)) if !server.tools().is_empty() => index.server(server.name()),
+            Some(_) => return SearchResult::default(),
         };
-        if top < matches {
-            if top > 0 {
-                found.select_nth_unstable_by(top - 1, better);
-            }
-            found.truncate(top);
-        }
-        found.sort_unstable_by(better);
-        (
-            found
-                .into_iter()
-                .map(|(_, score, at)| (at, score))
-                .collect(),
-            matches,
-        )
-    }
-
-    /// The known words of a phrase, each once.
-    fn query_words(&self, text: &str) -> Vec<usize> {
-        let mut content = Vec::new();
-        let mut function = Vec::new();
-        words::each(plain::head(text, QUERY_BYTES), |word| {
-            let kept = if words::is_function_word(word) {
-                &mut function
-            } else {
-                &mut content
-            };
-            if let Some(&word) = self.words.get(&words::stem(word))
-                && !kept.contains(&(word as usize))
-                && kept.len() < QUERY_WORDS
-            {
-                kept.push(word as usize);
-            }
-        });
-        // "to do" is made of nothing else.
-        if content.is_empty() {
-            function
-        } else {
-            content
-        }
-    }
-}
-
-/// Reads the words of all tools; the lengths of fields, which everything depends on, come last.
-#[derive(Default)]
-struct Reader {
-    /// Words as written, so that each is stemmed once.
-    written: HashMap<String, u32>,
-    words: HashMap<String, u32>,
-    names: HashMap<String, Vec<u32>>,
-    tools: Vec<Occurrences>,
-}
-
-/// How often each word occurs in each field of one tool.
-#[derive(Default)]
-struct Occurrences {
-    counts: Vec<(u32, Field, u32)>,
-    lengths: [u32; FIELDS],
-}
-
-impl Reader {
-    fn read_server(&mut self, server: &ServerTools) {
-        let mut of_server = Vec::new();
-        for text in [server.name(), server.title()] {
-            self.read(text, Field::Server, &mut of_server);
-        }
-        self.read(
-            server.description(),
-            Field::ServerDescription,
-            &mut of_server,
+        let phrase = Phrase::read(index, query.text, query.options);
+        let path = Some(query.text.trim()).filter(|text| text.contains('.'));
+        let first = path
+            .and_then(|path| self.find(path).ok())
+            .and_then(|tool| index.number_of(tool));
+        let mut ranking = Ranking::new(
+            index,
+            &phrase,
+            group,
+            name_hash(plain::head(query.text, LONGEST_NAME_BYTES)),
+            first,
         );
-        for tool in server.tools() {
-            let at = self.tools.len() as u32;
-            self.names.entry(folded(tool.name())).or_default().push(at);
-            let mut found = of_server.clone();
-            self.read_tool(tool, &mut found);
-            self.tools.push(Occurrences::of(found));
+        let end = query.offset.saturating_add(query.limit);
+        let hits = if query.options.collapse {
+            ranking.collapsed(end, query.used)
+        } else {
+            let ranked = ranking.best(end, query.used);
+            ranked
+                .into_iter()
+                .map(|ranked| (ranked, Vec::new()))
+                .collect()
+        };
+        let tool = |document: u32| Arc::clone(index.tool(document));
+        SearchResult {
+            hits: hits
+                .into_iter()
+                .take(end)
+                .skip(query.offset)
+                .map(|(ranked, twins)| Hit {
+                    tool: tool(ranked.document),
+                    score: ranked.score(),
+                    twins: twins.into_iter().map(tool).collect(),
+                    document: ranked.document,
+                    of_server: ranked.of_server,
+                    of_use: ranked.of_use,
+                })
+                .collect(),
+            matches: ranking.matches.len(),
+            repairs: phrase.repairs,
         }
     }
 
-    fn read_tool(&mut self, tool: &Tool, found: &mut Vec<(u32, Field)>) {
-        self.read(tool.name(), Field::Name, found);
-        let (first, rest) = plain::first_sentence(tool.description());
-        self.read(first, Field::FirstSentence, found);
-        self.read(rest, Field::Description, found);
-        let schema = Listed::parse(tool.raw())
-            .ok()
-            .and_then(|listed| listed.input_schema);
-        for (name, description) in schema.map_or(Vec::new(), parameters) {
-            self.read(&name, Field::ParameterNames, found);
-            self.read(&description, Field::ParameterDescriptions, found);
-        }
-    }
-
-    fn read(&mut self, text: &str, field: Field, found: &mut Vec<(u32, Field)>) {
-        words::each(plain::head(text, TEXT_BYTES), |written| {
-            let word = match self.written.get(written) {
-                Some(&word) => word,
-                None => {
-                    let next = self.words.len() as u32;
-                    let word = *self.words.entry(words::stem(written)).or_insert(next);
-                    self.written.insert(written.to_owned(), word);
-                    word
-                }
-            };
-            found.push((word, field));
-        });
-    }
-
-    fn into_index(self) -> Index {
-        let tools = self.tools.len();
-        let mut average = [0.0f32; FIELDS];
-        for (field, average) in average.iter_mut().enumerate() {
-            let total: u64 = self
-                .tools
+    /// Which words of which fields gave a hit of this very search its score.
+    pub fn explain(&self, query: &SearchQuery, hit: &Hit) -> Explanation {
+        let index = self.index();
+        let phrase = Phrase::read(index, query.text, query.options);
+        let mut parts = Vec::new();
+        for wanted in &phrase.wanted {
+            let worth =
+                |reading: &Reading| reading.weight * index.term(reading.term).impact(hit.document);
+            let Some(best) = wanted
+                .readings
                 .iter()
-                .map(|tool| u64::from(tool.lengths[field]))
-                .sum();
-            *average = (total as f32 / tools.max(1) as f32).max(1.0);
-        }
-        let mut postings: Vec<Vec<Posting>> = Vec::new();
-        postings.resize_with(self.words.len(), Vec::new);
-        let mut containing = vec![0u32; self.words.len()];
-        for (at, tool) in self.tools.iter().enumerate() {
-            for of_word in tool.counts.chunk_by(|a, b| a.0 == b.0) {
-                let word = of_word[0].0 as usize;
-                let mut frequency = 0.0;
-                let mut tells_rarity = false;
-                for &(_, field, count) in of_word {
-                    let field = field as usize;
-                    let length = tool.lengths[field] as f32 / average[field];
-                    let dilution = Field::DILUTION[field];
-                    frequency +=
-                        Field::WEIGHT[field] * count as f32 / (1.0 - dilution + dilution * length);
-                    tells_rarity |= Field::COUNTS_FOR_RARITY[field];
-                }
-                containing[word] += u32::from(tells_rarity);
-                let impact = frequency * (K1 + 1.0) / (frequency + K1);
-                postings[word].push(Posting {
-                    tool: at as u32,
-                    impact,
+                .max_by(|a, b| worth(a).total_cmp(&worth(b)))
+                .filter(|best| worth(best) > 0.0)
+            else {
+                continue;
+            };
+            for (field, impact) in index.impact_by_field(hit.document, best.term) {
+                parts.push(Part {
+                    word: wanted.written.clone(),
+                    read: index.term(best.term).stem().to_owned(),
+                    field: field.name(),
+                    score: best.weight * impact,
                 });
             }
         }
-        // A word that only parameters contain counts as rare as one that one description contains.
-        let rarity = containing
-            .into_iter()
-            .map(|containing| {
-                let containing = containing.max(1) as f32;
-                (1.0 + (tools as f32 - containing + 0.5) / (containing + 0.5)).ln()
-            })
-            .collect();
-        Index {
-            words: self.words,
-            postings,
-            rarity,
-            names: self.names,
+        Explanation {
+            parts,
+            server: hit.of_server,
+            use_before: hit.of_use,
         }
     }
 }
 
-impl Occurrences {
-    fn of(mut found: Vec<(u32, Field)>) -> Occurrences {
-        found.sort_unstable_by_key(|&(word, field)| (word, field as usize));
-        let mut occurrences = Occurrences::default();
-        for same in found.chunk_by(|a, b| a.0 == b.0 && a.1 as usize == b.1 as usize) {
-            let (word, field) = same[0];
-            occurrences.counts.push((word, field, same.len() as u32));
-            occurrences.lengths[field as usize] += same.len() as u32;
-        }
-        occurrences
+#[derive(Clone, Copy, Debug)]
+struct Ranked {
+    document: u32,
+    /// 2 if it is the tool of the path that the query is, 1 if its name is the query, 0 otherwise.
+    named: u8,
+    own: f32,
+    of_server: f32,
+    of_use: f32,
+}
+
+impl Ranked {
+    fn score(&self) -> f32 {
+        self.own + self.of_server + self.of_use
     }
 }
 
-/// The names and descriptions of a schema's own parameters, read without building a tree.
-fn parameters(schema: &RawValue) -> Vec<(String, String)> {
-    #[derive(Deserialize)]
-    struct Schema<'a> {
-        #[serde(borrow)]
-        properties: Option<&'a RawValue>,
+/// All documents that match, and those to come first.
+struct Ranking<'a> {
+    index: &'a Index,
+    /// In order of documents, with what each is worth by itself.
+    matches: Vec<(u32, f32)>,
+    /// By group.
+    best_of_server: Vec<f32>,
+    /// The hash of the name that the query may be.
+    name: u32,
+    /// The tool of the path that the query is.
+    first: Option<u32>,
+}
+
+impl<'a> Ranking<'a> {
+    fn new(
+        index: &'a Index,
+        phrase: &Phrase,
+        group: Option<u32>,
+        name: u32,
+        first: Option<u32>,
+    ) -> Ranking<'a> {
+        let mut best_of_server = vec![0.0f32; index.ends().1 as usize];
+        let mut matches: Vec<(u32, f32)> = Vec::new();
+        each_match(index, phrase, |document, score| {
+            let of_document = index.marks[document as usize].group;
+            if group.is_none_or(|group| group == of_document) {
+                matches.push((document, score));
+                let best = &mut best_of_server[of_document as usize];
+                *best = best.max(score);
+            }
+        });
+        let within =
+            |document: u32| group.is_none_or(|group| group == index.marks[document as usize].group);
+        if let Some(document) = first.filter(|&document| within(document))
+            && let Err(at) = matches.binary_search_by_key(&document, |matched| matched.0)
+        {
+            matches.insert(at, (document, 0.0));
+        }
+        Ranking {
+            index,
+            matches,
+            best_of_server,
+            name,
+            first,
+        }
     }
-    #[derive(Deserialize)]
-    struct Described {
-        description: Option<String>,
+
+    fn order(&self, a: &Ranked, b: &Ranked) -> Ordering {
+        let path = |ranked: &Ranked| self.index.tool(ranked.document).path();
+        b.named
+            .cmp(&a.named)
+            .then_with(|| b.score().total_cmp(&a.score()))
+            .then_with(|| path(a).cmp(path(b)))
     }
-    let schema: Option<Schema> = serde_json::from_str(schema.get()).ok();
-    let properties = schema
-        .and_then(|schema| members(schema.properties?))
-        .unwrap_or_default();
-    let described = |property: &RawValue| {
-        let described: Option<Described> = serde_json::from_str(property.get()).ok();
-        described
-            .and_then(|described| described.description)
-            .unwrap_or_default()
-    };
-    let properties = properties.into_iter().take(MOST_PARAMETERS);
-    properties
-        .map(|(name, property)| (name, described(property)))
-        .collect()
+
+    /// The `count` best, the best first. Use in the past reorders the first [`MOST_USED`].
+    fn best(&mut self, count: usize, used: Option<&HashMap<String, f32>>) -> Vec<Ranked> {
+        let wanted = count.max(used.map_or(0, |_| MOST_USED));
+        let mut best = self.best_unused(wanted);
+        if let Some(used) = used {
+            let calls = |path: &str| used.get(path).map_or(0.0, |calls| calls.clamp(0.0, 1e9));
+            let most = used.keys().map(|path| calls(path)).fold(0.0, f32::max);
+            let reach = best.len().min(MOST_USED);
+            for ranked in &mut best[..reach] {
+                let calls = calls(self.index.tool(ranked.document).path());
+                if calls > 0.0 {
+                    let share = USAGE_SHARE * calls.ln_1p() / most.ln_1p();
+                    ranked.of_use = share * (ranked.own + ranked.of_server);
+                }
+            }
+            best[..reach].sort_by(|a, b| self.order(a, b));
+        }
+        best.truncate(count);
+        best
+    }
+
+    fn best_unused(&self, count: usize) -> Vec<Ranked> {
+        if count == 0 {
+            return Vec::new();
+        }
+        let mut best: Vec<Ranked> = Vec::new();
+        let mut worst: Option<Ranked> = None;
+        let mut floor = f32::NEG_INFINITY;
+        let room = count.saturating_mul(2).max(64);
+        let keep_best = |best: &mut Vec<Ranked>| {
+            if best.len() > count {
+                best.select_nth_unstable_by(count - 1, |a, b| self.order(a, b));
+                best.truncate(count);
+            }
+        };
+        let best_of_all = self.best_of_server.iter().copied().fold(0.0, f32::max);
+        let most_of_server = SERVER_SHARE * best_of_all;
+        for &(document, own) in &self.matches {
+            let mark = self.index.marks[document as usize];
+            let named = match () {
+                () if self.first == Some(document) => 2,
+                () if mark.name == self.name => 1,
+                () => 0,
+            };
+            if named == 0 && own + most_of_server < floor {
+                continue;
+            }
+            let ranked = Ranked {
+                document,
+                named,
+                own,
+                of_server: SERVER_SHARE * self.best_of_server[mark.group as usize],
+                of_use: 0.0,
+            };
+            // Many a catalog has hundreds of equals, so these are looked at too.
+            if worst.is_some_and(|worst| self.order(&ranked, &worst).is_gt()) {
+                continue;
+            }
+            best.push(ranked);
+            if best.len() >= room {
+                keep_best(&mut best);
+                worst = best.get(count - 1).copied();
+                floor = worst
+                    .filter(|worst| worst.named == 0)
+                    .map_or(floor, |worst| worst.score());
+            }
+        }
+        keep_best(&mut best);
+        best.sort_unstable_by(|a, b| self.order(a, b));
+        best
+    }
+
+    /// The `count` best with the twins of each. What follows closely behind a hit and does the same on
+    /// another server is no hit of its own.
+    ///
+    /// Whether a tool is a twin depends on the tools before it alone, so pages fit together.
+    fn collapsed(
+        &mut self,
+        count: usize,
+        used: Option<&HashMap<String, f32>>,
+    ) -> Vec<(Ranked, Vec<u32>)> {
+        if count == 0 {
+            return Vec::new();
+        }
+        // Room for two twins of each; where there are more, all matches are looked at again.
+        let mut fetched = count.saturating_mul(3).saturating_add(TWINS_WITHIN);
+        loop {
+            let best = self.best(fetched, used);
+            let mut hits: Vec<(usize, Ranked, Vec<u32>)> = Vec::new();
+            let likeness = |ranked: &Ranked| self.index.document(ranked.document).likeness();
+            let mut likenesses: Vec<u64> = Vec::new();
+            let mut enough = best.len() < fetched;
+            for (rank, ranked) in best.iter().enumerate() {
+                // The twins of the last hit wanted may be up to so far behind it.
+                if hits
+                    .get(count - 1)
+                    .is_some_and(|(last, ..)| rank > last + TWINS_WITHIN)
+                {
+                    enough = true;
+                    break;
+                }
+                likenesses.push(likeness(ranked));
+                let twin = hits
+                    .iter_mut()
+                    .rev()
+                    .take_while(|(at, ..)| rank - at <= TWINS_WITHIN)
+                    .filter(|(at, ..)| likenesses[*at] == likenesses[rank])
+                    .filter(|(_, hit, _)| self.are_twins(hit.document, ranked.document))
+                    .last();
+                match twin {
+                    Some((_, _, twins)) => twins.push(ranked.document),
+                    None => hits.push((rank, *ranked, Vec::new())),
+                }
+            }
+            if enough {
+                let hits = hits.into_iter().take(count);
+                return hits.map(|(_, ranked, twins)| (ranked, twins)).collect();
+            }
+            fetched = fetched.saturating_mul(4);
+        }
+    }
+
+    /// Whether two tools with like names are of different servers and have mostly the same words.
+    fn are_twins(&self, a: u32, b: u32) -> bool {
+        self.index.marks[a as usize].group != self.index.marks[b as usize].group
+            && Ranking::shared_words(self.index.document(a), self.index.document(b))
+                >= TWIN_LIKENESS
+    }
+
+    fn shared_words(a: &Document, b: &Document) -> f32 {
+        let words = |document: &Document| {
+            let occurrences = document.text.occurrences.iter().take(TWIN_WORDS);
+            let mut words: Vec<u32> = occurrences.map(|word| word.spelling()).collect();
+            words.sort_unstable();
+            words.dedup();
+            words
+        };
+        let (a, b) = (words(a), words(b));
+        let shared = a
+            .iter()
+            .filter(|word| b.binary_search(word).is_ok())
+            .count();
+        shared as f32 / (a.len() + b.len() - shared).max(1) as f32
+    }
+}
+
+/// Calls `found` with each document that contains a word of the phrase, in order, and its score.
+fn each_match(index: &Index, phrase: &Phrase, mut found: impl FnMut(u32, f32)) {
+    struct List<'a> {
+        blocks: std::slice::Iter<'a, Block>,
+        weight: f32,
+    }
+    impl<'a> List<'a> {
+        /// The postings of a block, of which the numbers ascend.
+        fn of_block(&mut self, number: u32) -> &'a [Posting] {
+            match self.blocks.as_slice().first() {
+                Some(block) if block.number == number => {
+                    self.blocks.next();
+                    &block.postings
+                }
+                _ => &[],
+            }
+        }
+    }
+    let mut words: Vec<Vec<List>> = phrase
+        .wanted
+        .iter()
+        .map(|wanted| {
+            let lists = wanted.readings.iter().map(|reading| List {
+                blocks: index.term(reading.term).blocks.iter(),
+                weight: reading.weight,
+            });
+            lists.collect()
+        })
+        .collect();
+    const SIZE: usize = BLOCK as usize;
+    let (documents, _) = index.ends();
+    let mut scores = [0.0f32; SIZE];
+    let mut best = [0.0f32; SIZE];
+    let (mut matched, mut read) = ([0u64; SIZE / 64], [0u64; SIZE / 64]);
+    for number in 0..documents.div_ceil(BLOCK) {
+        for lists in &mut words {
+            if let [list] = &mut lists[..] {
+                for posting in list.of_block(number) {
+                    let at = posting.place as usize % SIZE;
+                    scores[at] += list.weight * posting.impact();
+                    matched[at / 64] |= 1 << (at % 64);
+                }
+                continue;
+            }
+            // Of several readings the one that is worth most counts.
+            for list in lists {
+                for posting in list.of_block(number) {
+                    let at = posting.place as usize % SIZE;
+                    best[at] = best[at].max(list.weight * posting.impact());
+                    read[at / 64] |= 1 << (at % 64);
+                }
+            }
+            for (part, bits) in read.iter_mut().enumerate() {
+                let mut left = std::mem::take(bits);
+                matched[part] |= left;
+                while left != 0 {
+                    let at = part * 64 + left.trailing_zeros() as usize;
+                    left &= left - 1;
+                    scores[at] += std::mem::take(&mut best[at]);
+                }
+            }
+        }
+        for (part, bits) in matched.iter_mut().enumerate() {
+            let mut left = std::mem::take(bits);
+            while left != 0 {
+                let at = part * 64 + left.trailing_zeros() as usize;
+                left &= left - 1;
+                found(number * BLOCK + at as u32, std::mem::take(&mut scores[at]));
+            }
+        }
+    }
 }

@@ -38,11 +38,10 @@ impl Language {
     }
 }
 
-/// How many required parameters, and optional ones of a short and a long signature, are shown.
+/// How many required and optional parameters are shown. An answer of five hits is to stay below
+/// 1,000 bytes, and `detail: full` shows the rest.
 const MOST_REQUIRED: usize = 24;
-const MOST_OPTIONAL: usize = 6;
-const MOST_OPTIONAL_WHEN_LONG: usize = 4;
-const LONG_CHARS: usize = 200;
+const MOST_OPTIONAL: usize = 4;
 
 /// How many members of an object are shown, by how deep it lies.
 const MOST_MEMBERS: [usize; 4] = [4, 4, 2, 0];
@@ -64,7 +63,7 @@ pub(crate) fn of_tool(
     output: Option<&Value>,
     language: Language,
 ) -> String {
-    let draw = |most_optional: usize, fine: bool| {
+    let draw = |fine: bool| {
         let mut drawing = Drawing {
             root: input,
             language,
@@ -72,7 +71,7 @@ pub(crate) fn of_tool(
             steps: MOST_STEPS,
         };
         let fields = Fields::of(input, input, &mut drawing.steps);
-        let parameters = drawing.parameters(&fields, most_optional);
+        let parameters = drawing.parameters(&fields);
         let mut signature = match language {
             Language::TypeScript if !parameters.is_empty() => {
                 format!("tools.{path}({{{parameters}}})")
@@ -89,13 +88,9 @@ pub(crate) fn of_tool(
         }
         signature
     };
-    let signature = draw(MOST_OPTIONAL, true);
-    match signature.chars().count() {
-        0..=LONG_CHARS => signature,
-        _ => Some(draw(MOST_OPTIONAL_WHEN_LONG, true))
-            .filter(|shorter| shorter.len() <= TOO_LONG_CHARS)
-            .unwrap_or_else(|| draw(MOST_OPTIONAL_WHEN_LONG, false)),
-    }
+    Some(draw(true))
+        .filter(|signature| signature.len() <= TOO_LONG_CHARS)
+        .unwrap_or_else(|| draw(false))
 }
 
 /// A name as it can be written for a parameter, quoted where the language has no other way.
@@ -182,7 +177,7 @@ struct Drawing<'a> {
 }
 
 impl<'a> Drawing<'a> {
-    fn parameters(&mut self, fields: &Fields<'a>, most_optional: usize) -> String {
+    fn parameters(&mut self, fields: &Fields<'a>) -> String {
         let (required, optional): (Vec<_>, Vec<_>) = fields.all.iter().partition(|f| f.required);
         let mut parts: Vec<String> = Vec::new();
         let shown = required.iter().take(MOST_REQUIRED);
@@ -191,10 +186,10 @@ impl<'a> Drawing<'a> {
             parts.push(format!("+{} required", required.len() - MOST_REQUIRED));
         }
         // Replacing a last one by `+1 optional` would save nothing.
-        let most = if optional.len() == most_optional + 1 {
+        let most = if optional.len() == MOST_OPTIONAL + 1 {
             optional.len()
         } else {
-            most_optional
+            MOST_OPTIONAL
         };
         parts.extend(optional.iter().take(most).map(|field| self.field(field, 1)));
         if optional.len() > most {

@@ -21,13 +21,19 @@ const SUMMARY_CHARS: usize = 110;
 #[derive(Debug)]
 pub struct Tool {
     server: String,
-    name: String,
+    facts: Facts,
     path: String,
     raw: Box<RawValue>,
-    description: String,
+    description: OnceLock<String>,
+    schemas: OnceLock<Schemas>,
+}
+
+/// What is known of a listed tool that can be called.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) name: String,
     read_only_hint: Option<bool>,
     destructive_hint: Option<bool>,
-    schemas: OnceLock<Schemas>,
 }
 
 #[derive(Debug)]
@@ -63,46 +69,53 @@ impl<'a> Listed<'a> {
         serde_json::from_str(raw.get())
             .map_err(|error| format!("a listed tool is malformed: {error}"))
     }
+}
 
-    /// The tool's raw name, once it is certain that the tool can be called.
-    pub(crate) fn usable_name(&self) -> Result<String, String> {
-        let name: Option<String> = self
-            .name
-            .and_then(|name| serde_json::from_str(name.get()).ok());
+impl Facts {
+    /// The reason is given when the tool cannot be called.
+    pub(crate) fn of(raw: &RawValue) -> Result<Facts, String> {
+        let listed = Listed::parse(raw)?;
+        let name: Option<String> = decoded(listed.name);
         let Some(name) = name.filter(|name| !name.is_empty()) else {
             return Err("a listed tool has no name".to_owned());
         };
-        let shown = plain::quoted(&name);
         if name.len() > LONGEST_NAME_BYTES {
+            let shown = plain::quoted(&name);
             return Err(format!(
                 "the name of tool {shown} exceeds {LONGEST_NAME_BYTES} bytes"
             ));
         }
-        match self.input_schema {
-            Some(schema) if schema.get().starts_with('{') => Ok(name),
-            _ => Err(format!("tool {shown} has no inputSchema object")),
-        }
+        let Some(_) = listed
+            .input_schema
+            .filter(|schema| schema.get().starts_with('{'))
+        else {
+            let shown = plain::quoted(&name);
+            return Err(format!("tool {shown} has no inputSchema object"));
+        };
+        let annotations: Annotations = decoded(listed.annotations).unwrap_or_default();
+        Ok(Facts {
+            name,
+            read_only_hint: annotations.read_only_hint,
+            destructive_hint: annotations.destructive_hint,
+        })
     }
 }
 
 impl Tool {
-    /// `name` is the usable name of `raw`, `path` its address within the catalog.
-    pub(crate) fn new(server: &str, name: String, path: String, raw: Box<RawValue>) -> Tool {
-        let listed = Listed::parse(&raw).expect("only tools with a usable name are made");
-        let annotations: Annotations = decoded(listed.annotations).unwrap_or_default();
-        let mut description: String = decoded(listed.description).unwrap_or_default();
-        description.truncate(description.floor_char_boundary(DESCRIPTION_BYTES));
-        description.shrink_to_fit();
+    /// `facts` are those of `raw`, `path` is its address within the catalog.
+    pub(crate) fn new(server: &str, facts: Facts, path: String, raw: Box<RawValue>) -> Tool {
         Tool {
             server: server.to_owned(),
-            name,
+            facts,
             path,
-            description,
-            read_only_hint: annotations.read_only_hint,
-            destructive_hint: annotations.destructive_hint,
             raw,
+            description: OnceLock::new(),
             schemas: OnceLock::new(),
         }
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// The name that the settings give the tool's server.
@@ -112,7 +125,7 @@ impl Tool {
 
     /// The raw name, as the upstream wants it in `tools/call`.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.facts.name
     }
 
     /// The tool's address in programs, without the leading `tools.`: two identifiers joined by a
@@ -128,7 +141,17 @@ impl Tool {
 
     /// The description as the upstream wrote it, cut after 8 KiB. Not yet fit to be shown.
     pub fn description(&self) -> &str {
-        &self.description
+        self.description.get_or_init(|| self.texts().0)
+    }
+
+    /// The description and the schema of the arguments, which are read once for the index and are
+    /// not kept for it.
+    pub(crate) fn texts(&self) -> (String, Option<&RawValue>) {
+        let listed = self.listed();
+        let mut description: String = decoded(listed.description).unwrap_or_default();
+        description.truncate(description.floor_char_boundary(DESCRIPTION_BYTES));
+        description.shrink_to_fit();
+        (description, listed.input_schema)
     }
 
     /// The schema of the arguments. One nested too deep to be read counts as empty: it accepts all.
@@ -142,11 +165,11 @@ impl Tool {
     }
 
     pub fn read_only_hint(&self) -> Option<bool> {
-        self.read_only_hint
+        self.facts.read_only_hint
     }
 
     pub fn destructive_hint(&self) -> Option<bool> {
-        self.destructive_hint
+        self.facts.destructive_hint
     }
 
     /// One line that says what the tool takes and gives, as the search answer shows it.
@@ -161,23 +184,27 @@ impl Tool {
 
     /// The first sentence of the description, on one line of at most 110 characters.
     pub fn summary(&self) -> String {
-        plain::line(plain::first_sentence(&self.description).0, SUMMARY_CHARS)
+        plain::line(plain::first_sentence(self.description()).0, SUMMARY_CHARS)
     }
 
     /// The word that warns of a tool that changes things. The server's own word is believed here,
     /// where it is only shown.
     pub fn effects(&self) -> Option<&'static str> {
-        match (self.read_only_hint, self.destructive_hint) {
+        match (self.facts.read_only_hint, self.facts.destructive_hint) {
             (Some(true), _) => None,
             (_, Some(true)) => Some("DESTROYS"),
             _ => Some("WRITES"),
         }
     }
 
-    /// Schemas are decoded when first asked for: most tools of a large catalog never are.
+    fn listed(&self) -> Listed<'_> {
+        Listed::parse(&self.raw).expect("it was parsed when the tool was made")
+    }
+
+    /// Schemas and descriptions are decoded when first asked for: most tools of a large catalog never are.
     fn schemas(&self) -> &Schemas {
         self.schemas.get_or_init(|| {
-            let listed = Listed::parse(&self.raw).expect("it was parsed when the tool was made");
+            let listed = self.listed();
             Schemas {
                 input: decoded(listed.input_schema).unwrap_or_else(|| Value::Object(Map::new())),
                 output: decoded(listed.output_schema).filter(Value::is_object),

@@ -131,60 +131,26 @@ fn is_unspaced(c: char) -> bool {
         | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// Words of a query that say nothing about what a tool does.
+/// Words of a query that say nothing about what a tool does, in English and in those languages that
+/// share its letters.
 pub(crate) fn is_function_word(word: &str) -> bool {
-    matches!(
-        word,
-        "a" | "an"
-            | "and"
-            | "are"
-            | "as"
-            | "at"
-            | "be"
-            | "by"
-            | "can"
-            | "could"
-            | "do"
-            | "does"
-            | "for"
-            | "from"
-            | "have"
-            | "how"
-            | "i"
-            | "in"
-            | "into"
-            | "is"
-            | "it"
-            | "its"
-            | "me"
-            | "my"
-            | "of"
-            | "on"
-            | "or"
-            | "our"
-            | "please"
-            | "s"
-            | "so"
-            | "some"
-            | "that"
-            | "the"
-            | "their"
-            | "there"
-            | "this"
-            | "to"
-            | "us"
-            | "want"
-            | "was"
-            | "we"
-            | "were"
-            | "what"
-            | "which"
-            | "with"
-            | "would"
-            | "you"
-            | "your"
-    )
+    FUNCTION_WORDS.binary_search(&word).is_ok()
 }
+
+/// In order.
+const FUNCTION_WORDS: [&str; 134] = [
+    "a", "al", "am", "an", "and", "are", "as", "at", "au", "auf", "aux", "avec", "be", "bitte",
+    "by", "can", "che", "com", "come", "comment", "como", "con", "could", "cual", "dans", "das",
+    "de", "del", "della", "dem", "den", "der", "des", "di", "die", "do", "does", "du", "een",
+    "ein", "eine", "einen", "einer", "el", "en", "es", "est", "et", "for", "from", "fur", "gli",
+    "have", "het", "how", "i", "ich", "il", "im", "in", "into", "is", "ist", "it", "its", "la",
+    "las", "le", "les", "lo", "los", "ma", "me", "mes", "met", "meu", "mi", "minha", "mir", "mis",
+    "mit", "moi", "mon", "my", "naar", "nel", "of", "on", "or", "os", "our", "para", "per",
+    "please", "por", "pour", "que", "s", "se", "so", "some", "sono", "sur", "that", "the", "their",
+    "there", "this", "to", "um", "uma", "un", "una", "und", "une", "us", "van", "von", "voor",
+    "want", "was", "we", "were", "what", "which", "wie", "with", "would", "y", "you", "your", "zu",
+    "zum", "zur",
+];
 
 /// Cuts the endings that inflection and nouns of action leave: `issues`, `created`, `deletion`.
 ///

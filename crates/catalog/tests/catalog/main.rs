@@ -1,5 +1,7 @@
 //! The catalog as the gateway uses it, on small servers made by hand.
 
+mod search;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -196,8 +198,8 @@ fn a_signature_leaves_out_what_would_make_it_long() {
         the_tool(json!({"type": "object", "properties": properties}), None)
             .signature(Language::Python)
     };
-    insta::assert_snapshot!(optional(7, 1), @"tools.x.do_it(p0?: str, p1?: str, p2?: str, p3?: str, p4?: str, p5?: str, p6?: str)");
-    insta::assert_snapshot!(optional(9, 1), @"tools.x.do_it(p0?: str, p1?: str, p2?: str, p3?: str, p4?: str, p5?: str, +3 optional)");
+    insta::assert_snapshot!(optional(5, 1), @"tools.x.do_it(p0?: str, p1?: str, p2?: str, p3?: str, p4?: str)");
+    insta::assert_snapshot!(optional(7, 1), @"tools.x.do_it(p0?: str, p1?: str, p2?: str, p3?: str, +3 optional)");
     insta::assert_snapshot!(optional(9, 30), @"tools.x.do_it(pppppppppppppppppppppppppppppp0?: str, pppppppppppppppppppppppppppppp1?: str, pppppppppppppppppppppppppppppp2?: str, pppppppppppppppppppppppppppppp3?: str, +5 optional)");
     insta::assert_snapshot!(the_tool(json!({"type": "object"}), None).signature(Language::Python), @"tools.x.do_it(...)");
     insta::assert_snapshot!(
@@ -500,7 +502,7 @@ fn search_answers_as_the_surface_says() {
     not searched: chat (login needed: toolmill login chat)
     "#);
     insta::assert_snapshot!(ask(&["reading files", "create issue", "issue labels", "lsit"], SearchRequest { limit: 2, ..plain() }), @r#"
-    "reading files": 2 of 2 matches, 5 tools on 2 servers
+    "reading files": 2 of 3 matches, 5 tools on 2 servers
     tools.my_files.readText(path: str) -> {content: str}
       Reads a text file of the workspace
     tools.my_files.list()
@@ -513,7 +515,8 @@ fn search_answers_as_the_surface_says() {
     "issue labels": 2 of 2 matches
     tools.tracker.create_issue (above)
     tools.tracker.get_issue (above)
-    "lsit": 0 matches; nearest names: tools.my_files.list
+    "lsit": 1 of 1 match ("lsit" read as "list")
+    tools.my_files.list (above)
     not searched: chat (login needed: toolmill login chat)
     "#);
     insta::assert_snapshot!(ask(&["issue"], SearchRequest { limit: 1, offset: 1, detail: Detail::Name, ..plain() }), @r#"
@@ -522,12 +525,16 @@ fn search_answers_as_the_surface_says() {
     not searched: chat (login needed: toolmill login chat)
     "#);
     insta::assert_snapshot!(ask(&["read"], SearchRequest { detail: Detail::Full, language: Language::TypeScript, ..plain() }), @r#"
-    1 of 1 match, 5 tools on 2 servers
+    2 of 2 matches, 5 tools on 2 servers
     tools.my_files.readText({path: string}) -> {content: string}
       Reads a text file of the workspace
       input: {"type":"object","properties":{"path":{"type":"string"}},"required":["path"]}
       output: {"type":"object","properties":{"content":{"type":"string"}},"required":["content"]}
-      score: 2.46
+      score: 3.06 = name "read" 1.67 + first sentence "read" 0.88 + server 0.51
+    tools.tracker.get_issue({owner: string, repo: string, issue_number: number})
+      Show one issue WRITES
+      input: {"type":"object","properties":{"owner":{"type":"string"},"repo":{"type":"string"},"issue_number":{"type":"integer"}},"required":["owner","repo","issue_number"]}
+      score: 0.56 = name "read" as "get" 0.47 + server 0.09
     not searched: chat (login needed: toolmill login chat)
     "#);
     insta::assert_snapshot!(ask(&["issue"], SearchRequest { server: Some("myFiles".to_owned()), ..plain() }), @r#"
@@ -551,10 +558,8 @@ fn search_ranks_names_first_and_is_stable() {
     #[track_caller]
     fn check(catalog: &Catalog, text: &str, expected: &[&str]) {
         let query = SearchQuery {
-            text,
-            server: None,
             limit: 2,
-            offset: 0,
+            ..SearchQuery::new(text)
         };
         let result = catalog.search(&query);
         let found: Vec<&str> = result.hits.iter().map(|hit| hit.tool.path()).collect();

@@ -1,0 +1,982 @@
+//! Which tools contain which words, and what that is worth.
+//!
+//! What a word in a tool is worth follows from the tool and its server alone: fields are measured by
+//! fixed typical lengths, not by averages of the catalog. Only how rare a word is depends on the
+//! others, and that is a count. So an index that has followed any number of changes answers exactly as
+//! one that is built afresh, and a change of one tool touches only the words of that tool.
+//!
+//! A copy shares all but what changed since (see [`crate::shared`]): a snapshot keeps its index while
+//! the next one is made from it.
+//!
+//! The index knows documents only by the words of their fields and by their group, the server. Skills
+//! and resources can join as documents of groups of their own: what they need is a way to read them
+//! into [`Index::add`] and a hit that can be other than a tool.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, OnceLock};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::catalog::ServerTools;
+use crate::name::folded;
+use crate::plain;
+use crate::schema::members;
+use crate::shared::{Chunked, Dictionary, Numbered};
+use crate::tool::Tool;
+use crate::words;
+
+/// Saturation of BM25: how fast more occurrences of a word stop to count.
+const K1: f32 = 1.2;
+
+/// What of one text of a tool is indexed, how many of its parameters, and how many words in all.
+const TEXT_BYTES: usize = 8 * 1024;
+const MOST_PARAMETERS: usize = 200;
+const MOST_WORDS: usize = 4_096;
+
+/// A catalog with more different words than this has more than all languages together.
+const MOST_SPELLINGS: u32 = 1 << 24;
+
+/// Occurrences in one field beyond this say nothing more.
+const MOST_COUNTED: u32 = 3;
+
+/// All fields beside the name count for less together than the name, whatever is repeated in them.
+const MOST_BESIDE_NAME: f32 = 3.0;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    Name,
+    Server,
+    FirstSentence,
+    Description,
+    ParameterNames,
+    ParameterDescriptions,
+    ServerDescription,
+}
+
+pub(crate) const FIELDS: usize = 7;
+
+impl Field {
+    pub(crate) const ALL: [Field; FIELDS] = [
+        Field::Name,
+        Field::Server,
+        Field::FirstSentence,
+        Field::Description,
+        Field::ParameterNames,
+        Field::ParameterDescriptions,
+        Field::ServerDescription,
+    ];
+
+    /// What a word in this field counts.
+    const WEIGHT: [f32; FIELDS] = [4.0, 1.0, 1.5, 1.0, 0.2, 0.4, 0.4];
+
+    /// How much a long field dilutes its words, from 0 to 1.
+    const DILUTION: [f32; FIELDS] = [0.0, 0.0, 0.7, 0.7, 0.75, 0.75, 0.7];
+
+    /// Words in each field, on average of the averages of the benchmark's four pools: a crawl of 841
+    /// public servers, which describe little, 70 servers in use, one of Azure, and plain functions.
+    const TYPICAL_WORDS: [f32; FIELDS] = [3.0, 4.0, 12.0, 19.0, 5.0, 36.0, 20.0];
+
+    /// Whether the field says how rare a word is. Parameters of large schemas would make common
+    /// words of what is rare in descriptions.
+    const COUNTS_FOR_RARITY: [bool; FIELDS] = [true, true, true, true, false, false, false];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Field::Name => "name",
+            Field::Server => "server",
+            Field::FirstSentence => "first sentence",
+            Field::Description => "description",
+            Field::ParameterNames => "parameter",
+            Field::ParameterDescriptions => "parameter description",
+            Field::ServerDescription => "server description",
+        }
+    }
+
+    /// What `count` occurrences in a field of `length` words are worth.
+    fn frequency(self, count: u32, length: u16) -> f32 {
+        let at = self as usize;
+        let length = f32::from(length) / Field::TYPICAL_WORDS[at];
+        let dilution = Field::DILUTION[at];
+        // Once in the name is all that a name can say.
+        let count = if self == Field::Name { 1 } else { count };
+        Field::WEIGHT[at] * count as f32 / (1.0 - dilution + dilution * length)
+    }
+}
+
+/// A word as it is written, in lower case.
+#[derive(Clone, Debug)]
+pub(crate) struct Spelling {
+    pub(crate) text: Arc<str>,
+    pub(crate) term: u32,
+    /// How many fields of tools and servers contain it.
+    pub(crate) uses: u32,
+}
+
+impl Default for Spelling {
+    fn default() -> Spelling {
+        Spelling {
+            text: Arc::from(""),
+            term: 0,
+            uses: 0,
+        }
+    }
+}
+
+/// What all spellings with one stem have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Term {
+    stem: Arc<str>,
+    /// The documents that contain it, in order.
+    pub(crate) blocks: Arc<[Block]>,
+    /// How many tools contain it where that says how rare it is.
+    telling: u32,
+}
+
+impl Term {
+    pub(crate) fn stem(&self) -> &str {
+        &self.stem
+    }
+
+    /// What the term is worth in a document, 0 if it is not there.
+    pub(crate) fn impact(&self, document: u32) -> f32 {
+        let block = self
+            .blocks
+            .iter()
+            .find(|block| block.number == document / BLOCK);
+        let posting = block.and_then(|block| {
+            let place = (document % BLOCK) as u16;
+            let at = block
+                .postings
+                .binary_search_by_key(&place, |posting| posting.place);
+            Some(block.postings[at.ok()?])
+        });
+        posting.map_or(0.0, Posting::impact)
+    }
+}
+
+impl Default for Term {
+    fn default() -> Term {
+        Term {
+            stem: Arc::from(""),
+            blocks: Arc::default(),
+            telling: 0,
+        }
+    }
+}
+
+/// Documents that are scored together; their scores fit into the fastest cache.
+pub(crate) const BLOCK: u32 = 4_096;
+
+/// The documents of one range of [`BLOCK`] numbers that contain a term.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    pub(crate) number: u32,
+    pub(crate) postings: Arc<[Posting]>,
+}
+
+/// A word in a tool, and what it adds to the score before the word's rarity.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Posting {
+    /// The document's place in its block.
+    pub(crate) place: u16,
+    impact: u16,
+}
+
+impl Posting {
+    /// The greatest impact, K1 + 1, is near the greatest number.
+    const UNIT: f32 = 29_000.0;
+
+    pub(crate) fn impact(self) -> f32 {
+        f32::from(self.impact) * (1.0 / Posting::UNIT)
+    }
+}
+
+/// A spelling, the field it occurs in and how often, in one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Occurrence(u32);
+
+impl Occurrence {
+    fn new(spelling: u32, field: Field, count: u32) -> Occurrence {
+        Occurrence(spelling << 5 | (field as u32) << 2 | (count.min(MOST_COUNTED) - 1))
+    }
+
+    pub(crate) fn spelling(self) -> u32 {
+        self.0 >> 5
+    }
+
+    /// `None` when the number was not made here.
+    pub(crate) fn field(self) -> Option<Field> {
+        Field::ALL.get((self.0 >> 2 & 7) as usize).copied()
+    }
+
+    fn count(self) -> u32 {
+        (self.0 & 3) + 1
+    }
+
+    /// The number apart from the spelling.
+    pub(crate) fn rest(self) -> u8 {
+        (self.0 & 31) as u8
+    }
+
+    pub(crate) fn with_rest(spelling: u32, rest: u8) -> Option<Occurrence> {
+        let occurrence = Occurrence(spelling << 5 | u32::from(rest & 31));
+        let valid = spelling < MOST_SPELLINGS && occurrence.count() <= MOST_COUNTED;
+        occurrence.field().filter(|_| valid).map(|_| occurrence)
+    }
+}
+
+/// The words of some fields.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Text {
+    pub(crate) occurrences: Arc<[Occurrence]>,
+    pub(crate) lengths: [u16; FIELDS],
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Document {
+    /// None where a document was removed.
+    pub(crate) tool: Option<Arc<Tool>>,
+    pub(crate) text: Text,
+    likeness: OnceLock<u64>,
+}
+
+/// What decides about a document that matches.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mark {
+    pub(crate) group: u32,
+    /// See [`name_hash`].
+    pub(crate) name: u32,
+}
+
+/// A number for a name, the same in whatever case and with whatever separators.
+///
+/// Names with the same number come first when one of them is asked for; that a server may choose one
+/// gains it nothing that the name itself would not.
+pub(crate) fn name_hash(name: &str) -> u32 {
+    let letters = name.chars().filter(|c| c.is_alphanumeric());
+    letters
+        .flat_map(char::to_lowercase)
+        .fold(0x811c_9dc5, |hash, c| {
+            (hash ^ u32::from(c)).wrapping_mul(0x0100_0193)
+        })
+}
+
+/// A server: what its tools share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Group {
+    pub(crate) text: Text,
+    pub(crate) documents: Arc<Vec<u32>>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Index {
+    spelled: Dictionary,
+    spellings: Numbered<Spelling>,
+    /// By spelling, for the search of similar ones.
+    pub(crate) outlines: Chunked<u32, 256>,
+    stems: Dictionary,
+    terms: Numbered<Term>,
+    servers: Dictionary,
+    groups: Numbered<Group>,
+    documents: Numbered<Document>,
+    /// By document; together, since every match of a query looks here.
+    pub(crate) marks: Arc<Vec<Mark>>,
+}
+
+impl Document {
+    /// Equal in tools whose names say the same once their servers' names are taken off. Few are ever
+    /// asked.
+    pub(crate) fn likeness(&self) -> u64 {
+        let tool = self.tool.as_ref();
+        *self
+            .likeness
+            .get_or_init(|| tool.map_or(0, |tool| likeness(tool)))
+    }
+}
+
+impl Index {
+    pub(crate) fn new(servers: &[Arc<ServerTools>]) -> Index {
+        let mut index = Index::default();
+        index.follow(&[], servers);
+        index
+    }
+
+    /// Becomes the index of `after`, having been that of `before`. Tools that are the same value in
+    /// both are not looked at.
+    pub(crate) fn follow(&mut self, before: &[Arc<ServerTools>], after: &[Arc<ServerTools>]) {
+        let mut changes = Changes::new(self);
+        let mut old: Vec<&Arc<ServerTools>> = before.iter().collect();
+        old.sort_unstable_by_key(|server| server.name());
+        let mut gone = vec![true; old.len()];
+        let mut changed = Vec::new();
+        for new in after {
+            match old.binary_search_by_key(&new.name(), |old| old.name()) {
+                Ok(at) => {
+                    gone[at] = false;
+                    if !Arc::ptr_eq(old[at], new) {
+                        changed.push((Some(old[at]), new));
+                    }
+                }
+                Err(_) => changed.push((None, new)),
+            }
+        }
+        for (old, _) in old.iter().zip(gone).filter(|(_, gone)| *gone) {
+            changes.remove_server(old);
+        }
+        for (old, new) in changed {
+            match old {
+                Some(old) if same_texts(old, new) => changes.replace_tools(old, new),
+                Some(old) => {
+                    changes.remove_server(old);
+                    changes.add_server(new);
+                }
+                None => changes.add_server(new),
+            }
+        }
+        changes.finish();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.documents.len()
+    }
+
+    /// One more than the greatest number of a document, and of a group.
+    pub(crate) fn ends(&self) -> (u32, u32) {
+        (self.documents.end(), self.groups.end())
+    }
+
+    pub(crate) fn document(&self, number: u32) -> &Document {
+        self.documents.get(number)
+    }
+
+    pub(crate) fn tool(&self, number: u32) -> &Arc<Tool> {
+        let tool = self.documents.get(number).tool.as_ref();
+        tool.expect("postings name documents that there are")
+    }
+
+    pub(crate) fn number_of(&self, tool: &Arc<Tool>) -> Option<u32> {
+        let documents = &self.groups.get(self.servers.get(tool.server())?).documents;
+        let mut documents = documents.iter().copied();
+        documents.find(|&document| Arc::ptr_eq(self.tool(document), tool))
+    }
+
+    pub(crate) fn server(&self, name: &str) -> Option<u32> {
+        self.servers.get(name)
+    }
+
+    /// The words of a server and of each of its tools, in their order.
+    pub(crate) fn texts(&self, server: &ServerTools) -> Option<(&Text, Vec<&Text>)> {
+        let group = self.groups.get(self.servers.get(server.name())?);
+        let of_tools: HashMap<*const Tool, &Text> = group
+            .documents
+            .iter()
+            .map(|&document| {
+                (
+                    Arc::as_ptr(self.tool(document)),
+                    &self.document(document).text,
+                )
+            })
+            .collect();
+        let tools = server.tools().iter();
+        let texts: Option<Vec<&Text>> = tools
+            .map(|tool| of_tools.get(&Arc::as_ptr(tool)).copied())
+            .collect();
+        Some((&group.text, texts?))
+    }
+
+    pub(crate) fn spelling(&self, number: u32) -> &Spelling {
+        self.spellings.get(number)
+    }
+
+    pub(crate) fn term(&self, number: u32) -> &Term {
+        self.terms.get(number)
+    }
+
+    pub(crate) fn stem(&self, stem: &str) -> Option<u32> {
+        self.stems.get(stem)
+    }
+
+    /// How much a word says: the fewer tools contain it, the more.
+    ///
+    /// One that only parameters contain counts as rare as one that one description contains.
+    pub(crate) fn rarity(&self, term: u32) -> f32 {
+        let containing = self.terms.get(term).telling.max(1) as f32;
+        (1.0 + (self.len() as f32 - containing + 0.5) / (containing + 0.5)).ln()
+    }
+
+    /// Whether few enough tools contain a word for it to say something beside the one that is wanted.
+    /// Those that most contain (`get`, `list`) say little and have the longest lists.
+    pub(crate) fn tells_apart(&self, term: u32) -> bool {
+        self.terms.get(term).telling as usize <= (self.len() / 8).max(64)
+    }
+
+    /// What a word is worth in a document, by the fields in which it stands.
+    pub(crate) fn impact_by_field(&self, document: u32, term: u32) -> Vec<(Field, f32)> {
+        let text = &self.documents.get(document).text;
+        let group = &self.groups.get(self.marks[document as usize].group).text;
+        let mut parts = [0.0f32; FIELDS];
+        let mut worth = Worth::default();
+        for text in [group, text] {
+            for &occurrence in text.occurrences.iter() {
+                if let Some(field) = occurrence.field()
+                    && self.spellings.get(occurrence.spelling()).term == term
+                {
+                    let frequency =
+                        field.frequency(occurrence.count(), text.lengths[field as usize]);
+                    worth.add(field, frequency);
+                    parts[field as usize] += frequency;
+                }
+            }
+        }
+        if worth.has_name() {
+            parts[Field::Name as usize] = Field::WEIGHT[Field::Name as usize];
+        }
+        let total: f32 = parts.iter().sum();
+        Field::ALL
+            .into_iter()
+            .zip(parts)
+            .filter(|(_, part)| *part > 0.0)
+            .map(|(field, part)| (field, self.terms.get(term).impact(document) * part / total))
+            .collect()
+    }
+}
+
+fn same_texts(a: &ServerTools, b: &ServerTools) -> bool {
+    a.title() == b.title() && a.description() == b.description()
+}
+
+/// The frequency of one word in one tool, as a sum that is the same in whatever order it is added up.
+#[derive(Clone, Copy, Default)]
+struct Worth(u32);
+
+impl Worth {
+    const UNIT: f32 = 4_096.0;
+    const NAME: u32 = 1 << 31;
+    const TELLS_RARITY: u32 = 1 << 30;
+    const MOST_BESIDE: u32 = (MOST_BESIDE_NAME * Worth::UNIT) as u32;
+
+    fn add(&mut self, field: Field, frequency: f32) {
+        let mut other = Worth(((frequency * Worth::UNIT) as u32).clamp(1, Worth::MOST_BESIDE));
+        if field == Field::Name {
+            other = Worth(Worth::NAME);
+        }
+        if Field::COUNTS_FOR_RARITY[field as usize] {
+            other.0 |= Worth::TELLS_RARITY;
+        }
+        self.join(other);
+    }
+
+    fn has_name(self) -> bool {
+        self.0 & Worth::NAME != 0
+    }
+
+    fn tells_rarity(self) -> bool {
+        self.0 & Worth::TELLS_RARITY != 0
+    }
+
+    /// Adds what a server's texts are worth to what a tool's own are.
+    fn join(&mut self, other: Worth) {
+        let flags = (self.0 | other.0) & (Worth::NAME | Worth::TELLS_RARITY);
+        self.0 = flags | (self.beside() + other.beside()).min(Worth::MOST_BESIDE);
+    }
+
+    fn beside(self) -> u32 {
+        self.0 & !(Worth::NAME | Worth::TELLS_RARITY)
+    }
+
+    fn impact(self) -> u16 {
+        let name = if self.has_name() {
+            Field::WEIGHT[Field::Name as usize]
+        } else {
+            0.0
+        };
+        let frequency = self.beside() as f32 / Worth::UNIT + name;
+        (frequency * (K1 + 1.0) / (frequency + K1) * Posting::UNIT) as u16
+    }
+}
+
+/// A run of changes to an index, with what is only needed meanwhile.
+///
+/// Documents that are added come to their terms together, when there are no more of them: a term is
+/// then looked up once, not once for each.
+pub(crate) struct Changes<'a> {
+    index: &'a mut Index,
+    marks: Vec<Mark>,
+    /// Where in `counted` a spelling stands, plus one.
+    places: Vec<u32>,
+    counted: Vec<(u32, Field, u32)>,
+    /// What each term is worth in the tool at hand, and which are worth something.
+    worths: Vec<Worth>,
+    touched: Vec<u32>,
+    /// What the texts of the group at hand are worth to each of its tools.
+    group: Option<(u32, Vec<(u32, Worth)>)>,
+    added: Vec<Added>,
+    /// By term, how many were added, and the terms of which there are some.
+    counts: Vec<u32>,
+    terms_added: Vec<u32>,
+    /// By spelling, the uses that were added, and the spellings that have some.
+    uses: Vec<u32>,
+    used: Vec<u32>,
+}
+
+/// A posting to be.
+#[derive(Clone, Copy, Default)]
+struct Added {
+    term: u32,
+    document: u32,
+    worth: Worth,
+}
+
+impl<'a> Changes<'a> {
+    pub(crate) fn new(index: &'a mut Index) -> Changes<'a> {
+        let (spellings, terms) = (index.spellings.end() as usize, index.terms.end() as usize);
+        Changes {
+            marks: std::mem::take(&mut index.marks).to_vec(),
+            places: vec![0; spellings],
+            counted: Vec::new(),
+            worths: vec![Worth::default(); terms],
+            touched: Vec::new(),
+            group: None,
+            added: Vec::new(),
+            counts: vec![0; terms],
+            terms_added: Vec::new(),
+            uses: vec![0; spellings],
+            used: Vec::new(),
+            index,
+        }
+    }
+
+    pub(crate) fn finish(mut self) {
+        self.settle();
+        self.index.marks = Arc::new(self.marks);
+    }
+
+    pub(crate) fn add_server(&mut self, server: &ServerTools) {
+        if server.tools().is_empty() {
+            return;
+        }
+        let text = self.read_server(server);
+        let group = self.add_group(server, text);
+        for tool in server.tools() {
+            let text = self.read_tool(tool);
+            self.add(group, tool, text);
+        }
+    }
+
+    fn remove_server(&mut self, server: &ServerTools) {
+        let Some(group) = self.index.servers.get(server.name()) else {
+            return;
+        };
+        self.settle();
+        for &document in self.index.groups.get(group).documents.clone().iter() {
+            self.remove(document);
+        }
+        self.remove_group(group, server);
+    }
+
+    fn replace_tools(&mut self, old: &ServerTools, new: &ServerTools) {
+        let Some(group) = self.index.servers.get(old.name()) else {
+            return self.add_server(new);
+        };
+        let mut known: Vec<*const Tool> = old.tools().iter().map(Arc::as_ptr).collect();
+        let mut kept: Vec<*const Tool> = new.tools().iter().map(Arc::as_ptr).collect();
+        known.sort_unstable();
+        kept.sort_unstable();
+        for tool in new.tools() {
+            if known.binary_search(&Arc::as_ptr(tool)).is_err() {
+                let text = self.read_tool(tool);
+                self.add(group, tool, text);
+            }
+        }
+        self.settle();
+        for &document in self.index.groups.get(group).documents.clone().iter() {
+            if kept
+                .binary_search(&Arc::as_ptr(self.index.tool(document)))
+                .is_err()
+            {
+                self.remove(document);
+            }
+        }
+        if self.index.groups.get(group).documents.is_empty() {
+            self.remove_group(group, old);
+        }
+    }
+
+    pub(crate) fn add_group(&mut self, server: &ServerTools, text: Text) -> u32 {
+        self.use_spellings(&text);
+        let group = self.index.groups.insert(Group {
+            text,
+            documents: Arc::default(),
+        });
+        self.index.servers.insert(server.name(), group);
+        self.group = None;
+        group
+    }
+
+    /// Removes a group that has no documents any more.
+    fn remove_group(&mut self, group: u32, server: &ServerTools) {
+        self.index.servers.remove(server.name());
+        let text = self.index.groups.remove(group).text;
+        self.forget(&text);
+        self.group = None;
+    }
+
+    /// Adds a tool to the group of its server.
+    pub(crate) fn add(&mut self, group: u32, tool: &Arc<Tool>, text: Text) {
+        self.weigh(group, &text);
+        self.use_spellings(&text);
+        let document = self.index.documents.insert(Document {
+            tool: Some(Arc::clone(tool)),
+            text,
+            likeness: OnceLock::new(),
+        });
+        for &term in &self.touched {
+            let worth = std::mem::take(&mut self.worths[term as usize]);
+            let count = &mut self.counts[term as usize];
+            if *count == 0 {
+                self.terms_added.push(term);
+            }
+            *count += 1;
+            self.added.push(Added {
+                term,
+                document,
+                worth,
+            });
+        }
+        self.touched.clear();
+        let at = document as usize;
+        self.marks
+            .resize(self.marks.len().max(at + 1), Mark::default());
+        self.marks[at] = Mark {
+            group,
+            name: name_hash(tool.name()),
+        };
+        insert(&mut self.index.groups.get_mut(group).documents, document);
+    }
+
+    /// Gives the terms the documents that were added.
+    fn settle(&mut self) {
+        for spelling in self.used.drain(..) {
+            let uses = std::mem::take(&mut self.uses[spelling as usize]);
+            self.index.spellings.get_mut(spelling).uses += uses;
+        }
+        // Sorted by term, each count becoming the place of the next one of its term.
+        let mut next = 0;
+        for &term in &self.terms_added {
+            let count = &mut self.counts[term as usize];
+            next += std::mem::replace(count, next);
+        }
+        let mut sorted = vec![Added::default(); self.added.len()];
+        for added in self.added.drain(..) {
+            let place = &mut self.counts[added.term as usize];
+            sorted[*place as usize] = added;
+            *place += 1;
+        }
+        for of_term in sorted.chunk_by(|a, b| a.term == b.term) {
+            let number = of_term[0].term;
+            self.index.terms.get_mut(number).add(of_term);
+            self.counts[number as usize] = 0;
+        }
+        self.terms_added.clear();
+    }
+
+    /// Removes a document; none that was added may be unsettled.
+    fn remove(&mut self, document: u32) {
+        let group = self.marks[document as usize].group;
+        let removed = self.index.documents.remove(document);
+        remove(&mut self.index.groups.get_mut(group).documents, document);
+        self.weigh(group, &removed.text);
+        for number in std::mem::take(&mut self.touched) {
+            let worth = std::mem::take(&mut self.worths[number as usize]);
+            let term = self.index.terms.get_mut(number);
+            term.remove(document, worth);
+            if term.blocks.is_empty() {
+                let term = self.index.terms.remove(number);
+                self.index.stems.remove(&term.stem);
+            }
+        }
+        self.forget(&removed.text);
+    }
+
+    fn use_spellings(&mut self, text: &Text) {
+        for occurrence in text.occurrences.iter() {
+            let spelling = occurrence.spelling();
+            let uses = &mut self.uses[spelling as usize];
+            if *uses == 0 {
+                self.used.push(spelling);
+            }
+            *uses += 1;
+        }
+    }
+
+    /// Takes the uses of spellings back, and forgets those that nothing uses any more.
+    fn forget(&mut self, text: &Text) {
+        for occurrence in text.occurrences.iter() {
+            let number = occurrence.spelling();
+            let spelling = self.index.spellings.get_mut(number);
+            spelling.uses -= 1;
+            if spelling.uses == 0 {
+                let text = self.index.spellings.remove(number).text;
+                self.index.spelled.remove(&text);
+                *self.index.outlines.get_mut(number) = 0;
+            }
+        }
+    }
+
+    /// Adds up what each term is worth in a tool of a group.
+    fn weigh(&mut self, group: u32, text: &Text) {
+        if self.group.as_ref().is_none_or(|(known, _)| *known != group) {
+            let of_group = self.index.groups.get(group).text.clone();
+            self.weigh_text(&of_group);
+            let worths = &mut self.worths;
+            let touched = self.touched.drain(..);
+            let of_group = touched.map(|term| (term, std::mem::take(&mut worths[term as usize])));
+            self.group = Some((group, of_group.collect()));
+        }
+        self.weigh_text(text);
+        for &(term, of_group) in self.group.iter().flat_map(|(_, worths)| worths) {
+            let worth = &mut self.worths[term as usize];
+            if worth.0 == 0 {
+                self.touched.push(term);
+            }
+            worth.join(of_group);
+        }
+    }
+
+    fn weigh_text(&mut self, text: &Text) {
+        let once = Field::ALL.map(|field| field.frequency(1, text.lengths[field as usize]));
+        for &occurrence in text.occurrences.iter() {
+            let Some(field) = occurrence.field() else {
+                continue;
+            };
+            let term = self.index.spellings.get(occurrence.spelling()).term;
+            let worth = &mut self.worths[term as usize];
+            if worth.0 == 0 {
+                self.touched.push(term);
+            }
+            worth.add(field, once[field as usize] * occurrence.count() as f32);
+        }
+    }
+
+    pub(crate) fn read_server(&mut self, server: &ServerTools) -> Text {
+        let mut lengths = [0; FIELDS];
+        self.read(
+            [server.name(), server.title()].into_iter(),
+            Field::Server,
+            &mut lengths,
+        );
+        self.read(
+            [server.description()].into_iter(),
+            Field::ServerDescription,
+            &mut lengths,
+        );
+        self.counted(lengths)
+    }
+
+    pub(crate) fn read_tool(&mut self, tool: &Tool) -> Text {
+        let mut lengths = [0; FIELDS];
+        self.read([tool.name()].into_iter(), Field::Name, &mut lengths);
+        let (description, schema) = tool.texts();
+        let (first, rest) = plain::first_sentence(&description);
+        self.read([first].into_iter(), Field::FirstSentence, &mut lengths);
+        self.read([rest].into_iter(), Field::Description, &mut lengths);
+        let parameters = schema.map_or(Vec::new(), parameters);
+        let (names, descriptions): (Vec<String>, Vec<String>) = parameters.into_iter().unzip();
+        let names = names.iter().map(String::as_str);
+        self.read(names, Field::ParameterNames, &mut lengths);
+        let descriptions = descriptions.iter().map(String::as_str);
+        self.read(descriptions, Field::ParameterDescriptions, &mut lengths);
+        self.counted(lengths)
+    }
+
+    /// Counts the words of one field.
+    fn read<'t>(
+        &mut self,
+        texts: impl Iterator<Item = &'t str>,
+        field: Field,
+        lengths: &mut [u16; FIELDS],
+    ) {
+        let from = self.counted.len();
+        let mut left = MOST_WORDS
+            - lengths
+                .iter()
+                .map(|&length| usize::from(length))
+                .sum::<usize>();
+        for text in texts {
+            words::each(plain::head(text, TEXT_BYTES), |written| {
+                if left == 0 {
+                    return;
+                }
+                let Some(spelling) = self.spelling(written) else {
+                    return;
+                };
+                left -= 1;
+                lengths[field as usize] += 1;
+                match self.places[spelling as usize] {
+                    0 => {
+                        self.counted.push((spelling, field, 1));
+                        self.places[spelling as usize] = self.counted.len() as u32;
+                    }
+                    place => self.counted[place as usize - 1].2 += 1,
+                }
+            });
+        }
+        for &(spelling, ..) in &self.counted[from..] {
+            self.places[spelling as usize] = 0;
+        }
+    }
+
+    fn counted(&mut self, lengths: [u16; FIELDS]) -> Text {
+        let occurrences = self
+            .counted
+            .drain(..)
+            .map(|(spelling, field, count)| Occurrence::new(spelling, field, count))
+            .collect();
+        Text {
+            occurrences,
+            lengths,
+        }
+    }
+
+    /// The number of a spelling, which is made known.
+    pub(crate) fn spelling(&mut self, written: &str) -> Option<u32> {
+        if let Some(known) = self.index.spelled.get(written) {
+            return Some(known);
+        }
+        if self.index.spellings.end() >= MOST_SPELLINGS {
+            return None;
+        }
+        let stem = words::stem(written);
+        let term = match self.index.stems.get(&stem) {
+            Some(term) => term,
+            None => {
+                let stem: Arc<str> = Arc::from(stem);
+                let term = self.index.terms.insert(Term {
+                    stem: Arc::clone(&stem),
+                    ..Term::default()
+                });
+                self.index.stems.insert(&stem, term);
+                term
+            }
+        };
+        let spelling = self.index.spellings.insert(Spelling {
+            text: Arc::from(written),
+            term,
+            uses: 0,
+        });
+        self.index.spelled.insert(written, spelling);
+        *self.index.outlines.get_mut(spelling) = crate::spelling::outline(written);
+        let (spellings, terms) = (self.index.spellings.end(), self.index.terms.end());
+        self.places.resize(spellings as usize, 0);
+        self.uses.resize(spellings as usize, 0);
+        self.worths.resize(terms as usize, Worth::default());
+        self.counts.resize(terms as usize, 0);
+        Some(spelling)
+    }
+}
+
+impl Term {
+    fn add(&mut self, added: &[Added]) {
+        let mut blocks = self.blocks.to_vec();
+        for added in added.chunk_by(|a, b| a.document / BLOCK == b.document / BLOCK) {
+            let number = added[0].document / BLOCK;
+            let of_block = |added: &Added| Posting {
+                place: (added.document % BLOCK) as u16,
+                impact: added.worth.impact(),
+            };
+            let new = added.iter().map(of_block);
+            let at = blocks.partition_point(|block| block.number < number);
+            match blocks.get_mut(at).filter(|block| block.number == number) {
+                Some(block) => {
+                    let mut postings = block.postings.to_vec();
+                    for posting in new {
+                        let at = postings.partition_point(|other| other.place < posting.place);
+                        postings.insert(at, posting);
+                    }
+                    block.postings = postings.into();
+                }
+                None => {
+                    let postings = new.collect();
+                    blocks.insert(at, Block { number, postings });
+                }
+            }
+        }
+        self.blocks = blocks.into();
+        let telling = added.iter().filter(|added| added.worth.tells_rarity());
+        self.telling += telling.count() as u32;
+    }
+
+    fn remove(&mut self, document: u32, worth: Worth) {
+        let mut blocks = self.blocks.to_vec();
+        if let Some(block) = blocks
+            .iter_mut()
+            .find(|block| block.number == document / BLOCK)
+        {
+            let others = block.postings.iter().copied();
+            block.postings = others
+                .filter(|posting| u32::from(posting.place) != document % BLOCK)
+                .collect();
+        }
+        blocks.retain(|block| !block.postings.is_empty());
+        self.blocks = blocks.into();
+        self.telling -= u32::from(worth.tells_rarity());
+    }
+}
+
+fn insert(documents: &mut Arc<Vec<u32>>, document: u32) {
+    let documents = Arc::make_mut(documents);
+    let at = documents.partition_point(|&other| other < document);
+    documents.insert(at, document);
+}
+
+fn remove(documents: &mut Arc<Vec<u32>>, document: u32) {
+    Arc::make_mut(documents).retain(|&other| other != document);
+}
+
+/// A number for a tool's name without the words of its server that lead it.
+fn likeness(tool: &Tool) -> u64 {
+    let server = words::list(tool.server());
+    let mut own = String::new();
+    words::each(tool.name(), |word| {
+        let leads = own.is_empty() && server.iter().any(|of_server| of_server == word);
+        // Of `createIssue`, the whole comes after its parts.
+        if !leads && !own.ends_with(word) {
+            own.push_str(word);
+        }
+    });
+    if own.is_empty() {
+        own = folded(tool.name());
+    }
+    let mut hasher = DefaultHasher::new();
+    own.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The names and descriptions of a schema's own parameters, read without building a tree.
+fn parameters(schema: &RawValue) -> Vec<(String, String)> {
+    #[derive(Deserialize)]
+    struct Schema<'a> {
+        #[serde(borrow)]
+        properties: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct Described {
+        description: Option<String>,
+    }
+    let schema: Option<Schema> = serde_json::from_str(schema.get()).ok();
+    let properties = schema
+        .and_then(|schema| members(schema.properties?))
+        .unwrap_or_default();
+    let described = |property: &RawValue| {
+        let described: Option<Described> = serde_json::from_str(property.get()).ok();
+        described
+            .and_then(|described| described.description)
+            .unwrap_or_default()
+    };
+    let properties = properties.into_iter().take(MOST_PARAMETERS);
+    properties
+        .map(|(name, property)| (name, described(property)))
+        .collect()
+}

@@ -1,0 +1,184 @@
+//! Collections whose copies are cheap: a copy shares with its original all that neither has changed.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::sync::Arc;
+
+/// A growing array, of which `CHUNK` elements are copied together when one of them changes.
+#[derive(Clone, Debug)]
+pub(crate) struct Chunked<T, const CHUNK: usize = 32> {
+    chunks: Vec<Arc<[T]>>,
+}
+
+impl<T, const CHUNK: usize> Default for Chunked<T, CHUNK> {
+    fn default() -> Chunked<T, CHUNK> {
+        Chunked { chunks: Vec::new() }
+    }
+}
+
+impl<T: Clone + Default, const CHUNK: usize> Chunked<T, CHUNK> {
+    pub(crate) fn get(&self, at: u32) -> &T {
+        &self.chunks[at as usize / CHUNK][at as usize % CHUNK]
+    }
+
+    /// The element at `at`, which the array grows to hold.
+    pub(crate) fn get_mut(&mut self, at: u32) -> &mut T {
+        let chunk = at as usize / CHUNK;
+        while self.chunks.len() <= chunk {
+            self.chunks.push(vec![T::default(); CHUNK].into());
+        }
+        &mut Arc::make_mut(&mut self.chunks[chunk])[at as usize % CHUNK]
+    }
+
+    /// The elements in parts that lie together, each with the place of its first; perhaps some defaults
+    /// come after the last one.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (u32, &[T])> {
+        let parts = self.chunks.iter().enumerate();
+        parts.map(|(at, chunk)| ((at * CHUNK) as u32, &**chunk))
+    }
+}
+
+/// Things by number; the number of one that was removed is given to another.
+#[derive(Clone, Debug)]
+pub(crate) struct Numbered<T> {
+    things: Chunked<T>,
+    next: u32,
+    free: Vec<u32>,
+}
+
+impl<T> Default for Numbered<T> {
+    fn default() -> Numbered<T> {
+        Numbered {
+            things: Chunked::default(),
+            next: 0,
+            free: Vec::new(),
+        }
+    }
+}
+
+impl<T: Clone + Default> Numbered<T> {
+    pub(crate) fn insert(&mut self, thing: T) -> u32 {
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.next += 1;
+            self.next - 1
+        });
+        *self.things.get_mut(number) = thing;
+        number
+    }
+
+    pub(crate) fn remove(&mut self, number: u32) -> T {
+        self.free.push(number);
+        std::mem::take(self.things.get_mut(number))
+    }
+
+    pub(crate) fn get(&self, number: u32) -> &T {
+        self.things.get(number)
+    }
+
+    pub(crate) fn get_mut(&mut self, number: u32) -> &mut T {
+        self.things.get_mut(number)
+    }
+
+    /// One more than the greatest number.
+    pub(crate) fn end(&self) -> u32 {
+        self.next
+    }
+
+    /// How many things there are.
+    pub(crate) fn len(&self) -> usize {
+        self.next as usize - self.free.len()
+    }
+}
+
+/// Numbers by text, of which only a hash is kept.
+///
+/// The hash is keyed, so nobody can choose two texts with the same one, and by chance that happens once
+/// in a thousand million catalogs; one of two words would then be found as the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Dictionary {
+    key: RandomState,
+    shards: Vec<Arc<Shard>>,
+}
+
+type Shard = HashMap<u64, u32, BuildHasherDefault<Hashed>>;
+
+/// Parts of a dictionary that are copied as a whole when a text is added.
+const SHARDS: usize = 256;
+
+impl Default for Dictionary {
+    fn default() -> Dictionary {
+        Dictionary {
+            key: RandomState::new(),
+            shards: vec![Arc::default(); SHARDS],
+        }
+    }
+}
+
+impl Dictionary {
+    pub(crate) fn get(&self, text: &str) -> Option<u32> {
+        let (shard, hash) = self.place(text);
+        self.shards[shard].get(&hash).copied()
+    }
+
+    pub(crate) fn insert(&mut self, text: &str, number: u32) {
+        let (shard, hash) = self.place(text);
+        Arc::make_mut(&mut self.shards[shard]).insert(hash, number);
+    }
+
+    pub(crate) fn remove(&mut self, text: &str) {
+        let (shard, hash) = self.place(text);
+        Arc::make_mut(&mut self.shards[shard]).remove(&hash);
+    }
+
+    fn place(&self, text: &str) -> (usize, u64) {
+        let hash = self.key.hash_one(text);
+        // The map itself uses the highest and the lowest bits.
+        ((hash >> 32) as usize % SHARDS, hash)
+    }
+}
+
+/// The hasher of what is a hash already.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only numbers are hashed");
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_keeps_what_it_had() {
+        let mut array: Chunked<u32> = Chunked::default();
+        for at in 0..100 {
+            *array.get_mut(at) = at;
+        }
+        let copy = array.clone();
+        *array.get_mut(7) = 1_000;
+        assert_eq!((*array.get(7), *copy.get(7)), (1_000, 7));
+        assert!(Arc::ptr_eq(&array.chunks[1], &copy.chunks[1]));
+        assert!(!Arc::ptr_eq(&array.chunks[0], &copy.chunks[0]));
+    }
+
+    #[test]
+    fn numbers_are_used_again() {
+        let mut things: Numbered<&str> = Numbered::default();
+        let (a, b) = (things.insert("a"), things.insert("b"));
+        assert_eq!(things.remove(a), "a");
+        assert_eq!(things.insert("c"), a);
+        assert_eq!((*things.get(a), *things.get(b)), ("c", "b"));
+        assert_eq!((things.len(), things.end()), (2, 2));
+    }
+}
