@@ -12,7 +12,7 @@
 mod time;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
@@ -62,6 +62,9 @@ pub enum Event {
         session: String,
         language: String,
         code_bytes: u64,
+        /// The folder that the gateway was started in, as a hash.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        project: Option<String>,
     },
     /// The sandbox has been confirmed; the program is about to be sent.
     GuestConfirmed {
@@ -107,6 +110,13 @@ impl Event {
             | Event::ExecutionEnded { execution, .. } => Some(execution),
             _ => None,
         }
+    }
+}
+
+impl Entry {
+    /// When it happened; `None` for a time that was not written here.
+    pub fn time(&self) -> Option<SystemTime> {
+        time::parse(&self.at)
     }
 }
 
@@ -269,20 +279,7 @@ impl State {
 /// No such execution; an unreadable file; a line of a newer schema. A line that a crash cut short
 /// is passed over.
 pub fn trace(folder: &Path, wanted: &str) -> Result<Vec<Entry>, Error> {
-    let read = |error| Error::Read {
-        path: folder.to_owned(),
-        error,
-    };
-    let mut days: Vec<PathBuf> = match std::fs::read_dir(folder) {
-        Ok(found) => found.filter_map(|entry| Some(entry.ok()?.path())).collect(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(read(error)),
-    };
-    days.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "jsonl")
-    });
-    days.sort();
+    let days = days(folder)?;
     let mut wanted = wanted.to_owned();
     let mut entries = Vec::new();
     // An execution may run past midnight, so its events may lie in two files.
@@ -310,6 +307,58 @@ pub fn trace(folder: &Path, wanted: &str) -> Result<Vec<Entry>, Error> {
     } else {
         Ok(entries)
     }
+}
+
+/// Hands over what the journal in `folder` has of the days since `since`, the latest day first and each
+/// day in its order, until `most_bytes` have been read.
+///
+/// Lines that cannot be read are passed over: who asks for this can do without.
+///
+/// # Errors
+/// The folder cannot be read. One that is not there is empty.
+pub fn recent(
+    folder: &Path,
+    since: SystemTime,
+    most_bytes: u64,
+    mut each: impl FnMut(Entry),
+) -> Result<(), Error> {
+    let oldest = format!("{}.jsonl", &time::Clock::default().rfc3339(since)[..10]);
+    let mut left = most_bytes;
+    for path in days(folder)?.iter().rev() {
+        let name = path.file_name().unwrap_or_default();
+        if *name.to_string_lossy() < *oldest || left == 0 {
+            break;
+        }
+        let Ok(file) = File::open(path) else { continue };
+        for line in BufReader::new(file.take(left)).split(b'\n') {
+            let Ok(line) = line else { break };
+            left = left.saturating_sub(line.len() as u64 + 1);
+            if let Ok(entry) = serde_json::from_slice(&line) {
+                each(entry);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The files of the days, the earliest first.
+fn days(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut days: Vec<PathBuf> = match std::fs::read_dir(folder) {
+        Ok(found) => found.filter_map(|entry| Some(entry.ok()?.path())).collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            return Err(Error::Read {
+                path: folder.to_owned(),
+                error,
+            });
+        }
+    };
+    days.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "jsonl")
+    });
+    days.sort();
+    Ok(days)
 }
 
 fn read_day(path: &Path) -> Result<Vec<Entry>, Error> {
@@ -353,6 +402,7 @@ mod tests {
             session: "s_1".into(),
             language: "python".into(),
             code_bytes: 3,
+            project: None,
         }
     }
 
@@ -442,6 +492,35 @@ mod tests {
         )
         .unwrap();
         assert_eq!(super::trace(folder.path(), "x_a").unwrap().len(), 2);
+    }
+
+    #[test]
+    fn recent_entries_come_by_day_within_bounds() {
+        let folder = tempfile::tempdir().unwrap();
+        for (day, execution) in [(1, "x_old"), (2, "x_a"), (3, "x_b")] {
+            let entry = Entry {
+                version: VERSION,
+                at: format!("2026-01-0{day}T00:00:00.000000Z"),
+                event: started(execution),
+            };
+            let line = serde_json::to_string(&entry).unwrap();
+            let text = format!("{line}\nno line of ours\n{line}\n{{\"v\":1,");
+            std::fs::write(folder.path().join(format!("2026-01-0{day}.jsonl")), text).unwrap();
+        }
+        let found = |since: &str, most_bytes: u64| {
+            let mut found = Vec::new();
+            let since = time::parse(since).unwrap();
+            recent(folder.path(), since, most_bytes, |entry| {
+                assert!(entry.time().unwrap() >= since);
+                found.push(entry.event.execution().unwrap().to_owned());
+            })
+            .unwrap();
+            found
+        };
+        let since = "2026-01-02T00:00:00.000000Z";
+        assert_eq!(found(since, 1 << 20), ["x_b", "x_b", "x_a", "x_a"]);
+        assert_eq!(found(since, 150), ["x_b"]);
+        assert!(recent(&folder.path().join("none"), SystemTime::now(), 9, |_| ()).is_ok());
     }
 
     #[test]
