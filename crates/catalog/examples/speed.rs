@@ -115,7 +115,7 @@ fn answered(catalog: &Catalog, query: &str) -> f64 {
         queries: vec![query.to_owned()],
         ..SearchRequest::default()
     };
-    answer(catalog, &request, &[]).text.len() as f64
+    answer(catalog, &request, None, &[]).text.len() as f64
 }
 
 fn queries_of(path: &str) -> Result<Vec<String>, Box<dyn Error>> {

@@ -1,8 +1,9 @@
 //! The text that `search_tools` answers with.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::catalog::{Catalog, ServerTools};
@@ -53,6 +54,8 @@ pub struct SearchRequest {
     pub limit: usize,
     /// How many of the best hits of each query to skip.
     pub offset: usize,
+    /// Each hit says why it has its score, as with [`Detail::Full`].
+    pub explain: bool,
 }
 
 impl Default for SearchRequest {
@@ -64,8 +67,101 @@ impl Default for SearchRequest {
             language: Language::default(),
             limit: 5,
             offset: 0,
+            explain: false,
         }
     }
+}
+
+impl SearchRequest {
+    fn query<'a>(&self, text: &'a str, server: Option<&'a str>, used: Used<'a>) -> SearchQuery<'a> {
+        SearchQuery {
+            server,
+            limit: self.limit.clamp(1, MOST_HITS),
+            offset: self.offset,
+            used,
+            ..SearchQuery::new(text)
+        }
+    }
+}
+
+/// How often each tool was of use before, as [`SearchQuery::used`] has it.
+pub type Used<'a> = Option<&'a HashMap<String, f32>>;
+
+/// One hit as data, for programs and scripts.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// The query that found it.
+    pub query: String,
+    /// What a program calls.
+    pub path: String,
+    /// The server's name in the settings.
+    pub server: String,
+    pub signature: String,
+    /// The first sentence of the description; with [`Detail::Full`] all of it.
+    pub description: String,
+    /// `WRITES` or `DESTROYS`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effects: Option<&'static str>,
+    /// Paths of tools of other servers that do the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also_on: Vec<String>,
+    pub score: f32,
+    /// Why it has this score, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// The hits of [`answer`] as data: those of each query in turn, the best first.
+///
+/// # Errors
+/// There is no such server; the text says which there are.
+pub fn rows(catalog: &Catalog, request: &SearchRequest, used: Used) -> Result<Vec<Row>, String> {
+    let server = server_of(catalog, request)?.map(ServerTools::identifier);
+    let queries = request.queries.iter().take(MOST_QUERIES);
+    let found = queries.flat_map(|text| {
+        let query = request.query(text, server, used);
+        let hits = catalog.search(&query).hits;
+        hits.into_iter().map(move |hit| Row {
+            query: text.clone(),
+            path: format!("tools.{}", hit.tool.path()),
+            server: hit.tool.server().to_owned(),
+            signature: hit.tool.signature(request.language),
+            description: match request.detail {
+                Detail::Full => plain::line(hit.tool.description(), DESCRIPTION_CHARS),
+                _ => hit.tool.summary(),
+            },
+            effects: hit.tool.effects(),
+            also_on: twins(&hit),
+            score: hit.score,
+            why: request.explain.then(|| sum(&catalog.explain(&query, &hit))),
+        })
+    });
+    Ok(found.collect())
+}
+
+/// The server that is asked for, if one is.
+fn server_of<'a>(
+    catalog: &'a Catalog,
+    request: &SearchRequest,
+) -> Result<Option<&'a ServerTools>, String> {
+    let Some(written) = request.server.as_deref() else {
+        return Ok(None);
+    };
+    catalog.server(written).map(Some).ok_or_else(|| {
+        format!(
+            "no server {}; {}",
+            plain::quoted(written),
+            inventory(catalog)
+        )
+    })
+}
+
+fn twins(hit: &Hit) -> Vec<String> {
+    let paths = hit
+        .twins
+        .iter()
+        .map(|twin| format!("tools.{}", twin.path()));
+    paths.collect()
 }
 
 /// What a search found.
@@ -88,23 +184,15 @@ impl From<String> for Found {
 pub fn answer(
     catalog: &Catalog,
     request: &SearchRequest,
+    used: Used,
     unavailable: &[(String, String)],
 ) -> Found {
-    let server = match request
-        .server
-        .as_deref()
-        .map(|written| (written, catalog.server(written)))
-    {
-        None => None,
-        Some((_, Some(server))) => Some(server),
-        Some((written, None)) => {
-            let mut out = format!(
-                "no server {}; {}\n",
-                plain::quoted(written),
-                inventory(catalog)
-            );
-            push_unavailable(&mut out, "not available", unavailable);
-            return out.into();
+    let server = match server_of(catalog, request) {
+        Ok(server) => server,
+        Err(mut text) => {
+            text.push('\n');
+            push_unavailable(&mut text, "not available", unavailable);
+            return text.into();
         }
     };
     let mut out = String::new();
@@ -121,6 +209,7 @@ pub fn answer(
         catalog,
         request,
         server,
+        used,
         shown: HashSet::new(),
         count: 0,
         out,
@@ -144,6 +233,7 @@ struct Hits<'a> {
     catalog: &'a Catalog,
     request: &'a SearchRequest,
     server: Option<&'a ServerTools>,
+    used: Used<'a>,
     shown: HashSet<String>,
     count: usize,
     out: String,
@@ -153,12 +243,8 @@ impl Hits<'_> {
     /// One line of counts, to which the first adds what was searched, then the hits.
     fn push_query(&mut self, text: &str, first: bool) {
         let offset = self.request.offset;
-        let query = SearchQuery {
-            server: self.server.map(ServerTools::identifier),
-            limit: self.request.limit.clamp(1, MOST_HITS),
-            offset,
-            ..SearchQuery::new(text)
-        };
+        let server = self.server.map(ServerTools::identifier);
+        let query = self.request.query(text, server, self.used);
         let result = self.catalog.search(&query);
         let (count, matches) = (result.hits.len(), result.matches);
         self.count += count;
@@ -193,7 +279,7 @@ impl Hits<'_> {
         for hit in result.hits {
             if self.shown.insert(hit.tool.path().to_owned()) {
                 push_hit(&mut self.out, &hit, self.request);
-                if self.request.detail == Detail::Full {
+                if self.request.explain || self.request.detail == Detail::Full {
                     let why = self.catalog.explain(&query, &hit);
                     let _ = writeln!(self.out, "  score: {:.2} = {}", hit.score, sum(&why));
                 }
@@ -236,12 +322,7 @@ fn push_hit(out: &mut String, hit: &Hit, request: &SearchRequest) {
         }
     }
     if !hit.twins.is_empty() {
-        let paths: Vec<String> = hit
-            .twins
-            .iter()
-            .map(|twin| format!("tools.{}", twin.path()))
-            .collect();
-        let _ = writeln!(out, "  also on: {}", plain::list(&paths, TWINS_CHARS));
+        let _ = writeln!(out, "  also on: {}", plain::list(&twins(hit), TWINS_CHARS));
     }
 }
 

@@ -84,7 +84,9 @@ Exit codes: 0 ok, 1 the tool failed, 2 usage, an unknown tool or wrong arguments
     /// Find tools
     #[command(after_help = "Examples:
   toolmill search \"create issue\" \"send message\"
-  toolmill search --server github --detail full \"merge\"")]
+  toolmill search --server github --detail full \"merge\"
+  toolmill search --explain --limit 3 \"close ticket\"   which word of which field counted what
+  toolmill search --json \"create issue\" | jq '.[0].path'")]
     Search(Search),
     /// Write the tools as typed declarations, for editors and type checkers
     #[command(after_help = "Examples:
@@ -225,8 +227,15 @@ pub(crate) struct Search {
     pub(crate) server: Option<String>,
     #[arg(long, default_value = "signature", value_parser = ["name", "description", "signature", "full"])]
     pub(crate) detail: String,
+    /// For each query
     #[arg(long, default_value_t = 5)]
     pub(crate) limit: usize,
+    /// Say of each tool which word of which field counted what
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Print a list of the tools found, as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -301,6 +301,8 @@ fn config(settings: &Settings, places: &Places) -> Config {
         state: places.state_dir.clone(),
         workspaces: places.workspaces(),
         python: settings.python.clone(),
+        project: places.working_directory.clone(),
+        usage: settings.search_usage.unwrap_or(true),
         require: settings.require,
         path: std::env::var_os("PATH").unwrap_or_default(),
     }

@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) python: Vec<PathBuf>,
     /// The least that must stand around a program.
     pub(crate) require: Tier,
+    /// Whether a search prefers what was of use before.
+    pub(crate) search_usage: Option<bool>,
     /// Absent also when its variable is not set: HTTP must then not be served without one.
     pub(crate) http_token: Option<String>,
     /// The files these come from; the first wins.
@@ -237,12 +239,16 @@ impl Settings {
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Vec<Server>> {
         let root = Table::from_toml(&source.path, text)?;
-        root.only(&["upstream", "limits", "sandbox", "python", "http"])?;
+        root.only(&["upstream", "limits", "sandbox", "search", "python", "http"])?;
         if let Some(limits) = root.table("limits")? {
             self.read_limits(source, &limits)?;
         }
         if let Some(sandbox) = root.table("sandbox")? {
             self.read_sandbox(source, &sandbox)?;
+        }
+        if let Some(search) = root.table("search")? {
+            search.only(&["usage"])?;
+            self.search_usage = search.flag("usage")?.or(self.search_usage);
         }
         let python = root.table("python")?;
         let http = root.table("http")?;

@@ -93,7 +93,7 @@ fn headline(server: &Health) -> String {
 pub(crate) fn search(source: &Source, args: Search) -> Result<ExitCode> {
     host::with_gateway(source, async move |started| {
         let listed = started.gateway.settled(Instant::now() + WAIT);
-        host::settled(&started.gateway, false, listed).await;
+        host::settled(&started.gateway, args.json, listed).await;
         if started.settings.upstreams.is_empty() {
             eprint!("{}", host::no_servers(started));
         }
@@ -106,10 +106,18 @@ pub(crate) fn search(source: &Source, args: Search) -> Result<ExitCode> {
                 "full" => Detail::Full,
                 _ => Detail::Signature,
             },
-            limit: args.limit.clamp(1, 1000),
+            limit: args.limit,
+            explain: args.explain,
             ..SearchRequest::default()
         };
-        print(&gateway::search(&started.gateway, &request))?;
+        let text = if args.json {
+            let rows =
+                gateway::search_rows(&started.gateway, &request).map_err(anyhow::Error::msg)?;
+            format!("{}\n", serde_json::to_string(&rows)?)
+        } else {
+            gateway::search(&started.gateway, &request).text
+        };
+        print(&text)?;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -32,6 +32,7 @@ fn line(Entry { at, event, .. }: &Entry) -> String {
             session,
             language,
             code_bytes,
+            project: _,
         } => {
             format!("{execution} started: {language}, {code_bytes} bytes, session {session}")
         }

@@ -71,6 +71,8 @@ fn host() -> ExitCode {
         }],
         limits: Limits::default(),
         workspaces: state.join("workspaces"),
+        project: state.clone(),
+        usage: true,
         state,
         python: Vec::new(),
         path: std::env::var_os("PATH").unwrap_or_default(),

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use catalog::{ArgumentErrorCode, Catalog, Language, SearchRequest, Tool};
+use catalog::{ArgumentErrorCode, Catalog, Language, Tool};
 use journal::Event;
 use protocol::{ErrorCode, Raise};
 use serde_json::value::RawValue;
@@ -160,27 +160,36 @@ impl Calls {
         self.send(&tool, &arguments, call.raw, deadline).await
     }
 
-    /// `search_tools("…")` inside a program: the same answer as outside.
+    /// `search_tools("…")` inside a program: what it finds, as a list. Of the newest tools, as what it
+    /// names may be called.
     fn search(&self, call: &protocol::Call) -> Answer {
-        let queries = call
-            .positional
-            .iter()
-            .chain(call.named.0.iter().map(|(_, value)| value))
-            .flat_map(|value| {
-                serde_json::from_str::<Vec<String>>(value.get())
-                    .or_else(|_| {
-                        serde_json::from_str::<String>(value.get()).map(|query| vec![query])
-                    })
-                    .unwrap_or_default()
-            })
-            .collect();
-        let request = SearchRequest {
-            queries,
-            language: self.language,
-            ..SearchRequest::default()
+        let invalid = |message: String| Raise::new(ErrorCode::InvalidArgument, message);
+        let mut arguments = serde_json::Map::new();
+        let value = |json: &RawValue| -> serde_json::Value {
+            // Nested too deeply to be read, it is no argument of a search either.
+            serde_json::from_str(json.get()).unwrap_or_default()
         };
-        let answer = catalog::answer(&self.catalog, &request, &self.gateway.unavailable());
-        Ok(serde_json::to_string(&answer.text).expect("a string is always JSON"))
+        for json in &call.positional {
+            match value(json) {
+                serde_json::Value::Object(named) => arguments.extend(named),
+                queries => {
+                    arguments.insert("queries".into(), queries);
+                }
+            }
+        }
+        let named = call.named.0.iter();
+        arguments.extend(named.map(|(name, json)| (name.clone(), value(json))));
+        let mut request = crate::tools::search_request(&arguments).map_err(invalid)?;
+        if !arguments.contains_key("language") {
+            request.language = self.language;
+        }
+        if request.queries.is_empty() {
+            return Err(invalid(
+                "search_tools needs a phrase: search_tools(\"list open issues\")".into(),
+            ));
+        }
+        let rows = crate::search_rows(&self.gateway, &request).map_err(invalid)?;
+        Ok(serde_json::to_string(&rows).expect("rows have string keys"))
     }
 
     /// The tool a path means: in the program's own catalog, or in the newest one once the servers
@@ -314,6 +323,7 @@ pub async fn call_tool(
         session: session.id().to_owned(),
         language: "call".into(),
         code_bytes: arguments.get().len() as u64,
+        project: Some(gateway.recorder().usage().project().to_owned()),
     });
     let calls = Calls::new(
         gateway.clone(),

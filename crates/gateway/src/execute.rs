@@ -103,6 +103,7 @@ pub async fn execute(
         session: session.id().to_owned(),
         language: first.as_str().into(),
         code_bytes: request.code.len() as u64,
+        project: Some(gateway.recorder().usage().project().to_owned()),
     });
     let (mut ended, mut calls) = run.program(first, &request.code).await;
     // A program that does not parse has not run. One that parses only in the other language was

@@ -15,28 +15,33 @@ mod id;
 mod limits;
 pub mod output;
 mod pool;
+mod search;
 pub mod server;
 mod session;
 mod shape;
 mod tools;
 mod turns;
 mod upstreams;
+mod usage;
 mod value;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use journal::{Event, Journal};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 pub use call::call_tool;
-pub use catalog::{Catalog, Detail, SearchRequest, Tool};
+pub use catalog::{Catalog, Detail, Found, Row, SearchRequest, Tool};
 pub use enter::enter;
 pub use id::Short;
 pub use limits::Limits;
 pub use protocol::{ErrorCode, Raise};
+pub use search::{search, search_rows};
 pub use session::{Face, Session};
 pub use upstream::{Stanza, Transport};
 pub use upstreams::{Configured, Health};
@@ -54,6 +59,10 @@ pub struct Config {
     pub python: Vec<PathBuf>,
     /// The `PATH` on which interpreters are looked for.
     pub path: std::ffi::OsString,
+    /// The folder that the gateway works in, for which it counts which tools are of use.
+    pub project: PathBuf,
+    /// Whether a search puts tools that were of use before others that fit as well.
+    pub usage: bool,
     /// The least that must stand around a program; with less none runs. More is used where it can be.
     pub require: sandbox::Tier,
 }
@@ -67,6 +76,7 @@ pub struct Gateway {
     admission: admission::Admission,
     python: OnceCell<Vec<guest::python::Candidate>>,
     sessions: session::Sessions,
+    index: search::IndexFile,
 }
 
 impl Gateway {
@@ -74,7 +84,15 @@ impl Gateway {
     pub async fn start(mut config: Config, supervisor: sandbox::Supervisor) -> Arc<Gateway> {
         config.workspaces = really(&config.workspaces);
         let supervisor = Arc::new(supervisor);
-        let recorder = Recorder::new(Journal::new(config.state.join("journal")));
+        let usage = Arc::new(usage::Usage::new(short_hash(
+            &config.project.to_string_lossy(),
+        )));
+        let recorder = Recorder::new(Journal::new(config.state.join("journal")), usage.clone());
+        if config.usage {
+            let (folder, now) = (config.state.join("journal"), SystemTime::now());
+            // Until it has been read, searches do without; nobody waits for it.
+            tokio::task::spawn_blocking(move || usage.recall(&folder, now));
+        }
         recorder.record(Event::GatewayStarted {
             version: env!("CARGO_PKG_VERSION").into(),
             process: std::process::id(),
@@ -90,6 +108,13 @@ impl Gateway {
             admission: admission::Admission::new(&config.limits),
             python: OnceCell::new(),
             sessions: session::Sessions::default(),
+            index: search::IndexFile::new(
+                config.state.join("index"),
+                config
+                    .upstreams
+                    .iter()
+                    .map(|server| server.stanza.name.clone()),
+            ),
             pools: pool::Pools::new(pool::Host {
                 supervisor,
                 workspaces: config.workspaces.clone(),
@@ -144,6 +169,9 @@ impl Gateway {
         self.pools.stop();
         self.sessions.forget_all();
         self.upstreams.stop().await;
+        if let Err(error) = self.index.store(&self.catalog()) {
+            tracing::debug!(%error, "the index cannot be kept for the next start");
+        }
         self.recorder.record(Event::GatewayEnded {
             process: std::process::id(),
         });
@@ -179,37 +207,58 @@ impl Gateway {
     }
 }
 
-/// The text that answers a search, from what is known now.
-pub fn search(gateway: &Gateway, request: &SearchRequest) -> String {
-    catalog::answer(&gateway.catalog(), request, &gateway.unavailable()).text
+/// A name for something long, or for something that is not to be shown.
+fn short_hash(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Puts events in the journal, and says once when that is not possible: state that cannot be
-/// written is a warning, not a failure.
+/// written is a warning, not a failure. What is counted from events is counted on their way there.
 #[derive(Debug, Clone)]
-pub(crate) struct Recorder(Arc<(Journal, AtomicBool)>);
+pub(crate) struct Recorder(Arc<Recording>);
+
+#[derive(Debug)]
+struct Recording {
+    journal: Journal,
+    usage: Arc<usage::Usage>,
+    warned: AtomicBool,
+}
 
 impl Recorder {
-    fn new(journal: Journal) -> Recorder {
-        Recorder(Arc::new((journal, AtomicBool::new(false))))
+    fn new(journal: Journal, usage: Arc<usage::Usage>) -> Recorder {
+        Recorder(Arc::new(Recording {
+            journal,
+            usage,
+            warned: AtomicBool::new(false),
+        }))
+    }
+
+    pub(crate) fn usage(&self) -> &usage::Usage {
+        &self.0.usage
     }
 
     pub(crate) fn record(&self, event: Event) {
-        self.warn_once(self.0.0.record(event));
+        self.0.usage.observe(SystemTime::now(), &event);
+        self.warn_once(self.0.journal.record(event));
     }
 
     /// Puts in an event that need not be in the file before the next one, or [`Recorder::flush`].
     pub(crate) fn append(&self, event: Event) {
-        self.warn_once(self.0.0.append(event));
+        self.0.usage.observe(SystemTime::now(), &event);
+        self.warn_once(self.0.journal.append(event));
     }
 
     pub(crate) fn flush(&self) {
-        self.warn_once(self.0.0.flush());
+        self.warn_once(self.0.journal.flush());
     }
 
     fn warn_once(&self, outcome: Result<(), journal::Error>) {
         if let Err(error) = outcome
-            && !self.0.1.swap(true, Ordering::Relaxed)
+            && !self.0.warned.swap(true, Ordering::Relaxed)
         {
             tracing::warn!("{error}; going on without it");
         }

@@ -484,6 +484,7 @@ fn search_answers_as_the_surface_says() {
         answer(
             &catalog,
             &SearchRequest { queries, ..request },
+            None,
             &unavailable,
         )
         .text
@@ -549,7 +550,7 @@ fn search_answers_as_the_surface_says() {
     no server "mail"; 5 tools on 2 servers: tracker 3, my_files 2
     not available: chat (login needed: toolmill login chat)
     "#);
-    insta::assert_snapshot!(answer(&Catalog::new(Vec::new()), &plain(), &[]).text, @"0 tools on 0 servers");
+    insta::assert_snapshot!(answer(&Catalog::new(Vec::new()), &plain(), None, &[]).text, @"0 tools on 0 servers");
 }
 
 #[test]
@@ -830,6 +831,7 @@ fn hostile_servers_are_shown_on_plain_bounded_lines() {
                     detail,
                     ..request.clone()
                 },
+                None,
                 &[],
             )
             .text;
@@ -879,6 +881,6 @@ fn sizes_that_a_hostile_server_chooses_are_bounded() {
         detail: Detail::Full,
         ..SearchRequest::default()
     };
-    assert!(answer(&catalog, &request, &[]).text.len() < 60_000);
+    assert!(answer(&catalog, &request, None, &[]).text.len() < 60_000);
     assert!(catalog.resolve(&"a.".repeat(1 << 17)).is_err());
 }

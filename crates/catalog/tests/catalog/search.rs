@@ -369,7 +369,7 @@ fn twins_of_other_servers_are_one_hit() {
         limit: 1,
         ..SearchRequest::default()
     };
-    insta::assert_snapshot!(answer(&found, &request, &[]).text, @r"
+    insta::assert_snapshot!(answer(&found, &request, None, &[]).text, @r"
     1 of 7 matches, 7 tools on 4 servers
     tools.github.create_issue(...)
       Create a new issue in a repository of the user. WRITES
@@ -482,7 +482,7 @@ fn a_miss_names_tools_and_servers_that_are_near() {
         queries: vec![text.to_owned()],
         ..SearchRequest::default()
     };
-    let said = |text: &str| answer(&catalog, &request(text), &[]).text;
+    let said = |text: &str| answer(&catalog, &request(text), None, &[]).text;
     insta::assert_snapshot!(said("Crete_Isue"), @"0 matches, 1 tool on 1 server; nearest names: tools.jira_cloud.create_issue");
     insta::assert_snapshot!(said("Jra_Clud"), @"0 matches, 1 tool on 1 server; nearest servers: jira_cloud");
     insta::assert_snapshot!(said("isue opne"), @r#"

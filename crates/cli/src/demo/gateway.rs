@@ -62,6 +62,9 @@ fn config() -> Result<Config> {
         }],
         limits: Limits::default(),
         workspaces: places.workspaces(),
+        project: places.working_directory,
+        // It shows the same to everybody.
+        usage: false,
         state: places.state_dir,
         python: Vec::new(),
         require: sandbox::Tier::Strict,

@@ -30,6 +30,7 @@ struct Entry {
 enum Value {
     Text(String),
     Integer(i128),
+    Flag(bool),
     List(Vec<Value>),
     Table(Vec<Entry>),
     /// What no setting is made of, by its name.
@@ -41,6 +42,7 @@ impl Value {
         match self {
             Value::Text(_) => "a string",
             Value::Integer(_) => "an integer",
+            Value::Flag(_) => "true or false",
             Value::List(_) => "a list",
             Value::Table(_) => "a table",
             Value::Other(kind) => kind,
@@ -121,6 +123,13 @@ impl Table {
     pub(super) fn text(&self, key: &str) -> Result<Option<&str>> {
         self.read(key, "a string", |value| match value {
             Value::Text(text) => Ok(text.as_str()),
+            other => Err(other.kind()),
+        })
+    }
+
+    pub(super) fn flag(&self, key: &str) -> Result<Option<bool>> {
+        self.read(key, "true or false", |value| match value {
+            Value::Flag(flag) => Ok(*flag),
             other => Err(other.kind()),
         })
     }
@@ -240,7 +249,7 @@ fn toml_value(value: &toml::de::DeValue<'_>, line: &dyn Fn(usize) -> usize) -> V
         ),
         DeValue::Table(table) => Value::Table(toml_entries(table, line)),
         DeValue::Float(_) => Value::Other("a fraction"),
-        DeValue::Boolean(_) => Value::Other("true or false"),
+        DeValue::Boolean(flag) => Value::Flag(*flag),
         DeValue::Datetime(_) => Value::Other("a date"),
     }
 }
@@ -264,7 +273,7 @@ fn json_value(value: serde_json::Value) -> Value {
             .map_or(Value::Other("a fraction"), Value::Integer),
         serde_json::Value::Array(items) => Value::List(items.into_iter().map(json_value).collect()),
         serde_json::Value::Object(members) => Value::Table(json_entries(members)),
-        serde_json::Value::Bool(_) => Value::Other("true or false"),
+        serde_json::Value::Bool(flag) => Value::Flag(flag),
         serde_json::Value::Null => Value::Other("null"),
     }
 }

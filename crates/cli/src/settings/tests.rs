@@ -95,6 +95,9 @@ fn a_whole_file_is_read() {
         [sandbox]
         require = "full"
 
+        [search]
+        usage = false
+
         [python]
         path = ["/usr/bin/python3.11", "venv/bin/python"]
 
@@ -151,6 +154,7 @@ fn a_whole_file_is_read() {
     let venv = desk.places.config_dir.join("venv/bin/python");
     assert_eq!(settings.python, [Path::new("/usr/bin/python3.11"), &venv]);
     assert_eq!(settings.require, sandbox::Tier::Full);
+    assert_eq!(settings.search_usage, Some(false));
     assert_eq!(settings.http_token.as_deref(), Some("tok_123"));
     assert_eq!(
         settings.sources,
@@ -190,7 +194,7 @@ fn errors_name_the_file_the_line_and_the_key() {
     );
     check(
         "[profiles]",
-        ":1: unknown key `profiles`; known keys: upstream, limits, sandbox, python, http",
+        ":1: unknown key `profiles`; known keys: upstream, limits, sandbox, search, python, http",
     );
     check(
         "[limits]\nmemory = 5",
@@ -203,6 +207,10 @@ fn errors_name_the_file_the_line_and_the_key() {
     check(
         "[sandbox]\nrequire = \"none\"",
         ":2: `require` in [sandbox] must be \"strict\" or \"full\", not \"none\"",
+    );
+    check(
+        "[search]\nusage = \"no\"",
+        ":2: `usage` in [search] must be true or false, not a string",
     );
     check(
         "[http]\nport = 1",

@@ -13,6 +13,7 @@ mod papers;
 mod place;
 mod programs;
 mod run;
+mod search;
 mod serve;
 mod trust;
 mod upstreams;

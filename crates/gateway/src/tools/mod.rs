@@ -3,6 +3,7 @@
 mod execute_code;
 mod search_tools;
 
+pub(crate) use search_tools::request as search_request;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 

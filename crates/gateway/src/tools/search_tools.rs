@@ -28,8 +28,7 @@ pub(super) async fn call(agent: &Agent, arguments: Map<String, Value>) -> Answer
     let gateway = &agent.gateway;
     gateway.settled(Instant::now() + WAIT).await;
     let begun = Instant::now();
-    let catalog = gateway.catalog();
-    let found = catalog::answer(&catalog, &request, &gateway.unavailable());
+    let found = crate::search(gateway, &request);
     let duration = begun.elapsed();
     // A search alone opens no session.
     let session = agent
@@ -45,7 +44,7 @@ pub(super) async fn call(agent: &Agent, arguments: Map<String, Value>) -> Answer
 }
 
 /// The arguments under all the names that models give them.
-fn request(arguments: &Map<String, Value>) -> Result<SearchRequest, String> {
+pub(crate) fn request(arguments: &Map<String, Value>) -> Result<SearchRequest, String> {
     let mut request = SearchRequest::default();
     for name in ["queries", "query", "q"] {
         match arguments.get(name) {

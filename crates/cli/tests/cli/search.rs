@@ -1,0 +1,157 @@
+//! Search as agents, programs and scripts meet it.
+
+use serde_json::{Value, json};
+
+use crate::place::{Place, fake};
+
+/// What `toolmill search` prints.
+fn search(place: &Place, arguments: &[&str]) -> String {
+    let output = place.output(&[&["search"], arguments].concat());
+    let said = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{errors}");
+    said
+}
+
+fn rows(place: &Place, arguments: &[&str]) -> Vec<Value> {
+    serde_json::from_str(&search(place, &[&["--json"], arguments].concat())).unwrap()
+}
+
+#[test]
+fn a_program_gets_what_it_finds_as_a_list() {
+    let place = Place::with_fake();
+    for (language, program) in [
+        (
+            "python",
+            "rows = search_tools('add numbers', limit=1)\n[rows[0]['path'], call_tool(rows[0]['path'], a=1, b=2)]",
+        ),
+        (
+            "javascript",
+            "const rows = await search_tools({queries: ['add numbers'], limit: 1}); [rows[0].path, await call_tool(rows[0].path, {a: 1, b: 2})]",
+        ),
+    ] {
+        let value = place.value(language, program);
+        assert_eq!(value[0], "tools.fake.add", "{language}");
+        assert_eq!(value[1]["sum"], 3.0, "{language}");
+    }
+    let value = place.value("python", "search_tools(['add numbers', 'write key'])");
+    let found = value.as_array().unwrap();
+    let queries: Vec<&Value> = found.iter().map(|row| &row["query"]).collect();
+    assert!(queries.contains(&&json!("add numbers")) && queries.contains(&&json!("write key")));
+    for row in found {
+        let signature = row["signature"].as_str().unwrap();
+        assert!(
+            signature.starts_with(row["path"].as_str().unwrap()),
+            "{row}"
+        );
+        assert!(
+            row["description"].is_string() && row["score"].is_f64(),
+            "{row}"
+        );
+    }
+    let (_, error) = place.error("python", "search_tools('x', server='nowhere')");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("no server \"nowhere\""), "{message}");
+    let (_, error) = place.error("python", "search_tools()");
+    assert_eq!(error["code"], "invalid_argument");
+}
+
+#[test]
+fn a_score_is_explained_as_the_sum_that_it_is() {
+    let place = Place::with_fake();
+    let text = search(&place, &["--explain", "--limit", "1", "add numbers"]);
+    let line = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("score: "))
+        .expect("an explanation");
+    let (score, sum) = line.split_once(" = ").unwrap();
+    let parts: f64 = sum
+        .split(" + ")
+        .map(|part| part.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+        .sum();
+    // Each is rounded to two digits.
+    assert!(
+        (parts - score.parse::<f64>().unwrap()).abs() < 0.1,
+        "{line}"
+    );
+    assert!(line.contains("name \"add\""), "{line}");
+    let rows = rows(&place, &["--explain", "--limit", "1", "add numbers"]);
+    assert!(rows[0]["why"].as_str().unwrap().contains("name \"add\""));
+}
+
+#[test]
+fn tools_that_were_of_use_in_this_folder_come_before_their_like() {
+    // The same tools twice: nothing tells them apart but which were used.
+    let place = Place::new(&[fake("one", &[]), fake("two", &[])].concat());
+    let first = |place: &Place| rows(place, &["--limit", "1", "--explain", "echo text"])[0].clone();
+    let before = first(&place);
+    assert_eq!(before["path"], "tools.one.echo");
+    assert_eq!(before["also_on"], json!(["tools.two.echo"]));
+    assert!(!before["why"].as_str().unwrap().contains("use before"));
+
+    let calls = "for i in range(3): tools.two.echo(text='x')\n1";
+    assert_eq!(place.value("python", calls), json!(1));
+    // A failed call is no use.
+    place.error("python", "tools.one.fail()");
+    let after = first(&place);
+    assert_eq!(after["path"], "tools.two.echo");
+    assert!(after["why"].as_str().unwrap().contains(" + use before "));
+
+    // In one gateway, a search knows what its agent has just called.
+    let mut agent = place.serve();
+    agent.initialize();
+    let (_, failed) = agent.execute("python", "for i in range(9): tools.one.echo(text='x')\n1");
+    assert!(!failed);
+    let (text, _) = agent.call(
+        "search_tools",
+        json!({"queries": ["echo text"], "limit": 1}),
+    );
+    assert!(text.contains("\ntools.one.echo("), "{text}");
+    agent.close();
+
+    // Elsewhere, and where it is switched off, nothing has been used.
+    std::fs::create_dir(place.path("work/elsewhere")).unwrap();
+    let mut elsewhere = place.command(&["search", "--json", "--limit", "1", "echo text"]);
+    let output = elsewhere
+        .current_dir(place.path("work/elsewhere"))
+        .output()
+        .unwrap();
+    let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(rows[0]["path"], "tools.one.echo");
+    place.write(
+        "config/toolmill/toolmill.toml",
+        &[
+            fake("one", &[]),
+            fake("two", &[]),
+            "[search]\nusage = false\n".into(),
+        ]
+        .concat(),
+    );
+    let off = first(&place);
+    assert!(
+        !off["why"].as_str().unwrap().contains("use before"),
+        "{off}"
+    );
+}
+
+#[test]
+fn the_index_is_kept_for_the_next_start_and_a_broken_one_is_made_anew() {
+    let place = Place::with_fake();
+    let folder = place.path("state/toolmill/index");
+    let found = search(&place, &["add numbers"]);
+    let files = || -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(&folder).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    };
+    let [file] = &files()[..] else {
+        panic!("one file: {:?}", files());
+    };
+    let whole = std::fs::read(file).unwrap();
+    assert_eq!(search(&place, &["add numbers"]), found);
+    for broken in [&whole[..whole.len() / 2], b"", b"no index at all"] {
+        std::fs::write(file, broken).unwrap();
+        assert_eq!(search(&place, &["add numbers"]), found);
+        assert_eq!(std::fs::read(file).unwrap(), whole, "made anew");
+    }
+    assert_eq!(files().len(), 1);
+}

@@ -1,0 +1,124 @@
+//! One search, for agents, programs and people: the catalog's, with what only the gateway knows.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+use catalog::{Catalog, Found, Row, SearchRequest};
+use sha2::{Digest as _, Sha256};
+
+use crate::{Gateway, short_hash};
+
+type Digest = [u8; 32];
+
+/// A snapshot of an index of more tools than anybody has is not read.
+const MOST_SNAPSHOT_BYTES: u64 = 256 << 20;
+/// Indexes that are kept: one for each set of servers that was used lately.
+const MOST_SNAPSHOTS: usize = 8;
+
+/// The text that answers a search, from what is known now.
+pub fn search(gateway: &Gateway, request: &SearchRequest) -> Found {
+    let catalog = gateway.indexed_catalog();
+    let used = gateway.used(&catalog);
+    catalog::answer(&catalog, request, used.as_ref(), &gateway.unavailable())
+}
+
+/// The same as data.
+///
+/// # Errors
+/// There is no such server; the text says which there are.
+pub fn search_rows(gateway: &Gateway, request: &SearchRequest) -> Result<Vec<Row>, String> {
+    let catalog = gateway.indexed_catalog();
+    let used = gateway.used(&catalog);
+    catalog::rows(&catalog, request, used.as_ref())
+}
+
+impl Gateway {
+    fn used(&self, catalog: &Catalog) -> Option<HashMap<String, f32>> {
+        let usage = self.recorder.usage();
+        self.config
+            .usage
+            .then(|| usage.of(catalog, SystemTime::now()))
+    }
+
+    /// The catalog, whose index the first search takes from the last gateway as far as it still fits.
+    fn indexed_catalog(&self) -> Arc<Catalog> {
+        let catalog = self.catalog();
+        self.index.restore(&catalog);
+        catalog
+    }
+}
+
+/// The file in which the index of a set of servers is kept, so that not every start has to read all
+/// their words again.
+#[derive(Debug)]
+pub(crate) struct IndexFile {
+    folder: PathBuf,
+    file: PathBuf,
+    was_searched: AtomicBool,
+    /// The digest of what was read: the same need not be written again.
+    read: OnceLock<Digest>,
+}
+
+impl IndexFile {
+    /// The file for `servers`, in the folder of all.
+    pub(crate) fn new(folder: PathBuf, servers: impl Iterator<Item = String>) -> IndexFile {
+        let mut names: Vec<String> = servers.collect();
+        names.sort();
+        IndexFile {
+            file: folder.join(format!("{}.index", short_hash(&names.join("\n")))),
+            folder,
+            was_searched: AtomicBool::new(false),
+            read: OnceLock::new(),
+        }
+    }
+
+    fn restore(&self, catalog: &Catalog) {
+        if self.was_searched.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let fits = std::fs::metadata(&self.file)
+            .is_ok_and(|file| file.is_file() && file.len() <= MOST_SNAPSHOT_BYTES);
+        if fits && let Ok(snapshot) = std::fs::read(&self.file) {
+            catalog.restore(&snapshot);
+            let _ = self.read.set(Sha256::digest(&snapshot).into());
+        }
+    }
+
+    /// Writes the index, if there is a new one. Blocks.
+    ///
+    /// # Errors
+    /// It cannot be written; the next start is slower for it.
+    pub(crate) fn store(&self, catalog: &Catalog) -> std::io::Result<()> {
+        if !self.was_searched.load(Ordering::Relaxed) || catalog.is_empty() {
+            return Ok(());
+        }
+        let snapshot = catalog.snapshot();
+        if self.read.get() == Some(&Digest::from(Sha256::digest(&snapshot))) {
+            return Ok(());
+        }
+        std::fs::create_dir_all(&self.folder)?;
+        // Other gateways of this user read and write the same file.
+        let written = self.file.with_extension(std::process::id().to_string());
+        std::fs::write(&written, snapshot)?;
+        std::fs::rename(&written, &self.file)?;
+        self.remove_surplus()
+    }
+
+    fn remove_surplus(&self) -> std::io::Result<()> {
+        let mut files: Vec<(SystemTime, PathBuf)> = std::fs::read_dir(&self.folder)?
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                Some((entry.metadata().ok()?.modified().ok()?, entry.path()))
+            })
+            .collect();
+        files.sort();
+        let surplus = files.len().saturating_sub(MOST_SNAPSHOTS);
+        for (_, file) in &files[..surplus] {
+            std::fs::remove_file(file)?;
+        }
+        Ok(())
+    }
+}
