@@ -146,7 +146,8 @@ pub(crate) fn big_lines(language: &'static str, bytes: usize) -> Program {
 }
 
 const TIME: &[&str] = &["limit_time"];
-const MEMORY: &[&str] = &["limit_memory"];
+// A slow machine meets the other limit first.
+const MEMORY: &[&str] = &["limit_memory", "limit_time"];
 const OUTPUT: &[&str] = &["limit_output"];
 
 /// Loops, bombs and floods. Those of memory and output pass their own limit before that of time, or
