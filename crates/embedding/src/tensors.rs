@@ -4,7 +4,7 @@
 //! that the model's configuration asks for, before any tensor has memory; then the numbers are read
 //! once, front to back, through a small buffer, so that no second copy of them ever exists.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -46,21 +46,22 @@ impl Tensors {
     /// Reads those tensors of the file that are expected, and adds all of its bytes to the digest.
     pub(crate) fn read(
         path: &Path,
-        expected: &HashMap<String, Vec<usize>>,
+        expected: &BTreeMap<String, Vec<usize>>,
         digest: &mut Sha256,
     ) -> Result<Self, Error> {
         let (mut file, size) = crate::open(path, FILE_BYTES)?;
         let entries = header(path, &mut file, size, digest)?;
         let mut formats = HashMap::new();
-        for (name, shape) in expected {
-            let entry = entries
-                .iter()
-                .find_map(|(known, entry)| (known == name).then_some(entry))
-                .ok_or_else(|| Error::MissingTensor {
-                    path: path.to_owned(),
-                    tensor: name.clone(),
-                })?;
-            formats.insert(name, format(path, name, shape, entry)?);
+        for (name, entry) in &entries {
+            if let Some(shape) = expected.get(name) {
+                formats.insert(name, format(path, name, shape, entry)?);
+            }
+        }
+        if let Some(missing) = expected.keys().find(|name| !formats.contains_key(name)) {
+            return Err(Error::MissingTensor {
+                path: path.to_owned(),
+                tensor: missing.clone(),
+            });
         }
 
         let mut values = HashMap::new();
