@@ -131,12 +131,13 @@ impl Word {
     }
 }
 
-/// A character as a space, as itself, or not at all.
+/// A character as a space, as itself, or not at all. What Unicode has not assigned yet stays.
 fn cleaned(char: char) -> Option<char> {
+    use GeneralCategory::{Control, Format, PrivateUse};
     match char {
         '\t' | '\n' | '\r' => Some(' '),
         '\u{fffd}' => None,
-        _ if char.general_category_group() == GeneralCategoryGroup::Other => None,
+        _ if matches!(char.general_category(), Control | Format | PrivateUse) => None,
         _ if char.is_whitespace() => Some(' '),
         _ => Some(char),
     }
