@@ -9,7 +9,13 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "gateway",
         &[
-            "protocol", "catalog", "guest", "sandbox", "upstream", "journal",
+            "protocol",
+            "catalog",
+            "embedding",
+            "guest",
+            "sandbox",
+            "upstream",
+            "journal",
         ],
     ),
     ("guest", &["catalog", "protocol"]),
@@ -17,6 +23,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("testkit", &["catalog"]),
     ("protocol", &[]),
     ("catalog", &[]),
+    ("embedding", &[]),
     ("sandbox", &[]),
     ("journal", &[]),
 ];
