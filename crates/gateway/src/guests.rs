@@ -30,6 +30,9 @@ use crate::turns::Turns;
 
 /// How often a guest's memory, threads and CPU time are looked at.
 const WATCH: Duration = Duration::from_millis(20);
+/// A program that has computed for so long is one that takes time: from then on it lets the others run
+/// first, which are mostly over before it notices.
+const LONG: Duration = Duration::from_millis(200);
 /// How often its workspace is counted at most, and how many times longer than counting the pause is.
 const SUM: Duration = Duration::from_millis(100);
 const SUM_SHARE: u32 = 50;
@@ -434,6 +437,7 @@ struct Watch<'a> {
     next_sum: Instant,
     /// Whether it has computed nothing between the last two looks.
     is_still: bool,
+    has_stepped_back: bool,
 }
 
 impl<'a> Watch<'a> {
@@ -452,6 +456,7 @@ impl<'a> Watch<'a> {
             peak_memory_bytes: 0,
             next_sum: Instant::now() + SUM,
             is_still: false,
+            has_stepped_back: false,
         }
     }
 
@@ -459,6 +464,10 @@ impl<'a> Watch<'a> {
         let limits = self.limits;
         let now = self.meter.read();
         self.is_still = self.clock.tick(now.cpu);
+        if now.cpu > LONG && !self.has_stepped_back {
+            self.meter.step_back();
+            self.has_stepped_back = true;
+        }
         self.peak_memory_bytes = self.peak_memory_bytes.max(now.resident_bytes);
         if now.resident_bytes > limits.memory_bytes {
             return Some(self.out_of_memory());

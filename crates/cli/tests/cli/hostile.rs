@@ -379,6 +379,52 @@ fn a_program_that_closes_its_channel_or_dies_is_named() {
 }
 
 #[test]
+fn a_program_that_computes_for_long_lets_the_others_run_first() {
+    let place = Place::with_fake();
+    let mut agent = place.serve();
+    agent.initialize();
+    let code = "import threading\nthreading.Thread(target=lambda: [0 for _ in iter(int, 1)]).start()\nwhile True: pass";
+    let arguments = serde_json::json!({"language": "python", "code": code, "timeout_seconds": 3});
+    let params = serde_json::json!({"name": "execute_code", "arguments": arguments});
+    let id = agent.ask("tools/call", params);
+    let nice = |pid: u32, thread: &str| -> Option<i32> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/task/{thread}/stat")).ok()?;
+        let (_, fields) = stat.rsplit_once(") ")?;
+        fields.split(' ').nth(16)?.parse().ok()
+    };
+    let threads = |pid: u32| -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task"));
+        let tasks = tasks.into_iter().flatten().flatten();
+        tasks
+            .map(|task| task.file_name().into_string().unwrap())
+            .collect()
+    };
+    // Both its threads; nobody else.
+    let begun = std::time::Instant::now();
+    loop {
+        let low: Vec<u32> = family_of(agent.child.id())
+            .into_iter()
+            .filter(|pid| {
+                threads(*pid)
+                    .iter()
+                    .any(|thread| nice(*pid, thread) == Some(10))
+            })
+            .collect();
+        if let [guest] = low[..] {
+            let both = threads(guest);
+            assert!(
+                both.iter().all(|thread| nice(guest, thread) == Some(10)),
+                "{both:?}"
+            );
+            break;
+        }
+        assert!(low.is_empty() && begun.elapsed().as_secs() < 60, "{low:?}");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    while agent.next()["id"].as_u64() != Some(id) {}
+}
+
+#[test]
 fn a_neighbour_is_unaffected_and_nothing_survives_the_end() {
     let place = Place::with_fake();
     let mut agent = place.serve();
