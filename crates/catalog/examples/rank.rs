@@ -3,7 +3,8 @@
 //! Reads the pool that `TOOLSEARCH_CORPUS` names, then answers one job a line: `{"query_id", "pool",
 //! "query"}` becomes `{"query_id", "pool", "ranked", "ms"}`. Single tools are ranked, twins apart.
 //! `--no-tables` leaves out synonyms, abbreviations and translations, `--no-repair` the repair of
-//! typing mistakes.
+//! typing mistakes. With `--model FOLDER` the sentence model in it counts as well, which first has to
+//! read all tools of the pool, a few dozen a second.
 
 mod corpus;
 
@@ -13,6 +14,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use toolmill_catalog::{Catalog, SearchOptions, SearchQuery};
+use toolmill_embedding::Model;
 
 #[derive(Deserialize)]
 struct Job {
@@ -34,8 +36,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         collapse: false,
         ..SearchOptions::default()
     };
-    for argument in std::env::args().skip(1) {
+    let mut model = None;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
+            "--model" => {
+                let folder = arguments.next().ok_or("--model takes a folder")?;
+                model = Some(Model::open(folder.as_ref())?);
+            }
             "--no-tables" => options.tables = false,
             "--no-repair" => options.repair = false,
             other => return Err(format!("unknown argument {other}").into()),
@@ -43,10 +51,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let (servers, ids) = corpus::read(std::env::var("TOOLSEARCH_CORPUS")?.as_ref())?;
     let catalog = Catalog::new(servers);
+    let vectors: Option<Vec<Vec<f32>>> = model.as_ref().map(|model| {
+        let sentences = catalog.tools().map(|tool| tool.sentence());
+        sentences.map(|sentence| model.embed(&sentence)).collect()
+    });
+    let likeness = |text: &str| -> Option<Vec<f32>> {
+        let (model, vectors) = (model.as_ref()?, vectors.as_ref()?);
+        let wanted = model.embed(text);
+        let product = |vector: &Vec<f32>| vector.iter().zip(&wanted).map(|(a, b)| a * b).sum();
+        Some(vectors.iter().map(product).collect())
+    };
     let rank = |text: &str| {
         catalog.search(&SearchQuery {
             limit: 20,
             options,
+            likeness: likeness(text).as_deref(),
             ..SearchQuery::new(text)
         })
     };

@@ -14,7 +14,7 @@ use std::time::Instant;
 use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
-use toolmill_catalog::{Catalog, SearchQuery, SearchRequest, Server, answer};
+use toolmill_catalog::{Catalog, SearchQuery, SearchRequest, Server, Signals, answer};
 
 /// How often the catalog is built, and each query run.
 const BUILDS: usize = 5;
@@ -115,7 +115,9 @@ fn answered(catalog: &Catalog, query: &str) -> f64 {
         queries: vec![query.to_owned()],
         ..SearchRequest::default()
     };
-    answer(catalog, &request, None, &[]).text.len() as f64
+    answer(catalog, &request, Signals::default(), &[])
+        .text
+        .len() as f64
 }
 
 fn queries_of(path: &str) -> Result<Vec<String>, Box<dyn Error>> {

@@ -73,19 +73,34 @@ impl Default for SearchRequest {
 }
 
 impl SearchRequest {
-    fn query<'a>(&self, text: &'a str, server: Option<&'a str>, used: Used<'a>) -> SearchQuery<'a> {
+    fn query<'a>(
+        &self,
+        text: &'a str,
+        server: Option<&'a str>,
+        signals: Signals<'a>,
+    ) -> SearchQuery<'a> {
         SearchQuery {
             server,
             limit: self.limit.clamp(1, MOST_HITS),
             offset: self.offset,
-            used,
+            used: signals.used,
+            likeness: signals
+                .likeness
+                .and_then(|likeness| likeness.get(text))
+                .map(Vec::as_slice),
             ..SearchQuery::new(text)
         }
     }
 }
 
-/// How often each tool was of use before, as [`SearchQuery::used`] has it.
-pub type Used<'a> = Option<&'a HashMap<String, f32>>;
+/// What is known beside the catalog that puts some tools before others.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Signals<'a> {
+    /// As [`SearchQuery::used`] has it.
+    pub used: Option<&'a HashMap<String, f32>>,
+    /// By query, as [`SearchQuery::likeness`] has it.
+    pub likeness: Option<&'a HashMap<String, Vec<f32>>>,
+}
 
 /// One hit as data, for programs and scripts.
 #[derive(Clone, Debug, Serialize)]
@@ -115,11 +130,15 @@ pub struct Row {
 ///
 /// # Errors
 /// There is no such server; the text says which there are.
-pub fn rows(catalog: &Catalog, request: &SearchRequest, used: Used) -> Result<Vec<Row>, String> {
+pub fn rows(
+    catalog: &Catalog,
+    request: &SearchRequest,
+    signals: Signals,
+) -> Result<Vec<Row>, String> {
     let server = server_of(catalog, request)?.map(ServerTools::identifier);
     let queries = request.queries.iter().take(MOST_QUERIES);
     let found = queries.flat_map(|text| {
-        let query = request.query(text, server, used);
+        let query = request.query(text, server, signals);
         let hits = catalog.search(&query).hits;
         hits.into_iter().map(move |hit| Row {
             query: text.clone(),
@@ -184,7 +203,7 @@ impl From<String> for Found {
 pub fn answer(
     catalog: &Catalog,
     request: &SearchRequest,
-    used: Used,
+    signals: Signals,
     unavailable: &[(String, String)],
 ) -> Found {
     let server = match server_of(catalog, request) {
@@ -209,7 +228,7 @@ pub fn answer(
         catalog,
         request,
         server,
-        used,
+        signals,
         shown: HashSet::new(),
         count: 0,
         out,
@@ -233,7 +252,7 @@ struct Hits<'a> {
     catalog: &'a Catalog,
     request: &'a SearchRequest,
     server: Option<&'a ServerTools>,
-    used: Used<'a>,
+    signals: Signals<'a>,
     shown: HashSet<String>,
     count: usize,
     out: String,
@@ -244,7 +263,7 @@ impl Hits<'_> {
     fn push_query(&mut self, text: &str, first: bool) {
         let offset = self.request.offset;
         let server = self.server.map(ServerTools::identifier);
-        let query = self.request.query(text, server, self.used);
+        let query = self.request.query(text, server, self.signals);
         let result = self.catalog.search(&query);
         let (count, matches) = (result.hits.len(), result.matches);
         self.count += count;
@@ -352,7 +371,11 @@ fn sum(why: &Explanation) -> String {
             format!("{} {word}{read} {:.2}", part.field, part.score)
         })
         .collect();
-    for (name, share) in [("server", why.server), ("use before", why.use_before)] {
+    for (name, share) in [
+        ("server", why.server),
+        ("meaning", why.meaning),
+        ("use before", why.use_before),
+    ] {
         if share > 0.0 {
             terms.push(format!("{name} {share:.2}"));
         }

@@ -415,6 +415,22 @@ impl Catalog {
         plain::list(&entries, max_chars)
     }
 
+    /// Where in [`Catalog::tools`] a tool of this catalog lies.
+    pub(crate) fn position(&self, tool: &Tool) -> Option<usize> {
+        let (identifier, _) = tool.path().split_once('.')?;
+        let at = self
+            .servers
+            .binary_search_by(|server| server.identifier.as_str().cmp(identifier))
+            .ok()?;
+        let (before, from) = self.servers.split_at(at);
+        let within = from[0]
+            .tools
+            .binary_search_by(|known| known.path().cmp(tool.path()))
+            .ok()?;
+        let before: usize = before.iter().map(|server| server.tools.len()).sum();
+        Some(before + within)
+    }
+
     /// What has been read of all tools for search, as bytes that [`Catalog::restore`] takes at the next
     /// start. Does the reading if there was no search yet.
     pub fn snapshot(&self) -> Vec<u8> {

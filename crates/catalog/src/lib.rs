@@ -29,7 +29,7 @@ mod spelling;
 mod tool;
 mod words;
 
-pub use answer::{Detail, Found, Row, SearchRequest, Used, answer, rows};
+pub use answer::{Detail, Found, Row, SearchRequest, Signals, answer, rows};
 pub use bind::{ArgumentError, ArgumentErrorCode};
 pub use catalog::{Catalog, Server, ServerTools, UnknownTool};
 pub use phrase::Repair;

@@ -7,7 +7,7 @@
 //! tool of its server is worth.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
@@ -25,6 +25,9 @@ const MOST_USED: usize = 64;
 
 /// More than a tool's name has, with separators put in.
 const LONGEST_NAME_BYTES: usize = 512;
+
+/// Tools that are looked at because of what they mean, the nearest first, whatever their words.
+const MOST_MEANT: usize = 200;
 
 /// How far behind a hit its twins are looked for.
 const TWINS_WITHIN: usize = 16;
@@ -67,6 +70,9 @@ pub struct SearchQuery<'a> {
     pub offset: usize,
     /// How often each tool, by path, was of use before: a count that may have decayed.
     pub used: Option<&'a HashMap<String, f32>>,
+    /// How like each tool, in the order of [`Catalog::tools`], is to what the text means: a cosine.
+    /// The best counts as much as the best match of words; one of another length is left out.
+    pub likeness: Option<&'a [f32]>,
     pub options: SearchOptions,
 }
 
@@ -79,6 +85,7 @@ impl<'a> SearchQuery<'a> {
             limit: 5,
             offset: 0,
             used: None,
+            likeness: None,
             options: SearchOptions::default(),
         }
     }
@@ -103,6 +110,7 @@ pub struct Hit {
     document: u32,
     of_server: f32,
     of_use: f32,
+    of_meaning: f32,
 }
 
 /// Why a hit has its score: parts that add up to it.
@@ -113,6 +121,8 @@ pub struct Explanation {
     pub server: f32,
     /// What it gets for having been of use.
     pub use_before: f32,
+    /// What it gets for what it means.
+    pub meaning: f32,
 }
 
 /// What one word of the query adds by one field of a tool.
@@ -132,11 +142,12 @@ impl Catalog {
     /// A tool named exactly by its path or its name comes before all others.
     pub fn search(&self, query: &SearchQuery) -> SearchResult {
         let index = self.index();
-        let group = match query.server.map(|server| self.server(server)) {
+        let server = match query.server.map(|server| self.server(server)) {
             None => None,
-            Some(Some(server)) if !server.tools().is_empty() => index.server(server.name()),
+            Some(Some(server)) if !server.tools().is_empty() => Some(server.name()),
             Some(_) => return SearchResult::default(),
         };
+        let group = server.and_then(|server| index.server(server));
         let phrase = Phrase::read(index, query.text, query.options);
         let path = Some(query.text.trim()).filter(|text| text.contains('.'));
         let first = path
@@ -149,6 +160,10 @@ impl Catalog {
             name_hash(plain::head(query.text, LONGEST_NAME_BYTES)),
             first,
         );
+        ranking.meant = query
+            .likeness
+            .filter(|likeness| likeness.len() == self.len())
+            .map(|likeness| Meant::new(self, index, server, likeness));
         let end = query.offset.saturating_add(query.limit);
         let hits = if query.options.collapse {
             ranking.collapsed(end, query.used)
@@ -172,9 +187,10 @@ impl Catalog {
                     document: ranked.document,
                     of_server: ranked.of_server,
                     of_use: ranked.of_use,
+                    of_meaning: ranked.of_meaning,
                 })
                 .collect(),
-            matches: ranking.matches.len(),
+            matches: ranking.matches.len() + ranking.only_meant().count(),
             repairs: phrase.repairs,
         }
     }
@@ -208,6 +224,7 @@ impl Catalog {
             parts,
             server: hit.of_server,
             use_before: hit.of_use,
+            meaning: hit.of_meaning,
         }
     }
 }
@@ -220,11 +237,69 @@ struct Ranked {
     own: f32,
     of_server: f32,
     of_use: f32,
+    of_meaning: f32,
 }
 
 impl Ranked {
+    /// What the words are worth.
+    fn of_words(&self) -> f32 {
+        self.own + self.of_server
+    }
+
     fn score(&self) -> f32 {
-        self.own + self.of_server + self.of_use
+        self.of_words() + self.of_use + self.of_meaning
+    }
+}
+
+/// What a query means, beside its words.
+struct Meant<'a> {
+    catalog: &'a Catalog,
+    likeness: &'a [f32],
+    /// The documents that are most like it.
+    nearest: Vec<u32>,
+    most: f32,
+}
+
+impl<'a> Meant<'a> {
+    fn new(
+        catalog: &'a Catalog,
+        index: &Index,
+        server: Option<&str>,
+        likeness: &'a [f32],
+    ) -> Meant<'a> {
+        let tools: Vec<&Arc<Tool>> = catalog.tools().collect();
+        let is_searched = |at: &usize| server.is_none_or(|server| tools[*at].server() == server);
+        let mut nearest: Vec<usize> = (0..tools.len()).filter(is_searched).collect();
+        let nearer = |a: &usize, b: &usize| {
+            let (of_a, of_b) = (likeness[*a], likeness[*b]);
+            of_b.total_cmp(&of_a).then(a.cmp(b))
+        };
+        if nearest.len() > MOST_MEANT {
+            nearest.select_nth_unstable_by(MOST_MEANT, nearer);
+            nearest.truncate(MOST_MEANT);
+        }
+        nearest.retain(|at| likeness[*at] > 0.0);
+        let most = nearest.iter().map(|at| likeness[*at]).fold(0.0, f32::max);
+        let document = |at: usize| index.number_of(tools[at]);
+        Meant {
+            catalog,
+            likeness,
+            nearest: nearest.into_iter().filter_map(document).collect(),
+            most,
+        }
+    }
+
+    /// From 0 to 1, which the nearest tool has.
+    fn of(&self, tool: &Tool) -> f32 {
+        let likeness = self
+            .catalog
+            .position(tool)
+            .map_or(0.0, |at| self.likeness[at]);
+        if self.most > 0.0 {
+            likeness.clamp(0.0, self.most) / self.most
+        } else {
+            0.0
+        }
     }
 }
 
@@ -239,6 +314,7 @@ struct Ranking<'a> {
     name: u32,
     /// The tool of the path that the query is.
     first: Option<u32>,
+    meant: Option<Meant<'a>>,
 }
 
 impl<'a> Ranking<'a> {
@@ -272,6 +348,7 @@ impl<'a> Ranking<'a> {
             best_of_server,
             name,
             first,
+            meant: None,
         }
     }
 
@@ -285,8 +362,13 @@ impl<'a> Ranking<'a> {
 
     /// The `count` best, the best first. Use in the past reorders the first [`MOST_USED`].
     fn best(&mut self, count: usize, used: Option<&HashMap<String, f32>>) -> Vec<Ranked> {
-        let wanted = count.max(used.map_or(0, |_| MOST_USED));
+        let wanted = count
+            .max(used.map_or(0, |_| MOST_USED))
+            .max(self.meant.as_ref().map_or(0, |_| MOST_MEANT));
         let mut best = self.best_unused(wanted);
+        if let Some(meant) = &self.meant {
+            self.add_meant(&mut best, meant);
+        }
         if let Some(used) = used {
             let calls = |path: &str| used.get(path).map_or(0.0, |calls| calls.clamp(0.0, 1e9));
             let most = used.keys().map(|path| calls(path)).fold(0.0, f32::max);
@@ -295,13 +377,57 @@ impl<'a> Ranking<'a> {
                 let calls = calls(self.index.tool(ranked.document).path());
                 if calls > 0.0 {
                     let share = USAGE_SHARE * calls.ln_1p() / most.ln_1p();
-                    ranked.of_use = share * (ranked.own + ranked.of_server);
+                    ranked.of_use = share * (ranked.of_words() + ranked.of_meaning);
                 }
             }
             best[..reach].sort_by(|a, b| self.order(a, b));
         }
         best.truncate(count);
         best
+    }
+
+    /// What a document is worth by itself, if it has any of the words.
+    fn of_words(&self, document: u32) -> Option<f32> {
+        let at = self
+            .matches
+            .binary_search_by_key(&document, |matched| matched.0);
+        at.ok().map(|at| self.matches[at].1)
+    }
+
+    /// What is near in meaning and has none of the words.
+    fn only_meant(&self) -> impl Iterator<Item = u32> {
+        let nearest = self
+            .meant
+            .iter()
+            .flat_map(|meant| meant.nearest.iter().copied());
+        nearest.filter(|&document| self.of_words(document).is_none())
+    }
+
+    /// Adds what is near in meaning, and what each is worth for that: the best by meaning gets as much
+    /// as the best by words has, a sum of two that are each divided by their greatest.
+    fn add_meant(&self, best: &mut Vec<Ranked>, meant: &Meant) {
+        let known: HashSet<u32> = best.iter().map(|ranked| ranked.document).collect();
+        let more = meant
+            .nearest
+            .iter()
+            .filter(|document| !known.contains(document));
+        best.extend(more.map(|&document| {
+            let group = self.index.marks[document as usize].group as usize;
+            Ranked {
+                document,
+                named: 0,
+                own: self.of_words(document).unwrap_or(0.0),
+                of_server: SERVER_SHARE * self.best_of_server[group],
+                of_use: 0.0,
+                of_meaning: 0.0,
+            }
+        }));
+        let of_words = best.iter().map(Ranked::of_words).fold(0.0, f32::max);
+        let most = if of_words > 0.0 { of_words } else { 1.0 };
+        for ranked in best.iter_mut() {
+            ranked.of_meaning = most * meant.of(self.index.tool(ranked.document));
+        }
+        best.sort_unstable_by(|a, b| self.order(a, b));
     }
 
     fn best_unused(&self, count: usize) -> Vec<Ranked> {
@@ -336,6 +462,7 @@ impl<'a> Ranking<'a> {
                 own,
                 of_server: SERVER_SHARE * self.best_of_server[mark.group as usize],
                 of_use: 0.0,
+                of_meaning: 0.0,
             };
             // Many a catalog has hundreds of equals, so these are looked at too.
             if worst.is_some_and(|worst| self.order(&ranked, &worst).is_gt()) {

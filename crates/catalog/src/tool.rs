@@ -187,6 +187,15 @@ impl Tool {
         plain::line(plain::first_sentence(self.description()).0, SUMMARY_CHARS)
     }
 
+    /// What a model that reads sentences is given of the tool: its name as words, and the beginning of
+    /// its description.
+    pub fn sentence(&self) -> String {
+        const DESCRIPTION_BYTES: usize = 2_000;
+        let end = self.description().floor_char_boundary(DESCRIPTION_BYTES);
+        let name = self.name().replace(['_', '-', '.', '/'], " ");
+        format!("{name}: {}", &self.description()[..end])
+    }
+
     /// The word that warns of a tool that changes things. The server's own word is believed here,
     /// where it is only shown.
     pub fn effects(&self) -> Option<&'static str> {

@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) require: Tier,
     /// Whether a search prefers what was of use before.
     pub(crate) search_usage: Option<bool>,
+    /// The folder of a sentence model by which a search also goes.
+    pub(crate) search_model: Option<PathBuf>,
     /// Absent also when its variable is not set: HTTP must then not be served without one.
     pub(crate) http_token: Option<String>,
     /// The files these come from; the first wins.
@@ -247,8 +249,19 @@ impl Settings {
             self.read_sandbox(source, &sandbox)?;
         }
         if let Some(search) = root.table("search")? {
-            search.only(&["usage"])?;
+            search.only(&["usage", "model"])?;
             self.search_usage = search.flag("usage")?.or(self.search_usage);
+            match search.text("model")? {
+                Some(model) if source.own => {
+                    self.search_model = Some(folder_of(&source.path).join(model));
+                }
+                Some(_) => self.warnings.push(format!(
+                    "`model` in [search] in {} is ignored: a project does not decide which files \
+                     are read; move it to your own toolmill.toml, or start with --config",
+                    source.path.display()
+                )),
+                None => {}
+            }
         }
         let python = root.table("python")?;
         let http = root.table("http")?;

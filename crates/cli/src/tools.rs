@@ -111,11 +111,12 @@ pub(crate) fn search(source: &Source, args: Search) -> Result<ExitCode> {
             ..SearchRequest::default()
         };
         let text = if args.json {
-            let rows =
-                gateway::search_rows(&started.gateway, &request).map_err(anyhow::Error::msg)?;
+            let rows = gateway::search_rows(&started.gateway, &request)
+                .await
+                .map_err(anyhow::Error::msg)?;
             format!("{}\n", serde_json::to_string(&rows)?)
         } else {
-            gateway::search(&started.gateway, &request).text
+            gateway::search(&started.gateway, &request).await.text
         };
         print(&text)?;
         Ok(ExitCode::SUCCESS)

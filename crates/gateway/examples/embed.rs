@@ -73,6 +73,7 @@ fn host() -> ExitCode {
         workspaces: state.join("workspaces"),
         project: state.clone(),
         usage: true,
+        model: None,
         state,
         python: Vec::new(),
         path: std::env::var_os("PATH").unwrap_or_default(),

@@ -136,7 +136,7 @@ impl Calls {
     /// Answers one call of the program.
     pub(crate) async fn answer(&self, call: protocol::Call<'_>) -> Answer {
         if call.path == "search_tools" {
-            return self.search(&call);
+            return Box::pin(self.search(&call)).await;
         }
         let deadline = Instant::now() + self.limits.call_time;
         let tool = self.resolve(&call.path, deadline).await?;
@@ -162,7 +162,7 @@ impl Calls {
 
     /// `search_tools("…")` inside a program: what it finds, as a list. Of the newest tools, as what it
     /// names may be called.
-    fn search(&self, call: &protocol::Call) -> Answer {
+    async fn search(&self, call: &protocol::Call<'_>) -> Answer {
         let invalid = |message: String| Raise::new(ErrorCode::InvalidArgument, message);
         let mut arguments = serde_json::Map::new();
         let value = |json: &RawValue| -> serde_json::Value {
@@ -188,7 +188,9 @@ impl Calls {
                 "search_tools needs a phrase: search_tools(\"list open issues\")".into(),
             ));
         }
-        let rows = crate::search_rows(&self.gateway, &request).map_err(invalid)?;
+        let rows = crate::search_rows(&self.gateway, &request)
+            .await
+            .map_err(invalid)?;
         Ok(serde_json::to_string(&rows).expect("rows have string keys"))
     }
 

@@ -13,6 +13,7 @@ pub mod execute;
 mod guests;
 mod id;
 mod limits;
+mod meaning;
 pub mod output;
 mod pool;
 mod search;
@@ -63,6 +64,8 @@ pub struct Config {
     pub project: PathBuf,
     /// Whether a search puts tools that were of use before others that fit as well.
     pub usage: bool,
+    /// The folder of a sentence model by which a search also goes.
+    pub model: Option<PathBuf>,
     /// The least that must stand around a program; with less none runs. More is used where it can be.
     pub require: sandbox::Tier,
 }
@@ -77,6 +80,7 @@ pub struct Gateway {
     python: OnceCell<Vec<guest::python::Candidate>>,
     sessions: session::Sessions,
     index: search::IndexFile,
+    meaning: Option<meaning::Meaning>,
 }
 
 impl Gateway {
@@ -108,6 +112,10 @@ impl Gateway {
             admission: admission::Admission::new(&config.limits),
             python: OnceCell::new(),
             sessions: session::Sessions::default(),
+            meaning: config.model.clone().map(|folder| {
+                let state = config.state.join("vectors");
+                meaning::Meaning::start(folder, state, upstreams.catalogs())
+            }),
             index: search::IndexFile::new(
                 config.state.join("index"),
                 config

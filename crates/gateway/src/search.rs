@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use catalog::{Catalog, Found, Row, SearchRequest};
+use catalog::{Catalog, Found, Row, SearchRequest, Signals};
 use sha2::{Digest as _, Sha256};
 
 use crate::{Gateway, short_hash};
@@ -19,28 +19,70 @@ const MOST_SNAPSHOT_BYTES: u64 = 256 << 20;
 const MOST_SNAPSHOTS: usize = 8;
 
 /// The text that answers a search, from what is known now.
-pub fn search(gateway: &Gateway, request: &SearchRequest) -> Found {
-    let catalog = gateway.indexed_catalog();
-    let used = gateway.used(&catalog);
-    catalog::answer(&catalog, request, used.as_ref(), &gateway.unavailable())
+pub async fn search(gateway: &Gateway, request: &SearchRequest) -> Found {
+    let known = gateway.known_for(request).await;
+    let unavailable = gateway.unavailable();
+    let mut found = catalog::answer(&known.catalog, request, known.signals(), &unavailable);
+    if let Some(reason) = known.by_words_alone {
+        found.text.push_str(&format!("by words alone: {reason}\n"));
+    }
+    found
 }
 
 /// The same as data.
 ///
 /// # Errors
 /// There is no such server; the text says which there are.
-pub fn search_rows(gateway: &Gateway, request: &SearchRequest) -> Result<Vec<Row>, String> {
-    let catalog = gateway.indexed_catalog();
-    let used = gateway.used(&catalog);
-    catalog::rows(&catalog, request, used.as_ref())
+pub async fn search_rows(gateway: &Gateway, request: &SearchRequest) -> Result<Vec<Row>, String> {
+    let known = gateway.known_for(request).await;
+    catalog::rows(&known.catalog, request, known.signals())
+}
+
+/// What a search goes by.
+struct Known {
+    catalog: Arc<Catalog>,
+    used: Option<HashMap<String, f32>>,
+    likeness: HashMap<String, Vec<f32>>,
+    /// Why the meaning of the queries does not count, where it should.
+    by_words_alone: Option<String>,
+}
+
+impl Known {
+    fn signals(&self) -> Signals<'_> {
+        Signals {
+            used: self.used.as_ref(),
+            likeness: Some(&self.likeness),
+        }
+    }
 }
 
 impl Gateway {
-    fn used(&self, catalog: &Catalog) -> Option<HashMap<String, f32>> {
+    async fn known_for(&self, request: &SearchRequest) -> Known {
+        let catalog = self.indexed_catalog();
         let usage = self.recorder.usage();
-        self.config
-            .usage
-            .then(|| usage.of(catalog, SystemTime::now()))
+        let mut known = Known {
+            used: self
+                .config
+                .usage
+                .then(|| usage.of(&catalog, SystemTime::now())),
+            likeness: HashMap::new(),
+            by_words_alone: None,
+            catalog,
+        };
+        if let Some(meaning) = &self.meaning {
+            for query in &request.queries {
+                match meaning.likeness(query, &known.catalog).await {
+                    Ok(likeness) => {
+                        known.likeness.insert(query.clone(), likeness);
+                    }
+                    Err(reason) => {
+                        known.by_words_alone = Some(reason);
+                        break;
+                    }
+                }
+            }
+        }
+        known
     }
 
     /// The catalog, whose index the first search takes from the last gateway as far as it still fits.

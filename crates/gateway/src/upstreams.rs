@@ -192,6 +192,11 @@ impl Upstreams {
             .send_replace(Arc::new(Catalog::new(listed.collect())));
     }
 
+    /// The catalog now, and each that follows.
+    pub(crate) fn catalogs(&self) -> watch::Receiver<Arc<Catalog>> {
+        self.catalog.subscribe()
+    }
+
     pub(crate) fn catalog(&self) -> Arc<Catalog> {
         self.catalog.borrow().clone()
     }

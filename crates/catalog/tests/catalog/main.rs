@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use toolmill_catalog::{
-    Catalog, Detail, Language, SearchQuery, SearchRequest, Server, Tool, answer,
+    Catalog, Detail, Language, SearchQuery, SearchRequest, Server, Signals, Tool, answer,
 };
 
 fn server(name: &str, tools: Value) -> Server {
@@ -484,7 +484,7 @@ fn search_answers_as_the_surface_says() {
         answer(
             &catalog,
             &SearchRequest { queries, ..request },
-            None,
+            Signals::default(),
             &unavailable,
         )
         .text
@@ -550,7 +550,7 @@ fn search_answers_as_the_surface_says() {
     no server "mail"; 5 tools on 2 servers: tracker 3, my_files 2
     not available: chat (login needed: toolmill login chat)
     "#);
-    insta::assert_snapshot!(answer(&Catalog::new(Vec::new()), &plain(), None, &[]).text, @"0 tools on 0 servers");
+    insta::assert_snapshot!(answer(&Catalog::new(Vec::new()), &plain(), Signals::default(), &[]).text, @"0 tools on 0 servers");
 }
 
 #[test]
@@ -831,7 +831,7 @@ fn hostile_servers_are_shown_on_plain_bounded_lines() {
                     detail,
                     ..request.clone()
                 },
-                None,
+                Signals::default(),
                 &[],
             )
             .text;
@@ -881,6 +881,11 @@ fn sizes_that_a_hostile_server_chooses_are_bounded() {
         detail: Detail::Full,
         ..SearchRequest::default()
     };
-    assert!(answer(&catalog, &request, None, &[]).text.len() < 60_000);
+    assert!(
+        answer(&catalog, &request, Signals::default(), &[])
+            .text
+            .len()
+            < 60_000
+    );
     assert!(catalog.resolve(&"a.".repeat(1 << 17)).is_err());
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
 use toolmill_catalog::{
-    Catalog, SearchOptions, SearchQuery, SearchRequest, SearchResult, Server, answer,
+    Catalog, SearchOptions, SearchQuery, SearchRequest, SearchResult, Server, Signals, answer,
 };
 
 use crate::{Hostile, server, tool};
@@ -369,7 +369,7 @@ fn twins_of_other_servers_are_one_hit() {
         limit: 1,
         ..SearchRequest::default()
     };
-    insta::assert_snapshot!(answer(&found, &request, None, &[]).text, @r"
+    insta::assert_snapshot!(answer(&found, &request, Signals::default(), &[]).text, @r"
     1 of 7 matches, 7 tools on 4 servers
     tools.github.create_issue(...)
       Create a new issue in a repository of the user. WRITES
@@ -482,7 +482,7 @@ fn a_miss_names_tools_and_servers_that_are_near() {
         queries: vec![text.to_owned()],
         ..SearchRequest::default()
     };
-    let said = |text: &str| answer(&catalog, &request(text), None, &[]).text;
+    let said = |text: &str| answer(&catalog, &request(text), Signals::default(), &[]).text;
     insta::assert_snapshot!(said("Crete_Isue"), @"0 matches, 1 tool on 1 server; nearest names: tools.jira_cloud.create_issue");
     insta::assert_snapshot!(said("Jra_Clud"), @"0 matches, 1 tool on 1 server; nearest servers: jira_cloud");
     insta::assert_snapshot!(said("isue opne"), @r#"
@@ -566,4 +566,67 @@ fn no_text_breaks_search_and_its_order_is_stable() {
         assert!(found.hits.iter().all(|hit| hit.tool.server() == "x"));
         assert!(found.hits.len() <= found.matches);
     }
+}
+
+#[test]
+fn what_is_meant_counts_as_much_as_words_and_finds_what_they_do_not() {
+    let catalog = Catalog::new(vec![
+        server(
+            "one",
+            json!([
+                described("send_mail", "Sends an electronic letter."),
+                described("open_door", "Opens a door."),
+            ]),
+        ),
+        server(
+            "two",
+            json!([described("weather", "Tells how warm it will be.")]),
+        ),
+    ]);
+    let paths: Vec<&str> = catalog.tools().map(|tool| tool.path()).collect();
+    assert_eq!(paths, ["one.open_door", "one.send_mail", "two.weather"]);
+    let found = |text: &str, server: Option<&str>, likeness: Option<&[f32]>| -> Vec<String> {
+        let query = SearchQuery {
+            server,
+            likeness,
+            ..SearchQuery::new(text)
+        };
+        let result = catalog.search(&query);
+        for hit in &result.hits {
+            let why = catalog.explain(&query, hit);
+            let parts: f32 = why.parts.iter().map(|part| part.score).sum();
+            let sum = parts + why.server + why.use_before + why.meaning;
+            assert!((sum - hit.score).abs() < 1e-3, "{why:?}");
+        }
+        assert!(result.matches >= result.hits.len());
+        result
+            .hits
+            .iter()
+            .map(|hit| hit.tool.path().to_owned())
+            .collect()
+    };
+    // No word of it is in any tool.
+    assert!(found("temperature tomorrow", None, None).is_empty());
+    let meant = [0.0, 0.1, 0.7];
+    assert_eq!(
+        found("temperature tomorrow", None, Some(&meant))[0],
+        "two.weather"
+    );
+    // Words and meaning together come before either.
+    let meant = [0.6, 0.5, -0.2];
+    assert_eq!(
+        found("send letter", None, Some(&meant)),
+        ["one.send_mail", "one.open_door"]
+    );
+    // A filter holds, a name comes first, and what does not fit the catalog is left out.
+    assert_eq!(
+        found("letter", Some("two"), Some(&[0.1, 0.2, 0.3])),
+        ["two.weather"]
+    );
+    assert_eq!(
+        found("send_mail", None, Some(&[0.9, 0.0, 0.9]))[0],
+        "one.send_mail"
+    );
+    assert_eq!(found("letter", None, Some(&[0.1, 0.2])), ["one.send_mail"]);
+    assert!(found("nothing", None, Some(&[f32::NAN; 3])).len() <= 3);
 }

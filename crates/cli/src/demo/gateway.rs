@@ -65,6 +65,7 @@ fn config() -> Result<Config> {
         project: places.working_directory,
         // It shows the same to everybody.
         usage: false,
+        model: None,
         state: places.state_dir,
         python: Vec::new(),
         require: sandbox::Tier::Strict,

@@ -97,6 +97,7 @@ fn a_whole_file_is_read() {
 
         [search]
         usage = false
+        model = "models/minilm"
 
         [python]
         path = ["/usr/bin/python3.11", "venv/bin/python"]
@@ -155,6 +156,8 @@ fn a_whole_file_is_read() {
     assert_eq!(settings.python, [Path::new("/usr/bin/python3.11"), &venv]);
     assert_eq!(settings.require, sandbox::Tier::Full);
     assert_eq!(settings.search_usage, Some(false));
+    let model = desk.places.config_dir.join("models/minilm");
+    assert_eq!(settings.search_model, Some(model));
     assert_eq!(settings.http_token.as_deref(), Some("tok_123"));
     assert_eq!(
         settings.sources,

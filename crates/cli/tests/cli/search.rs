@@ -1,8 +1,11 @@
 //! Search as agents, programs and scripts meet it.
 
+use std::path::Path;
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
-use crate::place::{Place, fake};
+use crate::place::{Agent, Place, fake};
 
 /// What `toolmill search` prints.
 fn search(place: &Place, arguments: &[&str]) -> String {
@@ -154,4 +157,90 @@ fn the_index_is_kept_for_the_next_start_and_a_broken_one_is_made_anew() {
         assert_eq!(std::fs::read(file).unwrap(), whole, "made anew");
     }
     assert_eq!(files().len(), 1);
+}
+
+/// Writes a sentence model of the right form, whose numbers mean nothing.
+fn write_model(folder: &Path) {
+    let form: Value =
+        serde_json::from_str(include_str!("../../../embedding/tests/tiny.json")).unwrap();
+    let (mut header, mut numbers) = (serde_json::Map::new(), Vec::new());
+    for tensor in form["tensors"].as_array().unwrap() {
+        let shape = tensor[1].as_array().unwrap();
+        let count: u64 = shape.iter().map(|size| size.as_u64().unwrap()).product();
+        let begin = numbers.len() * 4;
+        numbers.extend((0..count).map(|at| ((begin as u64 + at) as f32 * 0.7).sin()));
+        let entry =
+            json!({"dtype": "F32", "shape": shape, "data_offsets": [begin, numbers.len() * 4]});
+        header.insert(tensor[0].as_str().unwrap().into(), entry);
+    }
+    let header = Value::from(header).to_string();
+    let mut weights = (header.len() as u64).to_le_bytes().to_vec();
+    weights.extend(header.bytes());
+    weights.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+    let words = form["words"].as_array().unwrap().iter();
+    let words: Vec<&str> = words.map(|word| word.as_str().unwrap()).collect();
+    std::fs::create_dir_all(folder.join("1_Pooling")).unwrap();
+    let pooling = json!({"pooling_mode_mean_tokens": true});
+    std::fs::write(folder.join("1_Pooling/config.json"), pooling.to_string()).unwrap();
+    std::fs::write(folder.join("config.json"), form["config"].to_string()).unwrap();
+    std::fs::write(folder.join("vocab.txt"), words.join("\n")).unwrap();
+    std::fs::write(folder.join("model.safetensors"), weights).unwrap();
+}
+
+/// What a search answers once the model is no longer on its way.
+fn searched(agent: &mut Agent) -> String {
+    let begun = Instant::now();
+    loop {
+        let arguments = json!({"queries": ["send a message"], "detail": "full"});
+        let (text, _) = agent.call("search_tools", arguments);
+        let last = text.trim_end().lines().last().unwrap_or_default();
+        let waits = last.contains("being opened") || last.contains("has read");
+        if !waits {
+            return text;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{text}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_model_that_the_user_names_counts_once_it_has_read_the_tools() {
+    let settings = [fake("fake", &[]), "[search]\nmodel = \"model\"\n".into()].concat();
+    let place = Place::new(&settings);
+    let folder = place.path("config/toolmill/model");
+    write_model(&folder);
+    let ask = |place: &Place| {
+        let mut agent = place.serve();
+        agent.initialize();
+        let text = searched(&mut agent);
+        agent.close();
+        text
+    };
+    let text = ask(&place);
+    assert!(
+        text.contains("meaning ") && !text.contains("by words alone"),
+        "{text}"
+    );
+    let vectors = || {
+        std::fs::read_dir(place.path("state/toolmill/vectors"))
+            .unwrap()
+            .count()
+    };
+    assert_eq!(vectors(), 1);
+
+    // What has been read is not read again, and searches the same.
+    assert_eq!(ask(&place), text);
+    assert_eq!(vectors(), 1);
+
+    std::fs::write(folder.join("model.safetensors"), b"cut off").unwrap();
+    let text = ask(&place);
+    let last = text.trim_end().lines().last().unwrap();
+    assert!(
+        last.starts_with("by words alone: search.model cannot be used: the header of "),
+        "{text}"
+    );
+    assert!(
+        text.contains("tools.fake.") && !text.contains("meaning "),
+        "{text}"
+    );
 }

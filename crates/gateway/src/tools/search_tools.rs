@@ -28,7 +28,7 @@ pub(super) async fn call(agent: &Agent, arguments: Map<String, Value>) -> Answer
     let gateway = &agent.gateway;
     gateway.settled(Instant::now() + WAIT).await;
     let begun = Instant::now();
-    let found = crate::search(gateway, &request);
+    let found = crate::search(gateway, &request).await;
     let duration = begun.elapsed();
     // A search alone opens no session.
     let session = agent
