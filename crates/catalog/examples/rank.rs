@@ -12,9 +12,9 @@ use std::error::Error;
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
+use embedding::Model;
 use serde::{Deserialize, Serialize};
 use toolmill_catalog::{Catalog, SearchOptions, SearchQuery};
-use toolmill_embedding::Model;
 
 #[derive(Deserialize)]
 struct Job {
