@@ -11,13 +11,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::index::{BLOCK, Block, Document, Index, Posting, name_hash};
+use crate::index::{Document, Index, name_hash};
+use crate::matches::{Matches, SERVER_SHARE, Sought};
 use crate::phrase::{Phrase, Reading, Repair};
 use crate::plain;
 use crate::tool::Tool;
-
-/// What a tool gets of the score of its server's best tool.
-const SERVER_SHARE: f32 = 0.2;
 
 /// What use in the past adds to a score at most, and to how many of the best hits.
 const USAGE_SHARE: f32 = 0.1;
@@ -142,22 +140,24 @@ impl Catalog {
         let first = path
             .and_then(|path| self.find(path).ok())
             .and_then(|tool| index.number_of(tool));
-        let mut ranking = Ranking::new(
-            index,
-            &phrase,
-            group,
-            name_hash(plain::head(query.text, LONGEST_NAME_BYTES)),
-            first,
-        );
         let end = query.offset.saturating_add(query.limit);
+        let tools = if query.options.collapse {
+            with_twins(end)
+        } else {
+            end
+        };
+        let sought = Sought {
+            group,
+            name: name_hash(plain::head(query.text, LONGEST_NAME_BYTES)),
+            first,
+            count: tools.max(query.used.map_or(0, |_| MOST_USED)),
+        };
+        let ranking = Ranking::new(index, &phrase, sought);
         let hits = if query.options.collapse {
             ranking.collapsed(end, query.used)
         } else {
-            let ranked = ranking.best(end, query.used);
-            ranked
-                .into_iter()
-                .map(|ranked| (ranked, Vec::new()))
-                .collect()
+            let ranked = ranking.best(end, query.used).into_iter();
+            ranked.map(|ranked| (ranked, Vec::new())).collect()
         };
         let tool = |document: u32| Arc::clone(index.tool(document));
         SearchResult {
@@ -174,7 +174,7 @@ impl Catalog {
                     of_use: ranked.of_use,
                 })
                 .collect(),
-            matches: ranking.matches.len(),
+            matches: ranking.matches.total,
             repairs: phrase.repairs,
         }
     }
@@ -213,78 +213,60 @@ impl Catalog {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Ranked {
+struct Ranked<'a> {
     document: u32,
     /// 2 if it is the tool of the path that the query is, 1 if its name is the query, 0 otherwise.
     named: u8,
     own: f32,
     of_server: f32,
     of_use: f32,
+    /// The tool's path, once it is among the best.
+    path: &'a str,
 }
 
-impl Ranked {
+impl Ranked<'_> {
     fn score(&self) -> f32 {
         self.own + self.of_server + self.of_use
     }
+
+    /// The order of hits that are not equals.
+    fn worth(&self, other: &Ranked) -> Ordering {
+        let named = other.named.cmp(&self.named);
+        named.then_with(|| other.score().total_cmp(&self.score()))
+    }
+
+    fn order(&self, other: &Ranked) -> Ordering {
+        self.worth(other).then_with(|| self.path.cmp(other.path))
+    }
 }
 
-/// All documents that match, and those to come first.
+/// The documents that match, of which some are looked at.
 struct Ranking<'a> {
     index: &'a Index,
-    /// In order of documents, with what each is worth by itself.
-    matches: Vec<(u32, f32)>,
-    /// By group.
+    sought: Sought,
+    matches: Matches,
+    /// By group, where it has one that can be among the best.
     best_of_server: Vec<f32>,
-    /// The hash of the name that the query may be.
-    name: u32,
-    /// The tool of the path that the query is.
-    first: Option<u32>,
 }
 
 impl<'a> Ranking<'a> {
-    fn new(
-        index: &'a Index,
-        phrase: &Phrase,
-        group: Option<u32>,
-        name: u32,
-        first: Option<u32>,
-    ) -> Ranking<'a> {
+    fn new(index: &'a Index, phrase: &Phrase, sought: Sought) -> Ranking<'a> {
+        let matches = Matches::of(index, phrase, &sought);
         let mut best_of_server = vec![0.0f32; index.ends().1 as usize];
-        let mut matches: Vec<(u32, f32)> = Vec::new();
-        each_match(index, phrase, |document, score| {
-            let of_document = index.marks[document as usize].group;
-            if group.is_none_or(|group| group == of_document) {
-                matches.push((document, score));
-                let best = &mut best_of_server[of_document as usize];
-                *best = best.max(score);
-            }
-        });
-        let within =
-            |document: u32| group.is_none_or(|group| group == index.marks[document as usize].group);
-        if let Some(document) = first.filter(|&document| within(document))
-            && let Err(at) = matches.binary_search_by_key(&document, |matched| matched.0)
-        {
-            matches.insert(at, (document, 0.0));
+        for &(document, score) in &matches.promising {
+            let best = &mut best_of_server[index.group_of(document) as usize];
+            *best = best.max(score);
         }
         Ranking {
             index,
+            sought,
             matches,
             best_of_server,
-            name,
-            first,
         }
     }
 
-    fn order(&self, a: &Ranked, b: &Ranked) -> Ordering {
-        let path = |ranked: &Ranked| self.index.tool(ranked.document).path();
-        b.named
-            .cmp(&a.named)
-            .then_with(|| b.score().total_cmp(&a.score()))
-            .then_with(|| path(a).cmp(path(b)))
-    }
-
     /// The `count` best, the best first. Use in the past reorders the first [`MOST_USED`].
-    fn best(&mut self, count: usize, used: Option<&HashMap<String, f32>>) -> Vec<Ranked> {
+    fn best(&self, count: usize, used: Option<&HashMap<String, f32>>) -> Vec<Ranked<'a>> {
         let wanted = count.max(used.map_or(0, |_| MOST_USED));
         let mut best = self.best_unused(wanted);
         if let Some(used) = used {
@@ -292,66 +274,50 @@ impl<'a> Ranking<'a> {
             let most = used.keys().map(|path| calls(path)).fold(0.0, f32::max);
             let reach = best.len().min(MOST_USED);
             for ranked in &mut best[..reach] {
-                let calls = calls(self.index.tool(ranked.document).path());
+                let calls = calls(ranked.path);
                 if calls > 0.0 {
                     let share = USAGE_SHARE * calls.ln_1p() / most.ln_1p();
                     ranked.of_use = share * (ranked.own + ranked.of_server);
                 }
             }
-            best[..reach].sort_by(|a, b| self.order(a, b));
+            best[..reach].sort_by(Ranked::order);
         }
         best.truncate(count);
         best
     }
 
-    fn best_unused(&self, count: usize) -> Vec<Ranked> {
+    fn best_unused(&self, count: usize) -> Vec<Ranked<'a>> {
+        let ranked = self
+            .matches
+            .promising
+            .iter()
+            .map(|&(document, own)| Ranked {
+                document,
+                named: match () {
+                    () if self.sought.first == Some(document) => 2,
+                    () if self.index.names[document as usize] == self.sought.name => 1,
+                    () => 0,
+                },
+                own,
+                of_server: SERVER_SHARE
+                    * self.best_of_server[self.index.group_of(document) as usize],
+                of_use: 0.0,
+                path: "",
+            });
+        let mut best: Vec<Ranked> = ranked.collect();
         if count == 0 {
             return Vec::new();
         }
-        let mut best: Vec<Ranked> = Vec::new();
-        let mut worst: Option<Ranked> = None;
-        let mut floor = f32::NEG_INFINITY;
-        let room = count.saturating_mul(2).max(64);
-        let keep_best = |best: &mut Vec<Ranked>| {
-            if best.len() > count {
-                best.select_nth_unstable_by(count - 1, |a, b| self.order(a, b));
-                best.truncate(count);
-            }
-        };
-        let best_of_all = self.best_of_server.iter().copied().fold(0.0, f32::max);
-        let most_of_server = SERVER_SHARE * best_of_all;
-        for &(document, own) in &self.matches {
-            let mark = self.index.marks[document as usize];
-            let named = match () {
-                () if self.first == Some(document) => 2,
-                () if mark.name == self.name => 1,
-                () => 0,
-            };
-            if named == 0 && own + most_of_server < floor {
-                continue;
-            }
-            let ranked = Ranked {
-                document,
-                named,
-                own,
-                of_server: SERVER_SHARE * self.best_of_server[mark.group as usize],
-                of_use: 0.0,
-            };
-            // Many a catalog has hundreds of equals, so these are looked at too.
-            if worst.is_some_and(|worst| self.order(&ranked, &worst).is_gt()) {
-                continue;
-            }
-            best.push(ranked);
-            if best.len() >= room {
-                keep_best(&mut best);
-                worst = best.get(count - 1).copied();
-                floor = worst
-                    .filter(|worst| worst.named == 0)
-                    .map_or(floor, |worst| worst.score());
-            }
+        if best.len() > count {
+            // Many a catalog has hundreds of equals, so the paths of those at the end count.
+            let (_, &mut last, _) = best.select_nth_unstable_by(count - 1, Ranked::worth);
+            best.retain(|ranked| ranked.worth(&last).is_le());
         }
-        keep_best(&mut best);
-        best.sort_unstable_by(|a, b| self.order(a, b));
+        for ranked in &mut best {
+            ranked.path = self.index.tool(ranked.document).path();
+        }
+        best.sort_unstable_by(Ranked::order);
+        best.truncate(count);
         best
     }
 
@@ -360,54 +326,38 @@ impl<'a> Ranking<'a> {
     ///
     /// Whether a tool is a twin depends on the tools before it alone, so pages fit together.
     fn collapsed(
-        &mut self,
+        &self,
         count: usize,
         used: Option<&HashMap<String, f32>>,
-    ) -> Vec<(Ranked, Vec<u32>)> {
-        if count == 0 {
-            return Vec::new();
-        }
-        // Room for two twins of each; where there are more, all matches are looked at again.
-        let mut fetched = count.saturating_mul(3).saturating_add(TWINS_WITHIN);
-        loop {
-            let best = self.best(fetched, used);
-            let mut hits: Vec<(usize, Ranked, Vec<u32>)> = Vec::new();
-            let likeness = |ranked: &Ranked| self.index.document(ranked.document).likeness();
-            let mut likenesses: Vec<u64> = Vec::new();
-            let mut enough = best.len() < fetched;
-            for (rank, ranked) in best.iter().enumerate() {
-                // The twins of the last hit wanted may be up to so far behind it.
-                if hits
-                    .get(count - 1)
-                    .is_some_and(|(last, ..)| rank > last + TWINS_WITHIN)
-                {
-                    enough = true;
-                    break;
-                }
-                likenesses.push(likeness(ranked));
-                let twin = hits
-                    .iter_mut()
-                    .rev()
-                    .take_while(|(at, ..)| rank - at <= TWINS_WITHIN)
-                    .filter(|(at, ..)| likenesses[*at] == likenesses[rank])
-                    .filter(|(_, hit, _)| self.are_twins(hit.document, ranked.document))
-                    .last();
-                match twin {
-                    Some((_, _, twins)) => twins.push(ranked.document),
-                    None => hits.push((rank, *ranked, Vec::new())),
-                }
+    ) -> Vec<(Ranked<'a>, Vec<u32>)> {
+        let mut hits: Vec<(usize, Ranked, Vec<u32>)> = Vec::new();
+        let mut likenesses: Vec<u64> = Vec::new();
+        for (rank, ranked) in self.best(with_twins(count), used).into_iter().enumerate() {
+            // The twins of the last hit wanted may be up to so far behind it.
+            let last = count.checked_sub(1).and_then(|last| hits.get(last));
+            if last.is_some_and(|(last, ..)| rank > last + TWINS_WITHIN) {
+                break;
             }
-            if enough {
-                let hits = hits.into_iter().take(count);
-                return hits.map(|(_, ranked, twins)| (ranked, twins)).collect();
+            likenesses.push(self.index.document(ranked.document).likeness());
+            let twin = hits
+                .iter_mut()
+                .rev()
+                .take_while(|(at, ..)| rank - at <= TWINS_WITHIN)
+                .filter(|(at, ..)| likenesses[*at] == likenesses[rank])
+                .filter(|(_, hit, _)| self.are_twins(hit.document, ranked.document))
+                .last();
+            match twin {
+                Some((_, _, twins)) => twins.push(ranked.document),
+                None => hits.push((rank, ranked, Vec::new())),
             }
-            fetched = fetched.saturating_mul(4);
         }
+        let hits = hits.into_iter().take(count);
+        hits.map(|(_, ranked, twins)| (ranked, twins)).collect()
     }
 
     /// Whether two tools with like names are of different servers and have mostly the same words.
     fn are_twins(&self, a: u32, b: u32) -> bool {
-        self.index.marks[a as usize].group != self.index.marks[b as usize].group
+        self.index.group_of(a) != self.index.group_of(b)
             && Ranking::shared_words(self.index.document(a), self.index.document(b))
                 >= TWIN_LIKENESS
     }
@@ -429,75 +379,8 @@ impl<'a> Ranking<'a> {
     }
 }
 
-/// Calls `found` with each document that contains a word of the phrase, in order, and its score.
-fn each_match(index: &Index, phrase: &Phrase, mut found: impl FnMut(u32, f32)) {
-    struct List<'a> {
-        blocks: std::slice::Iter<'a, Block>,
-        weight: f32,
-    }
-    impl<'a> List<'a> {
-        /// The postings of a block, of which the numbers ascend.
-        fn of_block(&mut self, number: u32) -> &'a [Posting] {
-            match self.blocks.as_slice().first() {
-                Some(block) if block.number == number => {
-                    self.blocks.next();
-                    &block.postings
-                }
-                _ => &[],
-            }
-        }
-    }
-    let mut words: Vec<Vec<List>> = phrase
-        .wanted
-        .iter()
-        .map(|wanted| {
-            let lists = wanted.readings.iter().map(|reading| List {
-                blocks: index.term(reading.term).blocks.iter(),
-                weight: reading.weight,
-            });
-            lists.collect()
-        })
-        .collect();
-    const SIZE: usize = BLOCK as usize;
-    let (documents, _) = index.ends();
-    let mut scores = [0.0f32; SIZE];
-    let mut best = [0.0f32; SIZE];
-    let (mut matched, mut read) = ([0u64; SIZE / 64], [0u64; SIZE / 64]);
-    for number in 0..documents.div_ceil(BLOCK) {
-        for lists in &mut words {
-            if let [list] = &mut lists[..] {
-                for posting in list.of_block(number) {
-                    let at = posting.place as usize % SIZE;
-                    scores[at] += list.weight * posting.impact();
-                    matched[at / 64] |= 1 << (at % 64);
-                }
-                continue;
-            }
-            // Of several readings the one that is worth most counts.
-            for list in lists {
-                for posting in list.of_block(number) {
-                    let at = posting.place as usize % SIZE;
-                    best[at] = best[at].max(list.weight * posting.impact());
-                    read[at / 64] |= 1 << (at % 64);
-                }
-            }
-            for (part, bits) in read.iter_mut().enumerate() {
-                let mut left = std::mem::take(bits);
-                matched[part] |= left;
-                while left != 0 {
-                    let at = part * 64 + left.trailing_zeros() as usize;
-                    left &= left - 1;
-                    scores[at] += std::mem::take(&mut best[at]);
-                }
-            }
-        }
-        for (part, bits) in matched.iter_mut().enumerate() {
-            let mut left = std::mem::take(bits);
-            while left != 0 {
-                let at = part * 64 + left.trailing_zeros() as usize;
-                left &= left - 1;
-                found(number * BLOCK + at as u32, std::mem::take(&mut scores[at]));
-            }
-        }
-    }
+/// As many tools as `count` hits with all their twins can be: each hit is the first or at most
+/// [`TWINS_WITHIN`] and one behind the last.
+fn with_twins(count: usize) -> usize {
+    count.saturating_mul(TWINS_WITHIN + 1)
 }
