@@ -17,91 +17,99 @@ pub(crate) struct Sought {
     pub(crate) name: u32,
     /// A document that is kept even if it does not match.
     pub(crate) first: Option<u32>,
-    /// How many of the best are asked for at most.
-    pub(crate) count: usize,
 }
 
-pub(crate) struct Matches {
+pub(crate) struct Matches<'a> {
+    index: &'a Index,
+    sought: Sought,
     /// The number of all.
     pub(crate) total: usize,
-    /// With what each is worth by itself: those that can be among the best, those that are named, and
-    /// the best of each server that has one of them.
-    pub(crate) promising: Vec<(u32, f32)>,
+    /// By document, what it is worth by itself; 0 where it does not match.
+    scores: Vec<f32>,
+    /// The greatest score of each [`PART`].
+    peaks: Vec<f32>,
+    /// The least score of a document that is kept whatever it is worth.
+    least_named: f32,
 }
 
 /// Neighbours of which the greatest score is looked at first.
 const PART: usize = 16;
 
-impl Matches {
-    pub(crate) fn of(index: &Index, phrase: &Phrase, sought: &Sought) -> Matches {
-        match sought.group {
-            None => Matches::of_all(index, &scores(index, phrase, |_| true), sought),
-            Some(group) => Matches::of_group(index, phrase, group, sought.first),
-        }
-    }
-
-    fn of_group(index: &Index, phrase: &Phrase, group: u32, first: Option<u32>) -> Matches {
-        let documents = &index.group(group).documents;
-        let blocks: Vec<u32> = documents
-            .chunk_by(|a, b| a / BLOCK == b / BLOCK)
-            .map(|documents| documents[0] / BLOCK)
-            .collect();
-        let scores = scores(index, phrase, |block| blocks.binary_search(&block).is_ok());
-        let scored = documents
-            .iter()
-            .map(|&document| (document, scores[document as usize]));
-        let is_match = |&(document, score): &(u32, f32)| score > 0.0 || first == Some(document);
-        let promising: Vec<(u32, f32)> = scored.filter(is_match).collect();
-        Matches {
-            total: promising.len(),
-            promising,
-        }
-    }
-
-    fn of_all(index: &Index, scores: &[f32], sought: &Sought) -> Matches {
+impl<'a> Matches<'a> {
+    pub(crate) fn of(index: &'a Index, phrase: &Phrase, sought: Sought) -> Matches<'a> {
+        let mut scores = match sought.group {
+            None => scores(index, phrase, |_| true),
+            Some(group) => scores_of_group(index, phrase, group),
+        };
+        scores.truncate(index.names.len());
         let matching = scores.iter().map(|&score| u32::from(score > 0.0));
         let total = matching.sum::<u32>() as usize;
+        let unmatched = sought.first.filter(|&first| scores[first as usize] == 0.0);
         let greatest = |scores: &[f32]| scores.iter().copied().fold(0.0, greater);
-        let peaks: Vec<f32> = scores.chunks(PART).map(greatest).collect();
+        let named = named(index, &scores, sought.name).chain(sought.first);
+        Matches {
+            total: total + usize::from(unmatched.is_some()),
+            least_named: named.fold(f32::INFINITY, |least, named| {
+                least.min(scores[named as usize])
+            }),
+            peaks: scores.chunks(PART).map(greatest).collect(),
+            index,
+            sought,
+            scores,
+        }
+    }
 
-        let mut floor = floor(&peaks, sought.count);
-        // What is named may be worth less, and then the best of its server must be known too.
-        let named = named(index, scores, sought.name).chain(sought.first);
-        let least_named = named
-            .map(|named| scores[named as usize])
-            .fold(floor, f32::min);
-        if least_named < floor {
+    /// With what each is worth by itself: the matches that can be among the best `count`, those that are
+    /// named, and the best of each server that has one of them.
+    pub(crate) fn promising(&self, count: usize) -> Vec<(u32, f32)> {
+        let mut floor = self.floor(count);
+        // The best of the server of what is named may be worth less than the others.
+        if self.least_named < floor {
             floor = 0.0;
         }
         let mut promising = Vec::new();
-        for (part, _) in peaks.iter().enumerate().filter(|(_, peak)| **peak >= floor) {
-            let from = part * PART;
-            let scored = (from as u32..).zip(scores[from..].iter().copied().take(PART));
-            promising.extend(scored.filter(|(_, score)| *score > 0.0 && *score >= floor));
+        for (part, scores) in self.scores.chunks(PART).enumerate() {
+            if self.peaks[part] < floor {
+                continue;
+            }
+            let mut kept = [(0, 0.0); PART];
+            let mut count = 0;
+            for (document, &score) in ((part * PART) as u32..).zip(scores) {
+                kept[count % PART] = (document, score);
+                count += usize::from((score > 0.0) & (score >= floor));
+            }
+            promising.extend_from_slice(&kept[..count]);
         }
-        let unmatched = sought.first.filter(|&first| scores[first as usize] == 0.0);
+        let first = self.sought.first;
+        let unmatched = first.filter(|&first| self.scores[first as usize] == 0.0);
         promising.extend(unmatched.map(|first| (first, 0.0)));
-        Matches {
-            total: total + usize::from(unmatched.is_some()),
-            promising,
+        promising
+    }
+
+    /// What a document must be worth by itself to be one of the best `count`, or the best of a server
+    /// that has one of these.
+    ///
+    /// The last of the best is worth no less than the last of the best by words alone, and all but what
+    /// its server adds is its own. The best of its server is worth more by itself than this too.
+    fn floor(&self, count: usize) -> f32 {
+        let best = self.peaks.iter().copied().fold(0.0, greater);
+        let mut peaks = self.peaks.clone();
+        if peaks.len() <= count {
+            return 0.0;
+        }
+        let (_, last, _) = peaks.select_nth_unstable_by(count, |a, b| b.total_cmp(a));
+        // A sum of rounded numbers may be a little less than it should.
+        (*last * 0.9999 - SERVER_SHARE * best).max(0.0)
+    }
+
+    /// 2 if it is the tool of the path that is sought, 1 if its name is, 0 otherwise.
+    pub(crate) fn named(&self, document: u32) -> u8 {
+        match () {
+            () if self.sought.first == Some(document) => 2,
+            () if self.index.names[document as usize] == self.sought.name => 1,
+            () => 0,
         }
     }
-}
-
-/// What a document must be worth by itself to be one of the best `count`, or the best of their servers.
-///
-/// The last of the best is worth no less than the last of the best by words alone, and all but what its
-/// server adds is its own. The best of its server is worth more by itself than this too.
-fn floor(peaks: &[f32], count: usize) -> f32 {
-    if peaks.len() < count {
-        return 0.0;
-    }
-    let best = peaks.iter().copied().fold(0.0, greater);
-    let mut peaks = peaks.to_vec();
-    let at = count.saturating_sub(1);
-    let (_, last, _) = peaks.select_nth_unstable_by(at, |a, b| b.total_cmp(a));
-    // A sum of rounded numbers may be a little less than it should.
-    (*last * 0.9999 - SERVER_SHARE * best).max(0.0)
 }
 
 /// The matches whose names have this hash.
@@ -117,7 +125,7 @@ fn named<'a>(index: &'a Index, scores: &'a [f32], name: u32) -> impl Iterator<It
         .map(|(document, _)| document)
 }
 
-fn greater(a: f32, b: f32) -> f32 {
+pub(crate) fn greater(a: f32, b: f32) -> f32 {
     if b > a { b } else { a }
 }
 
@@ -142,6 +150,20 @@ fn scores(index: &Index, phrase: &Phrase, wanted: impl Fn(u32) -> bool) -> Vec<f
                 add_word(lists, number, scores, &mut before);
             }
         }
+    }
+    scores
+}
+
+fn scores_of_group(index: &Index, phrase: &Phrase, group: u32) -> Vec<f32> {
+    let documents = &index.group(group).documents;
+    let blocks: Vec<u32> = documents
+        .chunk_by(|a, b| a / BLOCK == b / BLOCK)
+        .map(|documents| documents[0] / BLOCK)
+        .collect();
+    let of_all = scores(index, phrase, |block| blocks.binary_search(&block).is_ok());
+    let mut scores = vec![0.0; of_all.len()];
+    for &document in documents.iter() {
+        scores[document as usize] = of_all[document as usize];
     }
     scores
 }

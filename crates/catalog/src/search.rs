@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::index::{Document, Index, name_hash};
-use crate::matches::{Matches, SERVER_SHARE, Sought};
+use crate::matches::{Matches, SERVER_SHARE, Sought, greater};
 use crate::phrase::{Phrase, Reading, Repair};
 use crate::plain;
 use crate::tool::Tool;
@@ -141,18 +141,15 @@ impl Catalog {
             .and_then(|path| self.find(path).ok())
             .and_then(|tool| index.number_of(tool));
         let end = query.offset.saturating_add(query.limit);
-        let tools = if query.options.collapse {
-            with_twins(end)
-        } else {
-            end
-        };
         let sought = Sought {
             group,
             name: name_hash(plain::head(query.text, LONGEST_NAME_BYTES)),
             first,
-            count: tools.max(query.used.map_or(0, |_| MOST_USED)),
         };
-        let ranking = Ranking::new(index, &phrase, sought);
+        let ranking = Ranking {
+            index,
+            matches: Matches::of(index, &phrase, sought),
+        };
         let hits = if query.options.collapse {
             ranking.collapsed(end, query.used)
         } else {
@@ -240,31 +237,13 @@ impl Ranked<'_> {
     }
 }
 
-/// The documents that match, of which some are looked at.
+/// The documents that match, in order as far as that is asked for.
 struct Ranking<'a> {
     index: &'a Index,
-    sought: Sought,
-    matches: Matches,
-    /// By group, where it has one that can be among the best.
-    best_of_server: Vec<f32>,
+    matches: Matches<'a>,
 }
 
 impl<'a> Ranking<'a> {
-    fn new(index: &'a Index, phrase: &Phrase, sought: Sought) -> Ranking<'a> {
-        let matches = Matches::of(index, phrase, &sought);
-        let mut best_of_server = vec![0.0f32; index.ends().1 as usize];
-        for &(document, score) in &matches.promising {
-            let best = &mut best_of_server[index.group_of(document) as usize];
-            *best = best.max(score);
-        }
-        Ranking {
-            index,
-            sought,
-            matches,
-            best_of_server,
-        }
-    }
-
     /// The `count` best, the best first. Use in the past reorders the first [`MOST_USED`].
     fn best(&self, count: usize, used: Option<&HashMap<String, f32>>) -> Vec<Ranked<'a>> {
         let wanted = count.max(used.map_or(0, |_| MOST_USED));
@@ -287,27 +266,24 @@ impl<'a> Ranking<'a> {
     }
 
     fn best_unused(&self, count: usize) -> Vec<Ranked<'a>> {
-        let ranked = self
-            .matches
-            .promising
-            .iter()
-            .map(|&(document, own)| Ranked {
-                document,
-                named: match () {
-                    () if self.sought.first == Some(document) => 2,
-                    () if self.index.names[document as usize] == self.sought.name => 1,
-                    () => 0,
-                },
-                own,
-                of_server: SERVER_SHARE
-                    * self.best_of_server[self.index.group_of(document) as usize],
-                of_use: 0.0,
-                path: "",
-            });
-        let mut best: Vec<Ranked> = ranked.collect();
         if count == 0 {
             return Vec::new();
         }
+        let promising = self.matches.promising(count);
+        let mut best_of_server = vec![0.0f32; self.index.ends().1 as usize];
+        for &(document, own) in &promising {
+            let best = &mut best_of_server[self.index.group_of(document) as usize];
+            *best = greater(*best, own);
+        }
+        let ranked = promising.into_iter().map(|(document, own)| Ranked {
+            document,
+            named: self.matches.named(document),
+            own,
+            of_server: SERVER_SHARE * best_of_server[self.index.group_of(document) as usize],
+            of_use: 0.0,
+            path: "",
+        });
+        let mut best: Vec<Ranked> = ranked.collect();
         if best.len() > count {
             // Many a catalog has hundreds of equals, so the paths of those at the end count.
             let (_, &mut last, _) = best.select_nth_unstable_by(count - 1, Ranked::worth);
@@ -330,12 +306,31 @@ impl<'a> Ranking<'a> {
         count: usize,
         used: Option<&HashMap<String, f32>>,
     ) -> Vec<(Ranked<'a>, Vec<u32>)> {
+        // Each hit is the first or at most so far and one behind the last, but mostly there are few twins.
+        let most = count.saturating_mul(TWINS_WITHIN + 1);
+        let few = count
+            .saturating_mul(3)
+            .saturating_add(TWINS_WITHIN)
+            .min(most);
+        let best = self.best(few, used);
+        let found_all = best.len() < few || few == most;
+        match self.hits(&best, count) {
+            (hits, true) => hits,
+            (hits, false) if found_all => hits,
+            _ => self.hits(&self.best(most, used), count).0,
+        }
+    }
+
+    /// The first `count` hits among ranked tools, and whether no later tool can be a twin of them.
+    fn hits(&self, best: &[Ranked<'a>], count: usize) -> (Vec<(Ranked<'a>, Vec<u32>)>, bool) {
         let mut hits: Vec<(usize, Ranked, Vec<u32>)> = Vec::new();
         let mut likenesses: Vec<u64> = Vec::new();
-        for (rank, ranked) in self.best(with_twins(count), used).into_iter().enumerate() {
+        let mut complete = count == 0;
+        for (rank, ranked) in best.iter().enumerate() {
             // The twins of the last hit wanted may be up to so far behind it.
             let last = count.checked_sub(1).and_then(|last| hits.get(last));
-            if last.is_some_and(|(last, ..)| rank > last + TWINS_WITHIN) {
+            complete |= last.is_some_and(|(last, ..)| rank > last + TWINS_WITHIN);
+            if complete {
                 break;
             }
             likenesses.push(self.index.document(ranked.document).likeness());
@@ -348,11 +343,12 @@ impl<'a> Ranking<'a> {
                 .last();
             match twin {
                 Some((_, _, twins)) => twins.push(ranked.document),
-                None => hits.push((rank, ranked, Vec::new())),
+                None => hits.push((rank, *ranked, Vec::new())),
             }
         }
         let hits = hits.into_iter().take(count);
-        hits.map(|(_, ranked, twins)| (ranked, twins)).collect()
+        let hits = hits.map(|(_, ranked, twins)| (ranked, twins)).collect();
+        (hits, complete)
     }
 
     /// Whether two tools with like names are of different servers and have mostly the same words.
@@ -377,10 +373,4 @@ impl<'a> Ranking<'a> {
             .count();
         shared as f32 / (a.len() + b.len() - shared).max(1) as f32
     }
-}
-
-/// As many tools as `count` hits with all their twins can be: each hit is the first or at most
-/// [`TWINS_WITHIN`] and one behind the last.
-fn with_twins(count: usize) -> usize {
-    count.saturating_mul(TWINS_WITHIN + 1)
 }
