@@ -242,14 +242,6 @@ pub(crate) struct Document {
     likeness: OnceLock<u64>,
 }
 
-/// What decides about a document that matches.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Mark {
-    pub(crate) group: u32,
-    /// See [`name_hash`].
-    pub(crate) name: u32,
-}
-
 /// A number for a name, the same in whatever case and with whatever separators.
 ///
 /// Names with the same number come first when one of them is asked for; that a server may choose one
@@ -281,8 +273,10 @@ pub(crate) struct Index {
     servers: Dictionary,
     groups: Numbered<Group>,
     documents: Numbered<Document>,
-    /// By document; together, since every match of a query looks here.
-    pub(crate) marks: Arc<Vec<Mark>>,
+    /// By document, its group, and a number for its name, see [`name_hash`]. Every query looks through
+    /// the names.
+    group_of: Arc<Vec<u32>>,
+    pub(crate) names: Arc<Vec<u32>>,
 }
 
 impl Document {
@@ -362,6 +356,14 @@ impl Index {
         documents.find(|&document| Arc::ptr_eq(self.tool(document), tool))
     }
 
+    pub(crate) fn group(&self, number: u32) -> &Group {
+        self.groups.get(number)
+    }
+
+    pub(crate) fn group_of(&self, document: u32) -> u32 {
+        self.group_of[document as usize]
+    }
+
     pub(crate) fn server(&self, name: &str) -> Option<u32> {
         self.servers.get(name)
     }
@@ -415,7 +417,7 @@ impl Index {
     /// What a word is worth in a document, by the fields in which it stands.
     pub(crate) fn impact_by_field(&self, document: u32, term: u32) -> Vec<(Field, f32)> {
         let text = &self.documents.get(document).text;
-        let group = &self.groups.get(self.marks[document as usize].group).text;
+        let group = &self.groups.get(self.group_of(document)).text;
         let mut parts = [0.0f32; FIELDS];
         let mut worth = Worth::default();
         for text in [group, text] {
@@ -503,7 +505,8 @@ impl Worth {
 /// then looked up once, not once for each.
 pub(crate) struct Changes<'a> {
     index: &'a mut Index,
-    marks: Vec<Mark>,
+    group_of: Vec<u32>,
+    names: Vec<u32>,
     /// Where in `counted` a spelling stands, plus one.
     places: Vec<u32>,
     counted: Vec<(u32, Field, u32)>,
@@ -533,7 +536,8 @@ impl<'a> Changes<'a> {
     pub(crate) fn new(index: &'a mut Index) -> Changes<'a> {
         let (spellings, terms) = (index.spellings.end() as usize, index.terms.end() as usize);
         Changes {
-            marks: std::mem::take(&mut index.marks).to_vec(),
+            group_of: std::mem::take(&mut index.group_of).to_vec(),
+            names: std::mem::take(&mut index.names).to_vec(),
             places: vec![0; spellings],
             counted: Vec::new(),
             worths: vec![Worth::default(); terms],
@@ -550,7 +554,8 @@ impl<'a> Changes<'a> {
 
     pub(crate) fn finish(mut self) {
         self.settle();
-        self.index.marks = Arc::new(self.marks);
+        self.index.group_of = Arc::new(self.group_of);
+        self.index.names = Arc::new(self.names);
     }
 
     pub(crate) fn add_server(&mut self, server: &ServerTools) {
@@ -647,12 +652,11 @@ impl<'a> Changes<'a> {
         }
         self.touched.clear();
         let at = document as usize;
-        self.marks
-            .resize(self.marks.len().max(at + 1), Mark::default());
-        self.marks[at] = Mark {
-            group,
-            name: name_hash(tool.name()),
-        };
+        let end = self.names.len().max(at + 1);
+        self.group_of.resize(end, 0);
+        self.names.resize(end, 0);
+        self.group_of[at] = group;
+        self.names[at] = name_hash(tool.name());
         insert(&mut self.index.groups.get_mut(group).documents, document);
     }
 
@@ -684,7 +688,7 @@ impl<'a> Changes<'a> {
 
     /// Removes a document; none that was added may be unsettled.
     fn remove(&mut self, document: u32) {
-        let group = self.marks[document as usize].group;
+        let group = self.group_of[document as usize];
         let removed = self.index.documents.remove(document);
         remove(&mut self.index.groups.get_mut(group).documents, document);
         self.weigh(group, &removed.text);

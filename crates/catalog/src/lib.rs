@@ -16,6 +16,7 @@ mod bind;
 mod catalog;
 mod index;
 mod lexicon;
+mod matches;
 mod name;
 mod phrase;
 mod plain;

@@ -11,13 +11,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::index::{BLOCK, Block, Document, Index, Posting, name_hash};
+use crate::index::{Document, Index, name_hash};
+use crate::matches::{Matches, SERVER_SHARE, Sought, greater};
 use crate::phrase::{Phrase, Reading, Repair};
 use crate::plain;
 use crate::tool::Tool;
-
-/// What a tool gets of the score of its server's best tool.
-const SERVER_SHARE: f32 = 0.2;
 
 /// What use in the past adds to a score at most, and to how many of the best hits.
 const USAGE_SHARE: f32 = 0.1;
@@ -153,26 +151,25 @@ impl Catalog {
         let first = path
             .and_then(|path| self.find(path).ok())
             .and_then(|tool| index.number_of(tool));
-        let mut ranking = Ranking::new(
-            index,
-            &phrase,
-            group,
-            name_hash(plain::head(query.text, LONGEST_NAME_BYTES)),
-            first,
-        );
-        ranking.meant = query
-            .likeness
-            .filter(|likeness| likeness.len() == self.len())
-            .map(|likeness| Meant::new(self, index, server, likeness));
         let end = query.offset.saturating_add(query.limit);
+        let sought = Sought {
+            group,
+            name: name_hash(plain::head(query.text, LONGEST_NAME_BYTES)),
+            first,
+        };
+        let ranking = Ranking {
+            index,
+            matches: Matches::of(index, &phrase, sought),
+            meant: query
+                .likeness
+                .filter(|likeness| likeness.len() == self.len())
+                .map(|likeness| Meant::new(self, index, server, likeness)),
+        };
         let hits = if query.options.collapse {
             ranking.collapsed(end, query.used)
         } else {
-            let ranked = ranking.best(end, query.used);
-            ranked
-                .into_iter()
-                .map(|ranked| (ranked, Vec::new()))
-                .collect()
+            let ranked = ranking.best(end, query.used).into_iter();
+            ranked.map(|ranked| (ranked, Vec::new())).collect()
         };
         let tool = |document: u32| Arc::clone(index.tool(document));
         SearchResult {
@@ -190,7 +187,7 @@ impl Catalog {
                     of_meaning: ranked.of_meaning,
                 })
                 .collect(),
-            matches: ranking.matches.len() + ranking.only_meant().count(),
+            matches: ranking.matches.total + ranking.only_meant(),
             repairs: phrase.repairs,
         }
     }
@@ -230,7 +227,7 @@ impl Catalog {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Ranked {
+struct Ranked<'a> {
     document: u32,
     /// 2 if it is the tool of the path that the query is, 1 if its name is the query, 0 otherwise.
     named: u8,
@@ -238,9 +235,11 @@ struct Ranked {
     of_server: f32,
     of_use: f32,
     of_meaning: f32,
+    /// The tool's path, once it is among the best.
+    path: &'a str,
 }
 
-impl Ranked {
+impl Ranked<'_> {
     /// What the words are worth.
     fn of_words(&self) -> f32 {
         self.own + self.of_server
@@ -248,6 +247,16 @@ impl Ranked {
 
     fn score(&self) -> f32 {
         self.of_words() + self.of_use + self.of_meaning
+    }
+
+    /// The order of hits that are not equals.
+    fn worth(&self, other: &Ranked) -> Ordering {
+        let named = other.named.cmp(&self.named);
+        named.then_with(|| other.score().total_cmp(&self.score()))
+    }
+
+    fn order(&self, other: &Ranked) -> Ordering {
+        self.worth(other).then_with(|| self.path.cmp(other.path))
     }
 }
 
@@ -291,10 +300,8 @@ impl<'a> Meant<'a> {
 
     /// From 0 to 1, which the nearest tool has.
     fn of(&self, tool: &Tool) -> f32 {
-        let likeness = self
-            .catalog
-            .position(tool)
-            .map_or(0.0, |at| self.likeness[at]);
+        let at = self.catalog.position(tool);
+        let likeness = at.map_or(0.0, |at| self.likeness[at]);
         if self.most > 0.0 {
             likeness.clamp(0.0, self.most) / self.most
         } else {
@@ -303,65 +310,16 @@ impl<'a> Meant<'a> {
     }
 }
 
-/// All documents that match, and those to come first.
+/// The documents that match, in order as far as that is asked for.
 struct Ranking<'a> {
     index: &'a Index,
-    /// In order of documents, with what each is worth by itself.
-    matches: Vec<(u32, f32)>,
-    /// By group.
-    best_of_server: Vec<f32>,
-    /// The hash of the name that the query may be.
-    name: u32,
-    /// The tool of the path that the query is.
-    first: Option<u32>,
+    matches: Matches<'a>,
     meant: Option<Meant<'a>>,
 }
 
 impl<'a> Ranking<'a> {
-    fn new(
-        index: &'a Index,
-        phrase: &Phrase,
-        group: Option<u32>,
-        name: u32,
-        first: Option<u32>,
-    ) -> Ranking<'a> {
-        let mut best_of_server = vec![0.0f32; index.ends().1 as usize];
-        let mut matches: Vec<(u32, f32)> = Vec::new();
-        each_match(index, phrase, |document, score| {
-            let of_document = index.marks[document as usize].group;
-            if group.is_none_or(|group| group == of_document) {
-                matches.push((document, score));
-                let best = &mut best_of_server[of_document as usize];
-                *best = best.max(score);
-            }
-        });
-        let within =
-            |document: u32| group.is_none_or(|group| group == index.marks[document as usize].group);
-        if let Some(document) = first.filter(|&document| within(document))
-            && let Err(at) = matches.binary_search_by_key(&document, |matched| matched.0)
-        {
-            matches.insert(at, (document, 0.0));
-        }
-        Ranking {
-            index,
-            matches,
-            best_of_server,
-            name,
-            first,
-            meant: None,
-        }
-    }
-
-    fn order(&self, a: &Ranked, b: &Ranked) -> Ordering {
-        let path = |ranked: &Ranked| self.index.tool(ranked.document).path();
-        b.named
-            .cmp(&a.named)
-            .then_with(|| b.score().total_cmp(&a.score()))
-            .then_with(|| path(a).cmp(path(b)))
-    }
-
     /// The `count` best, the best first. Use in the past reorders the first [`MOST_USED`].
-    fn best(&mut self, count: usize, used: Option<&HashMap<String, f32>>) -> Vec<Ranked> {
+    fn best(&self, count: usize, used: Option<&HashMap<String, f32>>) -> Vec<Ranked<'a>> {
         let wanted = count
             .max(used.map_or(0, |_| MOST_USED))
             .max(self.meant.as_ref().map_or(0, |_| MOST_MEANT));
@@ -374,111 +332,79 @@ impl<'a> Ranking<'a> {
             let most = used.keys().map(|path| calls(path)).fold(0.0, f32::max);
             let reach = best.len().min(MOST_USED);
             for ranked in &mut best[..reach] {
-                let calls = calls(self.index.tool(ranked.document).path());
+                let calls = calls(ranked.path);
                 if calls > 0.0 {
                     let share = USAGE_SHARE * calls.ln_1p() / most.ln_1p();
                     ranked.of_use = share * (ranked.of_words() + ranked.of_meaning);
                 }
             }
-            best[..reach].sort_by(|a, b| self.order(a, b));
+            best[..reach].sort_by(Ranked::order);
         }
         best.truncate(count);
         best
     }
 
-    /// What a document is worth by itself, if it has any of the words.
-    fn of_words(&self, document: u32) -> Option<f32> {
-        let at = self
-            .matches
-            .binary_search_by_key(&document, |matched| matched.0);
-        at.ok().map(|at| self.matches[at].1)
-    }
-
-    /// What is near in meaning and has none of the words.
-    fn only_meant(&self) -> impl Iterator<Item = u32> {
-        let nearest = self
-            .meant
-            .iter()
-            .flat_map(|meant| meant.nearest.iter().copied());
-        nearest.filter(|&document| self.of_words(document).is_none())
+    /// How many are near in meaning and have none of the words.
+    fn only_meant(&self) -> usize {
+        let nearest = self.meant.iter().flat_map(|meant| &meant.nearest);
+        nearest
+            .filter(|document| self.matches.score(**document) == 0.0)
+            .count()
     }
 
     /// Adds what is near in meaning, and what each is worth for that: the best by meaning gets as much
     /// as the best by words has, a sum of two that are each divided by their greatest.
-    fn add_meant(&self, best: &mut Vec<Ranked>, meant: &Meant) {
+    fn add_meant(&self, best: &mut Vec<Ranked<'a>>, meant: &Meant) {
         let known: HashSet<u32> = best.iter().map(|ranked| ranked.document).collect();
-        let more = meant
-            .nearest
-            .iter()
-            .filter(|document| !known.contains(document));
-        best.extend(more.map(|&document| {
-            let group = self.index.marks[document as usize].group as usize;
-            Ranked {
-                document,
-                named: 0,
-                own: self.of_words(document).unwrap_or(0.0),
-                of_server: SERVER_SHARE * self.best_of_server[group],
-                of_use: 0.0,
-                of_meaning: 0.0,
-            }
+        let nearest = meant.nearest.iter().copied();
+        let more = nearest.filter(|document| !known.contains(document));
+        best.extend(more.map(|document| Ranked {
+            document,
+            named: 0,
+            own: self.matches.score(document),
+            of_server: 0.0,
+            of_use: 0.0,
+            of_meaning: 0.0,
+            path: self.index.tool(document).path(),
         }));
         let of_words = best.iter().map(Ranked::of_words).fold(0.0, f32::max);
         let most = if of_words > 0.0 { of_words } else { 1.0 };
         for ranked in best.iter_mut() {
             ranked.of_meaning = most * meant.of(self.index.tool(ranked.document));
         }
-        best.sort_unstable_by(|a, b| self.order(a, b));
+        best.sort_unstable_by(Ranked::order);
     }
 
-    fn best_unused(&self, count: usize) -> Vec<Ranked> {
+    fn best_unused(&self, count: usize) -> Vec<Ranked<'a>> {
         if count == 0 {
             return Vec::new();
         }
-        let mut best: Vec<Ranked> = Vec::new();
-        let mut worst: Option<Ranked> = None;
-        let mut floor = f32::NEG_INFINITY;
-        let room = count.saturating_mul(2).max(64);
-        let keep_best = |best: &mut Vec<Ranked>| {
-            if best.len() > count {
-                best.select_nth_unstable_by(count - 1, |a, b| self.order(a, b));
-                best.truncate(count);
-            }
-        };
-        let best_of_all = self.best_of_server.iter().copied().fold(0.0, f32::max);
-        let most_of_server = SERVER_SHARE * best_of_all;
-        for &(document, own) in &self.matches {
-            let mark = self.index.marks[document as usize];
-            let named = match () {
-                () if self.first == Some(document) => 2,
-                () if mark.name == self.name => 1,
-                () => 0,
-            };
-            if named == 0 && own + most_of_server < floor {
-                continue;
-            }
-            let ranked = Ranked {
-                document,
-                named,
-                own,
-                of_server: SERVER_SHARE * self.best_of_server[mark.group as usize],
-                of_use: 0.0,
-                of_meaning: 0.0,
-            };
-            // Many a catalog has hundreds of equals, so these are looked at too.
-            if worst.is_some_and(|worst| self.order(&ranked, &worst).is_gt()) {
-                continue;
-            }
-            best.push(ranked);
-            if best.len() >= room {
-                keep_best(&mut best);
-                worst = best.get(count - 1).copied();
-                floor = worst
-                    .filter(|worst| worst.named == 0)
-                    .map_or(floor, |worst| worst.score());
-            }
+        let promising = self.matches.promising(count);
+        let mut best_of_server = vec![0.0f32; self.index.ends().1 as usize];
+        for &(document, own) in &promising {
+            let best = &mut best_of_server[self.index.group_of(document) as usize];
+            *best = greater(*best, own);
         }
-        keep_best(&mut best);
-        best.sort_unstable_by(|a, b| self.order(a, b));
+        let ranked = promising.into_iter().map(|(document, own)| Ranked {
+            document,
+            named: self.matches.named(document),
+            own,
+            of_server: SERVER_SHARE * best_of_server[self.index.group_of(document) as usize],
+            of_use: 0.0,
+            of_meaning: 0.0,
+            path: "",
+        });
+        let mut best: Vec<Ranked> = ranked.collect();
+        if best.len() > count {
+            // Many a catalog has hundreds of equals, so the paths of those at the end count.
+            let (_, &mut last, _) = best.select_nth_unstable_by(count - 1, Ranked::worth);
+            best.retain(|ranked| ranked.worth(&last).is_le());
+        }
+        for ranked in &mut best {
+            ranked.path = self.index.tool(ranked.document).path();
+        }
+        best.sort_unstable_by(Ranked::order);
+        best.truncate(count);
         best
     }
 
@@ -487,54 +413,58 @@ impl<'a> Ranking<'a> {
     ///
     /// Whether a tool is a twin depends on the tools before it alone, so pages fit together.
     fn collapsed(
-        &mut self,
+        &self,
         count: usize,
         used: Option<&HashMap<String, f32>>,
-    ) -> Vec<(Ranked, Vec<u32>)> {
-        if count == 0 {
-            return Vec::new();
+    ) -> Vec<(Ranked<'a>, Vec<u32>)> {
+        // Each hit is the first or at most so far and one behind the last, but mostly there are few twins.
+        let most = count.saturating_mul(TWINS_WITHIN + 1);
+        let few = count
+            .saturating_mul(3)
+            .saturating_add(TWINS_WITHIN)
+            .min(most);
+        let best = self.best(few, used);
+        let found_all = best.len() < few || few == most;
+        match self.hits(&best, count) {
+            (hits, true) => hits,
+            (hits, false) if found_all => hits,
+            _ => self.hits(&self.best(most, used), count).0,
         }
-        // Room for two twins of each; where there are more, all matches are looked at again.
-        let mut fetched = count.saturating_mul(3).saturating_add(TWINS_WITHIN);
-        loop {
-            let best = self.best(fetched, used);
-            let mut hits: Vec<(usize, Ranked, Vec<u32>)> = Vec::new();
-            let likeness = |ranked: &Ranked| self.index.document(ranked.document).likeness();
-            let mut likenesses: Vec<u64> = Vec::new();
-            let mut enough = best.len() < fetched;
-            for (rank, ranked) in best.iter().enumerate() {
-                // The twins of the last hit wanted may be up to so far behind it.
-                if hits
-                    .get(count - 1)
-                    .is_some_and(|(last, ..)| rank > last + TWINS_WITHIN)
-                {
-                    enough = true;
-                    break;
-                }
-                likenesses.push(likeness(ranked));
-                let twin = hits
-                    .iter_mut()
-                    .rev()
-                    .take_while(|(at, ..)| rank - at <= TWINS_WITHIN)
-                    .filter(|(at, ..)| likenesses[*at] == likenesses[rank])
-                    .filter(|(_, hit, _)| self.are_twins(hit.document, ranked.document))
-                    .last();
-                match twin {
-                    Some((_, _, twins)) => twins.push(ranked.document),
-                    None => hits.push((rank, *ranked, Vec::new())),
-                }
+    }
+
+    /// The first `count` hits among ranked tools, and whether no later tool can be a twin of them.
+    fn hits(&self, best: &[Ranked<'a>], count: usize) -> (Vec<(Ranked<'a>, Vec<u32>)>, bool) {
+        let mut hits: Vec<(usize, Ranked, Vec<u32>)> = Vec::new();
+        let mut likenesses: Vec<u64> = Vec::new();
+        let mut complete = count == 0;
+        for (rank, ranked) in best.iter().enumerate() {
+            // The twins of the last hit wanted may be up to so far behind it.
+            let last = count.checked_sub(1).and_then(|last| hits.get(last));
+            complete |= last.is_some_and(|(last, ..)| rank > last + TWINS_WITHIN);
+            if complete {
+                break;
             }
-            if enough {
-                let hits = hits.into_iter().take(count);
-                return hits.map(|(_, ranked, twins)| (ranked, twins)).collect();
+            likenesses.push(self.index.document(ranked.document).likeness());
+            let twin = hits
+                .iter_mut()
+                .rev()
+                .take_while(|(at, ..)| rank - at <= TWINS_WITHIN)
+                .filter(|(at, ..)| likenesses[*at] == likenesses[rank])
+                .filter(|(_, hit, _)| self.are_twins(hit.document, ranked.document))
+                .last();
+            match twin {
+                Some((_, _, twins)) => twins.push(ranked.document),
+                None => hits.push((rank, *ranked, Vec::new())),
             }
-            fetched = fetched.saturating_mul(4);
         }
+        let hits = hits.into_iter().take(count);
+        let hits = hits.map(|(_, ranked, twins)| (ranked, twins)).collect();
+        (hits, complete)
     }
 
     /// Whether two tools with like names are of different servers and have mostly the same words.
     fn are_twins(&self, a: u32, b: u32) -> bool {
-        self.index.marks[a as usize].group != self.index.marks[b as usize].group
+        self.index.group_of(a) != self.index.group_of(b)
             && Ranking::shared_words(self.index.document(a), self.index.document(b))
                 >= TWIN_LIKENESS
     }
@@ -553,78 +483,5 @@ impl<'a> Ranking<'a> {
             .filter(|word| b.binary_search(word).is_ok())
             .count();
         shared as f32 / (a.len() + b.len() - shared).max(1) as f32
-    }
-}
-
-/// Calls `found` with each document that contains a word of the phrase, in order, and its score.
-fn each_match(index: &Index, phrase: &Phrase, mut found: impl FnMut(u32, f32)) {
-    struct List<'a> {
-        blocks: std::slice::Iter<'a, Block>,
-        weight: f32,
-    }
-    impl<'a> List<'a> {
-        /// The postings of a block, of which the numbers ascend.
-        fn of_block(&mut self, number: u32) -> &'a [Posting] {
-            match self.blocks.as_slice().first() {
-                Some(block) if block.number == number => {
-                    self.blocks.next();
-                    &block.postings
-                }
-                _ => &[],
-            }
-        }
-    }
-    let mut words: Vec<Vec<List>> = phrase
-        .wanted
-        .iter()
-        .map(|wanted| {
-            let lists = wanted.readings.iter().map(|reading| List {
-                blocks: index.term(reading.term).blocks.iter(),
-                weight: reading.weight,
-            });
-            lists.collect()
-        })
-        .collect();
-    const SIZE: usize = BLOCK as usize;
-    let (documents, _) = index.ends();
-    let mut scores = [0.0f32; SIZE];
-    let mut best = [0.0f32; SIZE];
-    let (mut matched, mut read) = ([0u64; SIZE / 64], [0u64; SIZE / 64]);
-    for number in 0..documents.div_ceil(BLOCK) {
-        for lists in &mut words {
-            if let [list] = &mut lists[..] {
-                for posting in list.of_block(number) {
-                    let at = posting.place as usize % SIZE;
-                    scores[at] += list.weight * posting.impact();
-                    matched[at / 64] |= 1 << (at % 64);
-                }
-                continue;
-            }
-            // Of several readings the one that is worth most counts.
-            for list in lists {
-                for posting in list.of_block(number) {
-                    let at = posting.place as usize % SIZE;
-                    best[at] = best[at].max(list.weight * posting.impact());
-                    read[at / 64] |= 1 << (at % 64);
-                }
-            }
-            for (part, bits) in read.iter_mut().enumerate() {
-                let mut left = std::mem::take(bits);
-                matched[part] |= left;
-                while left != 0 {
-                    let at = part * 64 + left.trailing_zeros() as usize;
-                    left &= left - 1;
-                    scores[at] += std::mem::take(&mut best[at]);
-                }
-            }
-        }
-        for (part, bits) in matched.iter_mut().enumerate() {
-            let mut left = std::mem::take(bits);
-            while left != 0 {
-                let at = part * 64 + left.trailing_zeros() as usize;
-                left &= left - 1;
-                found(number * BLOCK + at as u32, std::mem::take(&mut scores[at]));
-            }
-        }
     }
 }
