@@ -191,7 +191,14 @@ pub(crate) fn likeness(a: &str, b: &str) -> f32 {
 /// The number of letters to insert, delete, replace or swap with their neighbour; some number above
 /// `most` if it is more than that.
 pub(crate) fn distance<T: PartialEq>(a: &[T], b: &[T], most: usize) -> usize {
+    // What both begin and end with costs nothing to keep.
+    let alike = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[alike..], &b[alike..]);
+    let ends = a.iter().rev().zip(b.iter().rev());
+    let alike = ends.take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[..a.len() - alike], &b[..b.len() - alike]);
     let mut before = vec![0; b.len() + 1];
+    let mut least_before = 0;
     let mut last: Vec<usize> = (0..=b.len()).collect();
     let mut row = before.clone();
     for i in 1..=a.len() {
@@ -205,10 +212,11 @@ pub(crate) fn distance<T: PartialEq>(a: &[T], b: &[T], most: usize) -> usize {
             }
             least = least.min(row[j]);
         }
-        // A swap reaches back two rows, of which the first may have been one less.
-        if least > most + 1 {
-            return least;
+        // All that follows comes from this row or, by a swap, from the one before.
+        if least > most && least_before >= most {
+            return most + 1;
         }
+        least_before = least;
         std::mem::swap(&mut before, &mut last);
         std::mem::swap(&mut last, &mut row);
     }

@@ -9,7 +9,8 @@
 //! more, since names, schemas and paths come from the listing.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::catalog::ServerTools;
@@ -71,20 +72,32 @@ impl Index {
         let mut numbers: Vec<Option<u32>> = vec![None; words.len()];
         for server in servers.iter().filter(|server| !server.tools().is_empty()) {
             let part = parts.get(&content_hash(server));
-            let texts = part.and_then(|part| texts(part, words.len(), server.tools().len()));
+            let texts = part.and_then(|part| Texts::read(part, words.len(), server.tools().len()));
             match texts {
-                Some((of_server, of_tools)) => {
-                    let mut known = |changes: &mut Changes, text: Encoded| {
-                        text.known(|word| {
-                            let number = &mut numbers[word as usize];
-                            *number = number.or_else(|| changes.spelling(words[word as usize]));
-                            *number
-                        })
+                Some(texts) => {
+                    let mut known = |changes: &mut Changes, word: u32| {
+                        let number = &mut numbers[word as usize];
+                        *number = number.or_else(|| changes.spelling(words[word as usize]));
+                        *number
                     };
-                    let text = known(&mut changes, of_server);
-                    let group = changes.add_group(server, text);
-                    for (tool, text) in server.tools().iter().zip(of_tools) {
-                        let text = known(&mut changes, text);
+                    let mut text = Vec::new();
+                    let mut of_texts = texts.of_texts.iter();
+                    let mut next = |changes: &mut Changes| {
+                        let (lengths, range) = of_texts.next().expect("as many as were counted");
+                        text.clear();
+                        text.extend(texts.occurrences[range.clone()].iter().filter_map(|word| {
+                            let spelling = known(changes, word.spelling())?;
+                            Occurrence::with_rest(spelling, word.rest())
+                        }));
+                        Text {
+                            occurrences: Arc::from(&text[..]),
+                            lengths: *lengths,
+                        }
+                    };
+                    let of_server = next(&mut changes);
+                    let group = changes.add_group(server, of_server);
+                    for tool in server.tools() {
+                        let text = next(&mut changes);
                         changes.add(group, tool, text);
                     }
                 }
@@ -100,12 +113,45 @@ impl Index {
 /// another listing with the same number hides its own tools. Where the hash differs between two
 /// builds of this program, all is read afresh once.
 fn content_hash(server: &ServerTools) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Folded::default();
     (server.name(), server.title(), server.description()).hash(&mut hasher);
     for tool in server.tools() {
         tool.raw().get().hash(&mut hasher);
     }
     hasher.finish()
+}
+
+/// A hasher of megabytes: sixteen bytes a step, each step a multiplication folded onto itself.
+#[derive(Default)]
+struct Folded(u64);
+
+impl Folded {
+    fn step(&mut self, bytes: [u8; 16]) {
+        let bytes = u128::from_le_bytes(bytes);
+        let (low, high) = (bytes as u64, (bytes >> 64) as u64);
+        // Any odd numbers with about as many ones as zeros.
+        let a = u128::from(low ^ 0x9e37_79b9_7f4a_7c15);
+        let product = a * u128::from(high ^ self.0.rotate_left(23) ^ 0xd6e8_feb8_6659_fd93);
+        self.0 = product as u64 ^ (product >> 64) as u64 ^ self.0.rotate_left(47);
+    }
+}
+
+impl Hasher for Folded {
+    fn write(&mut self, bytes: &[u8]) {
+        let (whole, rest) = bytes.as_chunks::<16>();
+        for &bytes in whole {
+            self.step(bytes);
+        }
+        // Always one more, so that a text and the same one with zeros behind it differ.
+        let mut last = [0; 16];
+        last[..rest.len()].copy_from_slice(rest);
+        last[15] = rest.len() as u8;
+        self.step(last);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// The words, and the parts of the servers by hash.
@@ -129,50 +175,36 @@ fn tables(bytes: &[u8]) -> Option<Tables<'_>> {
     Some((words, parts))
 }
 
-/// The text of a server and those of its tools, in order, if they are all there.
-fn texts(part: &[u8], words: usize, tools: usize) -> Option<(Encoded, Vec<Encoded>)> {
-    let mut left = part;
-    let of_server = Encoded::read(&mut left, words)?;
-    let mut of_tools = Vec::new();
-    for _ in 0..tools {
-        of_tools.push(Encoded::read(&mut left, words)?);
-    }
-    left.is_empty().then_some((of_server, of_tools))
-}
-
-/// A text whose words are numbered as in the bytes.
-struct Encoded {
-    lengths: [u16; FIELDS],
+/// The text of a server and those of its tools, in order, whose words are numbered as in the bytes.
+struct Texts {
     occurrences: Vec<Occurrence>,
+    of_texts: Vec<([u16; FIELDS], Range<usize>)>,
 }
 
-impl Encoded {
-    fn read(left: &mut &[u8], words: usize) -> Option<Encoded> {
-        let mut lengths = [0; FIELDS];
-        for length in &mut lengths {
-            *length = u16::try_from(number(left)?).ok()?;
+impl Texts {
+    /// `None` unless they are all there.
+    fn read(part: &[u8], words: usize, tools: usize) -> Option<Texts> {
+        let mut left = part;
+        let mut texts = Texts {
+            // An occurrence takes two bytes at least.
+            occurrences: Vec::with_capacity(part.len() / 2),
+            of_texts: Vec::new(),
+        };
+        for _ in 0..=tools {
+            let mut lengths = [0; FIELDS];
+            for length in &mut lengths {
+                *length = u16::try_from(number(&mut left)?).ok()?;
+            }
+            let from = texts.occurrences.len();
+            for _ in 0..number(&mut left)? {
+                let rest = take(&mut left, 1)?[0];
+                let word = number(&mut left).filter(|word| (*word as usize) < words)?;
+                texts.occurrences.push(Occurrence::with_rest(word, rest)?);
+            }
+            let range = from..texts.occurrences.len();
+            texts.of_texts.push((lengths, range));
         }
-        let count = number(left)?;
-        let mut occurrences = Vec::with_capacity((count as usize).min(left.len()));
-        for _ in 0..count {
-            let rest = take(left, 1)?[0];
-            let word = number(left).filter(|word| (*word as usize) < words)?;
-            occurrences.push(Occurrence::with_rest(word, rest)?);
-        }
-        Some(Encoded {
-            lengths,
-            occurrences,
-        })
-    }
-
-    fn known(self, mut spelling: impl FnMut(u32) -> Option<u32>) -> Text {
-        let occurrences = self.occurrences.into_iter().filter_map(|occurrence| {
-            Occurrence::with_rest(spelling(occurrence.spelling())?, occurrence.rest())
-        });
-        Text {
-            occurrences: occurrences.collect(),
-            lengths: self.lengths,
-        }
+        left.is_empty().then_some(texts)
     }
 }
 
