@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 
 /// How long a tool waits for something that may never come, so that no test hangs for ever.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A thousand processes may take minutes to come together on a slow machine.
+const PATIENCE_OF_A_MEETING: Duration = Duration::from_secs(500);
 const LEGACY_VERSION: &str = "2025-11-25";
 const MODERN_VERSION: &str = "2026-07-28";
 const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
@@ -600,7 +602,9 @@ const TOOLS: &[Tool] = &[
             let (state, waited) = call
                 .server
                 .meeting_changed
-                .wait_timeout_while(state, PATIENCE, |state| state.meeting < parties)
+                .wait_timeout_while(state, PATIENCE_OF_A_MEETING, |state| {
+                    state.meeting < parties
+                })
                 .expect("no tool panics while it holds the state");
             drop(state);
             Ok(if waited.timed_out() {
