@@ -772,7 +772,7 @@ fn calls_are_sent_when_they_are_begun_and_by_the_end_of_their_comprehension() {
     };
     for begin in [
         "tasks = [tools.test.together(of=3, id=i) for i in range(3)]",
-        "tasks = list({i: tools.test.together(of=3, id=i) for i in range(3)}.values())",
+        "begun = {i: tools.test.together(of=3, id=i) for i in range(3)}\ntasks = begun.values()",
         "tasks = []\nfor i in range(3):\n    tasks.append(tools.test.together(of=3, id=i))",
         "a = tools.test.together(of=3, id=0)\nb = tools.test.together(of=3, id=1)\nc = tools.test.together(of=3, id=2)\ntasks = [a, b, c]",
     ] {
