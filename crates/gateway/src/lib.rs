@@ -80,6 +80,8 @@ pub struct Gateway {
     python: OnceCell<Vec<guest::python::Candidate>>,
     sessions: session::Sessions,
     index: search::IndexFile,
+    /// Whether the journal has been asked which tools were of use.
+    asked_for_usage: AtomicBool,
     meaning: Option<meaning::Meaning>,
 }
 
@@ -91,12 +93,7 @@ impl Gateway {
         let usage = Arc::new(usage::Usage::new(short_hash(
             &config.project.to_string_lossy(),
         )));
-        let recorder = Recorder::new(Journal::new(config.state.join("journal")), usage.clone());
-        if config.usage {
-            let (folder, now) = (config.state.join("journal"), SystemTime::now());
-            // Until it has been read, searches do without; nobody waits for it.
-            tokio::task::spawn_blocking(move || usage.recall(&folder, now));
-        }
+        let recorder = Recorder::new(Journal::new(config.state.join("journal")), usage);
         recorder.record(Event::GatewayStarted {
             version: env!("CARGO_PKG_VERSION").into(),
             process: std::process::id(),
@@ -116,6 +113,7 @@ impl Gateway {
                 let state = config.state.join("vectors");
                 meaning::Meaning::start(folder, state, upstreams.catalogs())
             }),
+            asked_for_usage: AtomicBool::new(false),
             index: search::IndexFile::new(
                 config.state.join("index"),
                 config
@@ -245,7 +243,7 @@ impl Recorder {
         }))
     }
 
-    pub(crate) fn usage(&self) -> &usage::Usage {
+    pub(crate) fn usage(&self) -> &Arc<usage::Usage> {
         &self.0.usage
     }
 

@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use catalog::{Catalog, Found, Row, SearchRequest, Signals};
 use sha2::{Digest as _, Sha256};
 
 use crate::{Gateway, short_hash};
+
+/// How long the first search waits for what the journal knows.
+const RECALL: Duration = Duration::from_millis(200);
 
 type Digest = [u8; 32];
 
@@ -59,12 +62,8 @@ impl Known {
 impl Gateway {
     async fn known_for(&self, request: &SearchRequest) -> Known {
         let catalog = self.indexed_catalog();
-        let usage = self.recorder.usage();
         let mut known = Known {
-            used: self
-                .config
-                .usage
-                .then(|| usage.of(&catalog, SystemTime::now())),
+            used: self.used(&catalog).await,
             likeness: HashMap::new(),
             by_words_alone: None,
             catalog,
@@ -83,6 +82,21 @@ impl Gateway {
             }
         }
         known
+    }
+
+    /// How much each tool was used, if that counts. The first search has the journal read, which most
+    /// gateways of one program never need; it waits a moment for that, and later ones have the rest.
+    async fn used(&self, catalog: &Catalog) -> Option<HashMap<String, f32>> {
+        if !self.config.usage {
+            return None;
+        }
+        let usage = self.recorder.usage();
+        if !self.asked_for_usage.swap(true, Ordering::Relaxed) {
+            let (usage, folder) = (usage.clone(), self.config.state.join("journal"));
+            let recalled = tokio::task::spawn_blocking(move || usage.recall(&folder));
+            let _ = tokio::time::timeout(RECALL, recalled).await;
+        }
+        Some(usage.of(catalog, SystemTime::now()))
     }
 
     /// The catalog, whose index the first search takes from the last gateway as far as it still fits.

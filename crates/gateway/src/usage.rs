@@ -28,6 +28,8 @@ const MOST_TOOLS: usize = 4096;
 pub(crate) struct Usage {
     /// The folder that the gateway was started in, as a hash.
     project: String,
+    /// When this gateway began to count; what was before is in the journal.
+    since: SystemTime,
     /// Held for one event, or while the counts are read.
     counts: Mutex<Counts>,
 }
@@ -54,6 +56,7 @@ impl Usage {
     pub(crate) fn new(project: String) -> Usage {
         Usage {
             project,
+            since: SystemTime::now(),
             counts: Mutex::default(),
         }
     }
@@ -62,8 +65,9 @@ impl Usage {
         &self.project
     }
 
-    /// Counts what the journal in `folder` has of the time before `started`. Blocks while it reads.
-    pub(crate) fn recall(&self, folder: &Path, started: SystemTime) {
+    /// Counts what the journal in `folder` has of the time before this gateway. Blocks while it reads.
+    pub(crate) fn recall(&self, folder: &Path) {
+        let started = self.since;
         let since = started.checked_sub(OLDEST).unwrap_or(started);
         // In a state of its own: what this gateway does meanwhile has the same execution's names.
         let earlier = Usage::new(self.project.clone());
