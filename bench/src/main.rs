@@ -22,7 +22,7 @@ use scenes::{Bench, Sizes};
 type Scene = fn(&mut Bench) -> Result<()>;
 
 /// Every scene in the order in which they run; those with gates come first.
-const SCENES: [(&str, Scene); 10] = [
+const SCENES: [(&str, Scene); 11] = [
     ("warm", scenes::warm),
     ("calls", scenes::calls),
     ("parallel", scenes::parallel),
@@ -33,6 +33,7 @@ const SCENES: [(&str, Scene); 10] = [
     ("hostile", scenes::hostile),
     ("memory", scenes::memory),
     ("tools", scenes::tools),
+    ("throughput", scenes::throughput),
 ];
 
 struct Args {

@@ -813,15 +813,22 @@ fn side_by_side(bench: &mut Bench) -> Result<()> {
             );
         }
     }
-    let ([few, .., many], [least, .., most]) = (&mut agents[..], TOOLS) else {
-        return Ok(());
-    };
+    Ok(())
+}
+
+/// Runs a second beside few tools and beside many.
+pub(crate) fn throughput(bench: &mut Bench) -> Result<()> {
+    let [least, .., most] = TOOLS;
+    let places = [least, most].map(|count| Place::new(&bench.toolmill, &bench.upstream, count));
+    let [few, many] = places;
+    let (few, many) = (few?, many?);
+    let (mut few, mut many) = (few.ready()?, many.ready()?);
     for language in LANGUAGES {
         let program = programs::trivial(language);
         let mut rates = [Vec::new(), Vec::new()];
         // In turn, and each twice in a row, so that neither always follows the other.
-        for index in [0, 1, 1, 0, 0, 1, 1, 0] {
-            let agent = if index == 0 { &mut *few } else { &mut *many };
+        for index in [0, 1, 1, 0, 0, 1, 1, 0].repeat(3) {
+            let agent = if index == 0 { &mut few } else { &mut many };
             let (took, whole) = agent.load(&program, IN_FLIGHT, bench.sizes.load / 4)?;
             rates[index].push(took.len() as f64 / whole.as_secs_f64());
         }
