@@ -41,8 +41,7 @@ pub(crate) struct Meaning {
 struct Shared {
     /// Held to replace or to clone it.
     state: Mutex<State>,
-    /// Tools of the catalog that is being read, those that have been, and whether to stop.
-    tools: AtomicUsize,
+    /// Tools that have been read of the catalog that is being read, and whether to stop.
     read: AtomicUsize,
     stop: AtomicBool,
 }
@@ -84,7 +83,6 @@ impl Meaning {
     ) -> Meaning {
         let shared = Arc::new(Shared {
             state: Mutex::new(State::Opening),
-            tools: AtomicUsize::new(0),
             read: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
         });
@@ -206,7 +204,6 @@ fn prepare(
     vectors: &mut Vectors,
     file: &Path,
 ) -> Option<Prepared> {
-    shared.tools.store(catalog.len(), Ordering::Relaxed);
     let mut rows = Vec::with_capacity(catalog.len() * model.dimensions());
     let mut new = 0;
     for (at, tool) in catalog.tools().enumerate() {

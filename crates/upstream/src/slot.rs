@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use rmcp::model::{
-    CallToolRequest, ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, ErrorData,
-    Extensions, JsonRpcMessage, RequestId, RequestMetaObject, ServerJsonRpcMessage, ServerResult,
+    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, ErrorData, Extensions,
+    JsonRpcMessage, RequestId, RequestMetaObject, ServerJsonRpcMessage, ServerResult,
 };
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -79,17 +79,10 @@ pub(crate) fn encode(message: &ClientJsonRpcMessage) -> serde_json::Result<Vec<u
         && let Some(slot) = call.extensions.get::<Slot>()
         && let Some(arguments) = &slot.0.arguments
     {
-        return encode_call(&request.id, call, arguments);
+        let meta = call.extensions.get();
+        return call_line(&request.id, meta, &call.params.name, arguments);
     }
     serde_json::to_vec(message)
-}
-
-fn encode_call(
-    id: &RequestId,
-    call: &CallToolRequest,
-    arguments: &RawValue,
-) -> serde_json::Result<Vec<u8>> {
-    call_line(id, call.extensions.get(), &call.params.name, arguments)
 }
 
 /// A call of a tool as a line of JSON, without its line end.
