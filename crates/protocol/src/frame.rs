@@ -25,6 +25,9 @@ pub enum Kind {
     Call = 3,
     /// Guest: the program ended. Body: [`crate::Done`].
     Done = 4,
+    /// Guest: the calls that the program's text makes, once, before any of it runs; answered by
+    /// `Checked`. Not sent for a text without calls. Body: [`crate::Check`].
+    Check = 5,
     /// Host: the steps by which the guest locks itself down. Body: the sandbox's.
     Lockdown = 16,
     /// Host: the source of the guest's runtime, for guests that are interpreters. Body: UTF-8.
@@ -38,13 +41,16 @@ pub enum Kind {
     /// Host: go the way of a program once, then say `Ready`. To a guest that is locked down and will
     /// wait. Body: steps like those of `Lockdown` that change nothing.
     WarmUp = 21,
+    /// Host: whether the program may run. Body: [`crate::Checked`].
+    Checked = 22,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Kind> {
         use Kind::*;
         [
-            Failed, Ready, Call, Done, Lockdown, Runtime, Job, Return, Raise, WarmUp,
+            Failed, Ready, Call, Done, Check, Lockdown, Runtime, Job, Return, Raise, WarmUp,
+            Checked,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)

@@ -11,4 +11,7 @@ mod frame;
 pub mod message;
 
 pub use frame::{CHUNK_BYTES, Decoder, HEADER_BYTES, Kind, Limits, Message, Violation, frames};
-pub use message::{Call, Done, ErrorCode, Failed, Job, ProgramError, Raise, Ready};
+pub use message::{
+    Call, Check, Checked, Done, ErrorCode, Failed, Job, Place, ProgramError, Raise, Ready, Repeats,
+    Written, WrittenCall,
+};

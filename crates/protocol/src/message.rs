@@ -101,6 +101,89 @@ impl Raise {
     }
 }
 
+/// The calls that a program's text makes, as far as they can be read without running it.
+///
+/// Paths that are made at run time, and calls through names that may mean several things, are left
+/// out: what is not here is checked when it is called.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Check<'a> {
+    /// In the order of the text; those beyond [`Check::MOST_CALLS`] are left out.
+    #[serde(borrow)]
+    pub calls: Vec<WrittenCall<'a>>,
+}
+
+impl Check<'_> {
+    /// A host refuses more.
+    pub const MOST_CALLS: usize = 200;
+}
+
+/// A call as the program's text has it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct WrittenCall<'a> {
+    /// Without `tools.`, names of the program's own that stand for tools resolved.
+    pub path: String,
+    #[serde(borrow, default)]
+    pub positional: Vec<Written<'a>>,
+    #[serde(borrow, default)]
+    pub named: Vec<(String, Written<'a>)>,
+    /// There may be more arguments than can be read: `**fields`, `...fields`.
+    #[serde(default)]
+    pub open: bool,
+    /// The whole call, as far as it stands on its first line.
+    #[serde(flatten)]
+    pub place: Place,
+    /// The program makes this call whatever the values in it are, unless it fails before, and
+    /// nothing in it catches the call's error: it stands in no branch, loop or `try`, and in no
+    /// function that is not itself called so.
+    #[serde(default)]
+    pub certain: bool,
+    #[serde(default)]
+    pub repeats: Repeats,
+}
+
+/// An argument as the program's text has it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Written<'a> {
+    /// Its source text, for a fix; absent when it is longer than a line.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// Its value, if it is a literal.
+    #[serde(borrow, default, deserialize_with = "present_value")]
+    pub value: Option<&'a RawValue>,
+    /// The argument with its name, as far as it stands on its first line.
+    #[serde(flatten)]
+    pub place: Place,
+}
+
+/// A place in the agent's own source, all from 1 and counted in characters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub line: u32,
+    pub column: u32,
+    /// Column after the last character on that line.
+    pub end_column: u32,
+}
+
+/// Whether a call stands in a loop of its function.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Repeats {
+    #[default]
+    No,
+    /// Once for each of something.
+    Each,
+    /// In a loop whose text holds nothing that ends it: no condition, `break`, `return` or `raise`.
+    Endless,
+}
+
+/// Whether a program may run.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Checked {
+    /// Why it would certainly fail. The guest ends with it, and runs nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ProgramError>,
+}
+
 /// How the program ended, in the guest's own words: claims, to be shown, never believed.
 #[derive(Debug, Serialize, Deserialize, Default)]
 pub struct Done {
@@ -121,6 +204,13 @@ pub struct Done {
 /// A member that is there, even as `null`.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// A borrowed member that is there, even as `null`.
+fn present_value<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// An error that ended a program.
@@ -328,6 +418,23 @@ mod tests {
             "null"
         );
         assert!(decode::<Done>(b"{}").unwrap().value.is_none());
+    }
+
+    #[test]
+    fn a_written_call_is_read_as_both_guests_write_it() {
+        let body = br#"{"calls":[{"path":"a.b","line":2,"column":5,"end_column":30,"certain":true,
+            "repeats":"endless","open":false,"positional":[],
+            "named":[["n",{"text":"null","value":null,"line":2,"column":9,"end_column":15}],
+                     ["m",{"text":"x + 1","line":2,"column":17,"end_column":24}]]}]}"#;
+        let check: Check = decode(body).unwrap();
+        let call = &check.calls[0];
+        assert_eq!((call.place.column, call.repeats), (5, Repeats::Endless));
+        let values: Vec<_> = call
+            .named
+            .iter()
+            .map(|(name, written)| (name.as_str(), written.value.map(RawValue::get)))
+            .collect();
+        assert_eq!(values, [("n", Some("null")), ("m", None)]);
     }
 
     #[test]
