@@ -283,6 +283,36 @@ fn paths_resolve_as_programs_write_them() {
 }
 
 #[test]
+fn an_unknown_path_means_a_tool_only_when_no_other_is_as_near() {
+    let catalog = small_catalog();
+    #[track_caller]
+    fn check(catalog: &Catalog, written: &str, expected: Option<&str>) {
+        let unknown = catalog.resolve(written).unwrap_err();
+        assert_eq!(catalog.meant(&unknown).map(|tool| tool.path()), expected);
+    }
+    check(&catalog, "trakcer.get_issue", Some("tracker.get_issue"));
+    check(&catalog, "tracker.get_isue", Some("tracker.get_issue"));
+    check(
+        &catalog,
+        "tracker.issue_create",
+        Some("tracker.create_issue"),
+    );
+    check(
+        &catalog,
+        "my_files.delete_branch",
+        Some("tracker.delete_branch"),
+    );
+    check(&catalog, "create_issue", Some("tracker.create_issue"));
+    // Near enough to be named, not to be written in its place.
+    check(&catalog, "tracker.make_issue", None);
+    check(&catalog, "tracker.close_issue", None);
+    check(&catalog, "", None);
+    let two =
+        ["a", "b"].map(|name| server(name, json!([{"name": "get_issue", "inputSchema": {}}])));
+    check(&Catalog::new(two.into()), "c.get_isue", None);
+}
+
+#[test]
 fn a_path_that_could_mean_two_tools_names_both() {
     let input = json!({"type": "object"});
     let tools = ["a-b", "a.b", "aB"].map(|name| json!({"name": name, "inputSchema": input}));
