@@ -1,5 +1,6 @@
 //! The catalog as the gateway uses it, on small servers made by hand.
 
+mod arguments;
 mod search;
 
 use std::collections::HashSet;
