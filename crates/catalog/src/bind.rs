@@ -52,6 +52,26 @@ pub struct Arguments<'a> {
     pub open: bool,
 }
 
+impl<'a> Arguments<'a> {
+    /// Those of a call that is made: all values are there.
+    pub fn known(
+        positional: &[&'a RawValue],
+        named: &'a [(String, &'a RawValue)],
+    ) -> Arguments<'a> {
+        Arguments {
+            positional: positional
+                .iter()
+                .map(|value| Argument::known(value))
+                .collect(),
+            named: named
+                .iter()
+                .map(|(name, value)| (name.as_str(), Argument::known(value)))
+                .collect(),
+            open: false,
+        }
+    }
+}
+
 /// Which argument of a call something is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Position {
@@ -106,17 +126,7 @@ impl Tool {
         named: &[(String, &RawValue)],
         language: Language,
     ) -> Result<Box<RawValue>, ArgumentError> {
-        let arguments = Arguments {
-            positional: positional
-                .iter()
-                .map(|value| Argument::known(value))
-                .collect(),
-            named: named
-                .iter()
-                .map(|(name, value)| (name.as_str(), Argument::known(value)))
-                .collect(),
-            open: false,
-        };
+        let arguments = Arguments::known(positional, named);
         let call = Call::new(self, language);
         let bound = call.bind(&arguments)?;
         Ok(serde_json::value::to_raw_value(&Object(&bound)).expect("raw JSON serialises"))
@@ -127,6 +137,16 @@ impl Tool {
     pub fn check(&self, arguments: &Arguments, language: Language) -> Result<(), ArgumentError> {
         let call = Call::new(self, language);
         call.bind(arguments).map(drop)
+    }
+
+    /// A call of this tool with these arguments as one line to paste, if it can be bound and all of
+    /// it is known and short enough to be read.
+    pub fn call_text(&self, arguments: &Arguments, language: Language) -> Option<String> {
+        if arguments.open {
+            return None;
+        }
+        let call = Call::new(self, language);
+        call.fix(&call.bind(arguments).ok()?)
     }
 }
 

@@ -357,12 +357,17 @@ impl Catalog {
         if matches!(unknown.reason, Reason::Ambiguous) {
             return None;
         }
-        let written = unknown.path.rsplit('.').next().unwrap_or_default();
-        // The words in some order, and the letters.
+        let (server, written) = unknown.path.rsplit_once('.').unwrap_or(("", &unknown.path));
+        let servers_words = words::list(plain::head(server, LONGEST_COMPARED_BYTES));
+        // The words in some order, without those of the server, which many tools are named after;
+        // and the letters.
         let read = |name: &str| {
             let name = plain::head(name, LONGEST_COMPARED_BYTES);
             let mut words = words::list(name);
             words.sort_unstable();
+            if words.iter().any(|word| !servers_words.contains(word)) {
+                words.retain(|word| !servers_words.contains(word));
+            }
             (words, folded(name).chars().collect::<Vec<char>>())
         };
         let (wanted, letters) = read(written);

@@ -304,6 +304,13 @@ fn an_unknown_path_means_a_tool_only_when_no_other_is_as_near() {
         Some("tracker.delete_branch"),
     );
     check(&catalog, "create_issue", Some("tracker.create_issue"));
+    let tools =
+        json!([{"name": "git_log", "inputSchema": {}}, {"name": "git_status", "inputSchema": {}}]);
+    check(
+        &Catalog::new(vec![server("git", tools)]),
+        "git.log",
+        Some("git.git_log"),
+    );
     // Near enough to be named, not to be written in its place.
     check(&catalog, "tracker.make_issue", None);
     check(&catalog, "tracker.close_issue", None);
