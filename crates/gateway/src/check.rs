@@ -44,13 +44,13 @@ impl Findings {
                 continue;
             }
             let failure = match catalog.resolve(&call.path) {
-                Ok(tool) => match bound(call, tool, language) {
-                    Ok(()) => {
+                Ok(tool) => {
+                    let failure = failure(call, tool, language);
+                    if failure.is_none() {
                         findings.warn_of_repetition(call, tool);
-                        None
                     }
-                    Err(error) => Some(error),
-                },
+                    failure
+                }
                 // Not a tool of a server: `search_tools` and what else the runtime has.
                 Err(_) if !call.path.contains('.') || may_come(&call.path) => None,
                 Err(unknown) => Some(ProgramError {
@@ -105,22 +105,22 @@ impl Findings {
     }
 }
 
-fn bound(call: &WrittenCall, tool: &Tool, language: Language) -> Result<(), ProgramError> {
-    tool.check(&arguments(call), language).map_err(|error| {
-        let argument = match error.argument {
-            Some(Position::Positional(index)) => call.positional.get(index),
-            Some(Position::Named(index)) => call.named.get(index).map(|(_, argument)| argument),
-            None => None,
-        };
-        ProgramError {
-            fix: error.fix,
-            signature: Some(error.signature),
-            ..placed(
-                code_of_argument(error.code),
-                error.message,
-                argument.map_or(call.place, |argument| argument.place),
-            )
-        }
+/// Why a call of `tool` certainly fails.
+fn failure(call: &WrittenCall, tool: &Tool, language: Language) -> Option<ProgramError> {
+    let error = tool.check(&arguments(call), language).err()?;
+    let argument = match error.argument {
+        Some(Position::Positional(index)) => call.positional.get(index),
+        Some(Position::Named(index)) => call.named.get(index).map(|(_, argument)| argument),
+        None => None,
+    };
+    Some(ProgramError {
+        fix: error.fix,
+        signature: Some(error.signature),
+        ..placed(
+            code_of_argument(error.code),
+            error.message,
+            argument.map_or(call.place, |argument| argument.place),
+        )
     })
 }
 
