@@ -148,8 +148,16 @@ pub struct Written<'a> {
     #[serde(default)]
     pub text: Option<String>,
     /// Its value, if it is a literal.
-    #[serde(borrow, default, deserialize_with = "present_value")]
+    #[serde(
+        borrow,
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present_value"
+    )]
     pub value: Option<&'a RawValue>,
+    /// It may turn out not to be there: JavaScript leaves out an argument that is `undefined`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_absent: bool,
     /// The argument with its name, as far as it stands on its first line.
     #[serde(flatten)]
     pub place: Place,
