@@ -3,7 +3,7 @@
 //! A [`Catalog`] is an immutable snapshot of every [`Tool`] of every connected server. It answers
 //! the questions that an agent and its programs ask: which tools do this ([`answer`],
 //! [`Catalog::search`]), which tool is meant by this path ([`Catalog::resolve`]), and which
-//! parameters are meant by these arguments ([`Tool::bind`]).
+//! parameters are meant by these arguments ([`Tool::bind`], and [`Tool::check`] before a program runs).
 //!
 //! Everything a server says about its tools is hostile: names may be keywords, quotes or bidi
 //! controls, descriptions megabytes, schemas recursive. Work and depth are bounded everywhere, what
@@ -31,9 +31,10 @@ mod tool;
 mod words;
 
 pub use answer::{Detail, Found, Row, SearchRequest, Signals, answer, rows};
-pub use bind::{ArgumentError, ArgumentErrorCode};
+pub use bind::{Argument, ArgumentError, ArgumentErrorCode, Arguments, Position};
 pub use catalog::{Catalog, Server, ServerTools, UnknownTool};
+pub use name::is_same_name;
 pub use phrase::Repair;
 pub use search::{Explanation, Hit, Part, SearchOptions, SearchQuery, SearchResult};
 pub use signature::Language;
-pub use tool::Tool;
+pub use tool::{DESTROYS, Tool};

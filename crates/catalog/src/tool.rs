@@ -101,6 +101,9 @@ impl Facts {
     }
 }
 
+/// What [`Tool::effects`] says of a tool that a server marks destructive.
+pub const DESTROYS: &str = "DESTROYS";
+
 impl Tool {
     /// `facts` are those of `raw`, `path` is its address within the catalog.
     pub(crate) fn new(server: &str, facts: Facts, path: String, raw: Box<RawValue>) -> Tool {
@@ -201,7 +204,7 @@ impl Tool {
     pub fn effects(&self) -> Option<&'static str> {
         match (self.facts.read_only_hint, self.facts.destructive_hint) {
             (Some(true), _) => None,
-            (_, Some(true)) => Some("DESTROYS"),
+            (_, Some(true)) => Some(DESTROYS),
             _ => Some("WRITES"),
         }
     }

@@ -11,14 +11,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use catalog::{ArgumentErrorCode, Catalog, Language, Tool};
+use catalog::{ArgumentErrorCode, Arguments, Catalog, Language, Tool};
 use journal::Event;
-use protocol::{ErrorCode, Raise};
+use protocol::{Check, Checked, ErrorCode, ProgramError, Raise};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use upstream::CallError;
 
+use crate::check::Findings;
 use crate::shape::shape;
 use crate::turns::ServerProcess;
 use crate::value::{self, Reading, Unwrapped};
@@ -48,6 +49,8 @@ pub(crate) struct Calls {
     called: Mutex<Option<Arc<ServerProcess>>>,
     /// The first result of each tool that is not too long, to say what it looked like.
     samples: Mutex<BTreeMap<String, String>>,
+    /// What the program's text gave reason to say.
+    findings: Mutex<Findings>,
 }
 
 /// A call that a program made, as its answer shows it.
@@ -95,6 +98,7 @@ impl Calls {
             done: Mutex::default(),
             called: Mutex::default(),
             samples: Mutex::default(),
+            findings: Mutex::default(),
         }
     }
 
@@ -139,16 +143,11 @@ impl Calls {
             return Box::pin(self.search(&call)).await;
         }
         let deadline = Instant::now() + self.limits.call_time;
-        let tool = self.resolve(&call.path, deadline).await?;
+        let tool = self.resolve(&call, deadline).await?;
         let arguments = tool
             .bind(&call.positional, &call.named.0, self.language)
             .map_err(|error| Raise {
-                code: match error.code {
-                    ArgumentErrorCode::UnknownParameter => ErrorCode::UnknownParameter,
-                    ArgumentErrorCode::MissingArgument => ErrorCode::MissingArgument,
-                    ArgumentErrorCode::AmbiguousArgument => ErrorCode::AmbiguousArgument,
-                    ArgumentErrorCode::InvalidArgument => ErrorCode::InvalidArgument,
-                },
+                code: code_of_argument(error.code),
                 message: error.message,
                 tool: Some(tool.path().to_owned()),
                 server: Some(tool.server().to_owned()),
@@ -158,6 +157,30 @@ impl Calls {
             })?;
         self.spend(arguments.get().len())?;
         self.send(&tool, &arguments, call.raw, deadline).await
+    }
+
+    /// Says whether a program may run, by the calls in its text.
+    pub(crate) fn check(&self, check: &Check) -> Checked {
+        let found = Findings::of(check, &self.catalog, self.language, |path| {
+            self.gateway.upstreams.may_bring(path)
+        });
+        let checked = Checked {
+            error: found.error.clone(),
+        };
+        *self
+            .findings
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner()) = found;
+        checked
+    }
+
+    /// What the program's text gave reason to say, beside an `error` that ended it.
+    pub(crate) fn notes(&self, error: Option<&ProgramError>) -> Vec<String> {
+        self.findings
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .notes(error)
+            .collect()
     }
 
     /// `search_tools("…")` inside a program: what it finds, as a list. Of the newest tools, as what it
@@ -196,14 +219,18 @@ impl Calls {
 
     /// The tool a path means: in the program's own catalog, or in the newest one once the servers
     /// that were still connecting have been heard.
-    async fn resolve(&self, path: &str, deadline: Instant) -> Result<Arc<Tool>, Raise> {
-        if let Ok(tool) = self.catalog.resolve(path) {
+    async fn resolve(
+        &self,
+        call: &protocol::Call<'_>,
+        deadline: Instant,
+    ) -> Result<Arc<Tool>, Raise> {
+        if let Ok(tool) = self.catalog.resolve(&call.path) {
             return Ok(tool.clone());
         }
         // Boxed, as it is seldom needed and would be room in every call.
         Box::pin(self.gateway.settled(deadline)).await;
         let newest = self.gateway.catalog();
-        newest.resolve(path).cloned().map_err(|unknown| {
+        newest.resolve(&call.path).cloned().map_err(|unknown| {
             let down: Vec<String> = self
                 .gateway
                 .unavailable()
@@ -214,7 +241,13 @@ impl Calls {
             if !down.is_empty() {
                 message.push_str(&format!("; not available: {}", down.join(", ")));
             }
-            Raise::new(ErrorCode::UnknownTool, message)
+            let arguments = Arguments::known(&call.positional, &call.named.0);
+            Raise {
+                fix: newest
+                    .meant(&unknown)
+                    .and_then(|tool| tool.call_text(&arguments, self.language)),
+                ..Raise::new(ErrorCode::UnknownTool, message)
+            }
         })
     }
 
@@ -478,6 +511,15 @@ fn as_written(arguments: &RawValue, language: Language) -> String {
     match language {
         Language::Python => written("="),
         Language::TypeScript => format!("{{{}}}", written(": ")),
+    }
+}
+
+pub(crate) fn code_of_argument(code: ArgumentErrorCode) -> ErrorCode {
+    match code {
+        ArgumentErrorCode::UnknownParameter => ErrorCode::UnknownParameter,
+        ArgumentErrorCode::MissingArgument => ErrorCode::MissingArgument,
+        ArgumentErrorCode::AmbiguousArgument => ErrorCode::AmbiguousArgument,
+        ArgumentErrorCode::InvalidArgument => ErrorCode::InvalidArgument,
     }
 }
 

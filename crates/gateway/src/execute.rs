@@ -275,6 +275,8 @@ impl Run<'_> {
         if is(&ended.done, ErrorCode::LimitWorkspace) {
             self.session.is_over();
         }
+        let notes = calls.notes(ended.done.error.as_ref());
+        ended.done.notes.extend(notes);
         if is_empty(&ended) {
             let shapes = calls.shapes();
             if !shapes.is_empty() {

@@ -7,6 +7,7 @@
 
 mod admission;
 mod call;
+mod check;
 mod clock;
 mod enter;
 pub mod execute;

@@ -282,6 +282,17 @@ impl Upstreams {
             .collect()
     }
 
+    /// Whether a tool that is not in the catalog may be there when it is called: while a server
+    /// connects its list may be an older one, and a server that is down may come back.
+    pub(crate) fn may_bring(&self, path: &str) -> bool {
+        let server = path.split('.').next().unwrap_or(path);
+        self.health().iter().any(|health| match health.state {
+            "ready" => false,
+            "connecting" => true,
+            _ => catalog::is_same_name(&health.name, server),
+        })
+    }
+
     /// Servers whose tools cannot be used now, each with why, for the last line of a search.
     pub(crate) fn unavailable(&self) -> Vec<(String, String)> {
         self.health()

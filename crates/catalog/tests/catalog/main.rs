@@ -1,5 +1,6 @@
 //! The catalog as the gateway uses it, on small servers made by hand.
 
+mod arguments;
 mod search;
 
 use std::collections::HashSet;
@@ -280,6 +281,43 @@ fn paths_resolve_as_programs_write_them() {
         "a.b",
         r#"no tool "a.b"; no server has tools"#,
     );
+}
+
+#[test]
+fn an_unknown_path_means_a_tool_only_when_no_other_is_as_near() {
+    let catalog = small_catalog();
+    #[track_caller]
+    fn check(catalog: &Catalog, written: &str, expected: Option<&str>) {
+        let unknown = catalog.resolve(written).unwrap_err();
+        assert_eq!(catalog.meant(&unknown).map(|tool| tool.path()), expected);
+    }
+    check(&catalog, "trakcer.get_issue", Some("tracker.get_issue"));
+    check(&catalog, "tracker.get_isue", Some("tracker.get_issue"));
+    check(
+        &catalog,
+        "tracker.issue_create",
+        Some("tracker.create_issue"),
+    );
+    check(
+        &catalog,
+        "my_files.delete_branch",
+        Some("tracker.delete_branch"),
+    );
+    check(&catalog, "create_issue", Some("tracker.create_issue"));
+    let tools =
+        json!([{"name": "git_log", "inputSchema": {}}, {"name": "git_status", "inputSchema": {}}]);
+    check(
+        &Catalog::new(vec![server("git", tools)]),
+        "git.log",
+        Some("git.git_log"),
+    );
+    // Near enough to be named, not to be written in its place.
+    check(&catalog, "tracker.make_issue", None);
+    check(&catalog, "tracker.close_issue", None);
+    check(&catalog, "", None);
+    let two =
+        ["a", "b"].map(|name| server(name, json!([{"name": "get_issue", "inputSchema": {}}])));
+    check(&Catalog::new(two.into()), "c.get_isue", None);
 }
 
 #[test]
