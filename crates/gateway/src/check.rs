@@ -68,7 +68,8 @@ impl Findings {
                 }
                 let mut text = error.message;
                 if let Some(fix) = error.fix {
-                    text.push_str(&format!("; fix: {fix}"));
+                    let between = if text.ends_with('?') { "" } else { ";" };
+                    text.push_str(&format!("{between} fix: {fix}"));
                 }
                 findings.note(call.place.line, text);
             }
@@ -242,7 +243,7 @@ mod tests {
         // The same call where it may not be reached does not keep the program from running.
         check(
             &call(false, "github.get_issue", &renamed),
-            &[&format!("line 3: {wrong}; fix: {fix}")],
+            &[&format!("line 3: {wrong} fix: {fix}")],
         );
         check(
             &call(true, "github.get_issue", repo),

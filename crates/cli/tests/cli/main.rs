@@ -1,6 +1,7 @@
 //! The whole product from outside: the built binary, against fake servers.
 
 mod attacks;
+mod check;
 mod demo;
 mod doctor;
 mod embed;
