@@ -152,7 +152,7 @@ struct Server {
     options: Options,
     log: Option<Mutex<File>>,
     state: Mutex<State>,
-    /// Signalled when `State::meeting` changes.
+    /// Signalled when `State::meeting` or `State::together` changes.
     meeting_changed: Condvar,
 }
 
@@ -164,6 +164,8 @@ struct State {
     sleeping: usize,
     most_sleeping: usize,
     meeting: usize,
+    /// Calls of `together` that have arrived.
+    together: usize,
     subscriptions: Vec<(Value, Output)>,
     /// Where legacy clients hear about changes.
     announce: Option<Output>,
@@ -622,6 +624,32 @@ const TOOLS: &[Tool] = &[
         run: |call| {
             let arrived = call.state().meeting;
             Ok(Reply::structured(&json!({ "arrived": arrived })))
+        },
+    },
+    Tool {
+        name: "together",
+        description: "Returns its id once this many calls of it are open at the same time.",
+        arguments: "of: integer, id: any",
+        hints: Hints::ReadOnly,
+        run: |call| {
+            let of = call.get::<usize>("of")?.max(1);
+            let id = call.raw("id")?;
+            let mut state = call.state();
+            state.together += 1;
+            // Those that come fill one company after the other.
+            let whole = state.together.div_ceil(of) * of;
+            call.server.meeting_changed.notify_all();
+            let (state, waited) = call
+                .server
+                .meeting_changed
+                .wait_timeout_while(state, PATIENCE, |state| state.together < whole)
+                .expect("no tool panics while it holds the state");
+            drop(state);
+            Ok(if waited.timed_out() {
+                Reply::error("the others never came")
+            } else {
+                Reply::structured(&BTreeMap::from([("id", id)]))
+            })
         },
     },
     Tool {
