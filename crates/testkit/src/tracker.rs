@@ -50,19 +50,17 @@ pub(crate) const TOOLS: &[Tool] = &[
     },
     Tool {
         name: "search_issues",
-        description: "Searches issues by words in their title.",
-        arguments: "query: string, sort?: created|updated|comments, per_page?: integer",
+        description: "Searches issues by a text in their title, and in their body if asked.",
+        arguments: "query: string, in_body?: boolean, sort?: created|updated|comments, per_page?: integer",
         hints: Hints::ReadOnly,
         run: |call| {
             let query: String = call.get("query")?;
             let per_page = call.get_or("per_page", 30_usize)?.clamp(1, 100);
+            let in_body = call.get_or("in_body", false)?;
+            let has = |text: &Value| text.as_str().is_some_and(|text| text.contains(&query));
             let found: Vec<Value> = (1..=ISSUES)
                 .map(issue)
-                .filter(|issue| {
-                    issue["title"]
-                        .as_str()
-                        .is_some_and(|title| title.contains(&query))
-                })
+                .filter(|issue| has(&issue["title"]) || in_body && has(&issue["body"]))
                 .collect();
             let items = &found[..found.len().min(per_page)];
             Ok(Reply::text(
@@ -77,8 +75,10 @@ pub(crate) const TOOLS: &[Tool] = &[
         hints: Hints::Writes,
         run: |call| {
             let title: String = call.get("title")?;
+            let body = call.get_or("body", String::new())?;
             let labels = call.get_or("labels", Vec::<String>::new())?;
-            let created = json!({ "number": ISSUES + 1, "title": title, "labels": labels });
+            let created =
+                json!({ "number": ISSUES + 1, "title": title, "body": body, "labels": labels });
             Ok(Reply::text(&created.to_string()))
         },
     },
