@@ -9,6 +9,7 @@ mod hostile;
 mod http;
 mod layers;
 mod lifecycle;
+mod mistakes;
 mod papers;
 mod place;
 mod programs;
