@@ -10,6 +10,7 @@ mod hostile;
 mod http;
 mod layers;
 mod lifecycle;
+mod mistakes;
 mod papers;
 mod place;
 mod programs;
