@@ -526,6 +526,7 @@
     getPrototypeOf,
     getTime,
     group,
+    askOfResult: (question) => invoke("open_result", false, [question]),
     inspect,
     inspectTo,
     isArray,
@@ -607,6 +608,7 @@
   laterGlobals("events", ["AbortController", "AbortSignal", "CustomEvent", "Event", "EventTarget"]);
   laterGlobals("system", ["crypto", "performance"]);
   laterGlobals("intl", ["Intl"]);
+  laterGlobals("results", ["open_result", "results"]);
   laterMethods(String.prototype, shim("collate"), ["localeCompare", "localeCompare"]);
   const locale = shim("intl");
   laterMethods(Number.prototype, locale, ["toLocaleString", "numberToLocaleString"]);
