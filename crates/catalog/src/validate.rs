@@ -17,6 +17,7 @@ use crate::json::{Decimal, Json};
 use crate::name::{ALIKE, folded, likeness};
 use crate::pattern::Pattern;
 use crate::plain;
+use crate::schema::percent_decoded;
 
 /// The largest recorded schema has 13 KB.
 const LONGEST_SCHEMA_BYTES: usize = 1 << 20;
@@ -636,20 +637,6 @@ impl<'s> Compiler<'s> {
         }
         self.made(rules)
     }
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(if byte == b'%' {
-            let mut digit = || char::from(rest.next()?).to_digit(16);
-            (digit()? * 16 + digit()?) as u8
-        } else {
-            byte
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 fn list<'s>(value: &'s Json<'s>) -> Option<&'s [Json<'s>]> {
