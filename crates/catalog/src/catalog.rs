@@ -344,6 +344,15 @@ impl Catalog {
         if nearest.is_empty() {
             nearest = self.nearest(tool);
         }
+        // A tool of that very name is another server's.
+        let name = folded(plain::head(tool, LONGEST_COMPARED_BYTES));
+        let same = self.servers().flat_map(|server| server.variants(&name));
+        for path in paths(same) {
+            if !nearest.contains(&path) {
+                nearest.insert(0, path);
+                nearest.truncate(MOST_NEAREST);
+            }
+        }
         UnknownTool {
             path: path.to_owned(),
             nearest,
@@ -378,7 +387,9 @@ impl Catalog {
             .filter_map(|path| self.exact(bare(path)))
             .filter(|tool| {
                 let (words, found) = read(tool.name());
-                words == wanted || name::distance(&letters, &found, most) <= most
+                // `github_get_issue` for `github.get_issue`.
+                let joined = || read(tool.path()).0 == wanted;
+                words == wanted || joined() || name::distance(&letters, &found, most) <= most
             });
         match (meant.next(), meant.next()) {
             (Some(tool), None) => Some(tool),

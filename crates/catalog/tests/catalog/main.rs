@@ -305,6 +305,12 @@ fn an_unknown_path_means_a_tool_only_when_no_other_is_as_near() {
         Some("tracker.delete_branch"),
     );
     check(&catalog, "create_issue", Some("tracker.create_issue"));
+    check(
+        &catalog,
+        "tracker_create_issue",
+        Some("tracker.create_issue"),
+    );
+    check(&catalog, "tracker.readText", Some("my_files.readText"));
     let tools =
         json!([{"name": "git_log", "inputSchema": {}}, {"name": "git_status", "inputSchema": {}}]);
     check(
