@@ -48,7 +48,7 @@ impl<'js> Failure<'_, 'js> {
         }
         let path = self.path_of(object);
         if let Some(mut place) = self.place(object) {
-            if let Some(path) = &path {
+            if let Some(path) = path.as_ref().filter(|_| code != ErrorCode::NotAwaited) {
                 place = self.script.start_of_call(place, path);
             }
             error.line = Some(place.line);
@@ -67,6 +67,7 @@ impl<'js> Failure<'_, 'js> {
                 let module = self.text(object, "module").unwrap_or_default();
                 error.hint = Some(import_hint(&module));
             }
+            ErrorCode::NotAwaited => error.hint = Some(AWAIT_HINT.into()),
             _ => {}
         }
         if path.is_some() {
@@ -172,8 +173,8 @@ impl<'js> Failure<'_, 'js> {
 
 /// The message, led by the class where the class says more than that it failed.
 fn described(class: &str, message: &str, code: ErrorCode) -> String {
-    let is_plain =
-        matches!(class, "" | "Error" | "ToolError") || code == ErrorCode::InvalidArgument;
+    let is_plain = matches!(class, "" | "Error" | "ToolError")
+        || matches!(code, ErrorCode::InvalidArgument | ErrorCode::NotAwaited);
     match (is_plain, message) {
         (true, "") => "Error".into(),
         (true, message) => message.to_owned(),
@@ -195,6 +196,9 @@ fn position(line: &str) -> Option<(u32, u32)> {
         place => Some(place),
     }
 }
+
+const AWAIT_HINT: &str = "put await before the call whose promise it is; a function that awaits is \
+                          async, and its own calls are awaited too";
 
 const NO_NETWORK: &str = "programs have no network: call a tool instead (search_tools finds one)";
 const NO_FILES: &str =

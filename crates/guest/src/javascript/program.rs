@@ -253,6 +253,8 @@ impl<'a, 'js> Program<'a, 'js> {
         let imports = (
             self.stage.prelude.require.clone(),
             self.stage.prelude.dynamic_import.clone(),
+            self.stage.prelude.all.clone(),
+            self.stage.prelude.each.clone(),
         );
         main.call(imports).map_err(|error| self.failed(&error))
     }

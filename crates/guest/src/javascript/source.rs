@@ -6,7 +6,6 @@
 //! body of one async function, where `await` and `return` are at home. TypeScript alone is printed
 //! anew, without its types, and mapped back through the printer's source map.
 
-use std::borrow::Cow;
 use std::path::Path;
 
 use oxc::allocator::Allocator;
@@ -28,13 +27,17 @@ use oxc::syntax::symbol::SymbolId;
 use oxc::transformer::{TransformOptions, Transformer};
 use protocol::{ErrorCode, ProgramError};
 
+use super::awaits;
+use super::certain::Certainty;
+use super::edits::Edits;
 use super::failure::import_hint;
 use super::names::{Names, may_call_tools};
+use super::tree::Tree;
 use super::written;
 
-/// What stands before the program in the script. The names are what its imports become. The program
-/// begins on a line of its own, since the engine miscounts columns on the first.
-const HEAD: &str = "(async function (__require, __import) {\n";
+/// What stands before the program in the script. The names are what its imports and forgotten awaits
+/// become. The program begins on a line of its own, since the engine miscounts columns on the first.
+const HEAD: &str = "(async function (__require, __import, __all, __each) {\n";
 const TAIL: &str = "\n})";
 
 type Result<T> = std::result::Result<T, Box<ProgramError>>;
@@ -202,14 +205,19 @@ fn script(source: &str, source_type: SourceType) -> Result<Script> {
     let result_unused = rewrite.program(&program)?;
     let Rewrite {
         mut edits,
-        notes,
+        mut notes,
         entry_point,
         ..
     } = rewrite;
-    let check = may_call_tools
-        .then(|| Names::new(&analysis.semantic))
-        .and_then(|names| written::check(source, &names, entry_point.as_deref()));
-    edits.0.sort_by_key(|edit| (edit.span.start, edit.span.end));
+    let mut check = None;
+    if may_call_tools {
+        let names = Names::new(Tree::of(&analysis.semantic));
+        let repaired = awaits::repair(source, &names, &mut edits)?;
+        notes.extend(repaired.note);
+        let certainty = Certainty::new(names.tree, entry_point.as_deref(), &repaired.awaited);
+        check = written::check(source, &names, certainty);
+    }
+    edits.sort();
 
     let edited = edits.apply(source);
     let (body, printed) = if source_type.is_typescript() {
@@ -295,11 +303,16 @@ fn refuse_errors<'a>(
 }
 
 /// Enters the place of a piece of source into an error.
-fn mark(error: &mut ProgramError, source: &str, start: usize, end: usize) {
+pub(super) fn mark(error: &mut ProgramError, source: &str, start: usize, end: usize) {
     let (start, end) = (place_of(source, start), place_of(source, end));
     error.line = Some(start.line);
     error.column = Some(start.column);
     error.end_column = (start.line == end.line && start.column < end.column).then_some(end.column);
+}
+
+pub(super) fn line_of(source: &str, offset: usize) -> u32 {
+    let before = &source.as_bytes()[..offset];
+    before.iter().filter(|byte| **byte == b'\n').count() as u32 + 1
 }
 
 fn place_of(source: &str, offset: usize) -> Place {
@@ -439,56 +452,6 @@ fn byte_of_utf16(line: &str, column: u32) -> usize {
             found
         })
         .map_or(line.len(), |(at, _)| at)
-}
-
-/// Replacements in a text, in order and apart.
-#[derive(Debug, Default)]
-struct Edits(Vec<Edit>);
-
-#[derive(Debug)]
-struct Edit {
-    span: Span,
-    text: Cow<'static, str>,
-}
-
-impl Edits {
-    fn replace(&mut self, span: Span, text: impl Into<Cow<'static, str>>) {
-        let text = text.into();
-        self.0.push(Edit { span, text });
-    }
-
-    fn insert(&mut self, at: u32, text: impl Into<Cow<'static, str>>) {
-        self.replace(Span::new(at, at), text);
-    }
-
-    fn apply(&self, source: &str) -> String {
-        let mut edited = String::with_capacity(source.len() + 64);
-        let mut kept = 0;
-        for Edit { span, text } in &self.0 {
-            edited.push_str(&source[kept..span.start as usize]);
-            edited.push_str(text);
-            kept = span.end as usize;
-        }
-        edited.push_str(&source[kept..]);
-        edited
-    }
-
-    /// Offset in the source of an offset in the edited text.
-    fn original(&self, edited: usize) -> usize {
-        let (mut kept, mut passed) = (0, 0);
-        for Edit { span, text } in &self.0 {
-            let start = passed + (span.start as usize - kept);
-            if edited < start {
-                break;
-            }
-            if edited < start + text.len() {
-                return span.start as usize;
-            }
-            kept = span.end as usize;
-            passed = start + text.len();
-        }
-        kept + (edited - passed)
-    }
 }
 
 /// Finds what to edit.

@@ -26,12 +26,10 @@ const LONGEST_TEXT: usize = 60;
 const LONGEST_LITERAL_BYTES: usize = 4096;
 
 /// The body of a [`protocol::Kind::Check`]; nothing if the text makes no calls that can be read.
-///
-/// `entry_point` is the function that is called after the last line, if one is.
-pub(super) fn check(source: &str, names: &Names, entry_point: Option<&str>) -> Option<Vec<u8>> {
+pub(super) fn check(source: &str, names: &Names, mut certainty: Certainty) -> Option<Vec<u8>> {
     let places = Places::of(source);
-    let mut certainty = Certainty::new(names, entry_point);
     let calls: Vec<Call> = names
+        .tree
         .nodes
         .iter()
         .filter_map(|node| match node.kind() {
@@ -259,7 +257,7 @@ fn is_undefined<'a>(names: &Names<'_, 'a>, expression: &Expression<'a>) -> bool 
         Expression::UnaryExpression(unary) => {
             unary.operator == UnaryOperator::Void && unary.argument.is_number_value(0.0)
         }
-        inner => names.is_global(inner, "undefined"),
+        inner => names.tree.is_global(inner, "undefined"),
     }
 }
 
@@ -274,9 +272,9 @@ fn is_value<'a>(names: &Names<'_, 'a>, expression: &Expression<'a>) -> bool {
             is_value(names, &logical.right)
                 && (logical.operator != LogicalOperator::And || is_value(names, &logical.left))
         }
-        Expression::Identifier(name) => names.constant(name).is_some_and(|symbol| {
-            let declaration = names.scoping.symbol_declaration(symbol);
-            match names.nodes.kind(declaration) {
+        Expression::Identifier(name) => names.tree.constant(name).is_some_and(|symbol| {
+            let declaration = names.tree.scoping.symbol_declaration(symbol);
+            match names.tree.nodes.kind(declaration) {
                 // A name that is bound to itself is no value.
                 AstKind::VariableDeclarator(variable) => {
                     variable.id.is_binding_identifier()
