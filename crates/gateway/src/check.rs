@@ -5,7 +5,7 @@
 //! fail if it were reached is said beside the answer, and what is made at run time is left to the
 //! call itself.
 
-use catalog::{Argument, Arguments, Catalog, DESTROYS, Language, Position, Tool};
+use catalog::{Argument, Arguments, Catalog, DESTROYS, Language, Position, Tool, Validation};
 use protocol::{Check, ErrorCode, Place, ProgramError, Repeats, Written, WrittenCall};
 
 use crate::call::code_of_argument;
@@ -28,26 +28,32 @@ struct Note {
 }
 
 impl Findings {
-    /// Looks at the calls that a program's text makes. `may_come` says of a path that its tool may be
-    /// there when it is called, though it is not in the catalog.
+    /// Looks at the calls that a program's text makes. `validation` is that of a server's calls;
+    /// `may_come` says of a path that its tool may be there when it is called, though it is not in the
+    /// catalog.
     pub(crate) fn of(
         check: &Check,
         catalog: &Catalog,
         language: Language,
+        validation: impl Fn(&str) -> Validation,
         may_come: impl Fn(&str) -> bool,
     ) -> Findings {
         let mut findings = Findings::default();
         for call in &check.calls {
             // Looking for what else was meant takes time, so nothing is looked at in vain.
-            let is_error = call.certain && findings.error.is_none();
+            let mut is_error = call.certain && findings.error.is_none();
             if !is_error && findings.notes.len() == MOST_NOTES {
                 continue;
             }
             let failure = match catalog.resolve(&call.path) {
                 Ok(tool) => {
-                    let failure = failure(call, tool, language);
-                    if failure.is_none() {
-                        findings.warn_of_repetition(call, tool);
+                    let validation = validation(tool.server());
+                    let failure = failure(call, tool, validation, language);
+                    match &failure {
+                        None => findings.warn_of_repetition(call, tool),
+                        Some(_) => {
+                            is_error = is_error && fails_anyway(call, tool, validation, language);
+                        }
                     }
                     failure
                 }
@@ -67,7 +73,8 @@ impl Findings {
                 }
                 let mut text = error.message;
                 if let Some(fix) = error.fix {
-                    text.push_str(&format!("; fix: {fix}"));
+                    let between = if text.ends_with('?') { "" } else { ";" };
+                    text.push_str(&format!("{between} fix: {fix}"));
                 }
                 findings.note(call.place.line, text);
             }
@@ -105,9 +112,14 @@ impl Findings {
     }
 }
 
-/// Why a call of `tool` certainly fails.
-fn failure(call: &WrittenCall, tool: &Tool, language: Language) -> Option<ProgramError> {
-    let error = tool.check(&arguments(call), language).err()?;
+/// Why a call of `tool` fails, if all its arguments are there.
+fn failure(
+    call: &WrittenCall,
+    tool: &Tool,
+    validation: Validation,
+    language: Language,
+) -> Option<ProgramError> {
+    let error = tool.check(&arguments(call), validation, language).err()?;
     let argument = match error.argument {
         Some(Position::Positional(index)) => call.positional.get(index),
         Some(Position::Named(index)) => call.named.get(index).map(|(_, argument)| argument),
@@ -124,11 +136,35 @@ fn failure(call: &WrittenCall, tool: &Tool, language: Language) -> Option<Progra
     })
 }
 
-fn arguments<'a>(call: &'a WrittenCall) -> Arguments<'a> {
-    let argument = |written: &'a Written| Argument {
-        text: written.text.as_deref(),
-        value: written.value,
+/// Whether a call fails even if those of its arguments that may be absent are.
+fn fails_anyway(
+    call: &WrittenCall,
+    tool: &Tool,
+    validation: Validation,
+    language: Language,
+) -> bool {
+    let mut arguments = Arguments {
+        open: call.open,
+        ..Arguments::default()
     };
+    for written in &call.positional {
+        if written.may_be_absent {
+            arguments.open = true;
+        } else {
+            arguments.positional.push(argument(written));
+        }
+    }
+    for (name, written) in &call.named {
+        if written.may_be_absent {
+            arguments.open = true;
+        } else {
+            arguments.named.push((name, argument(written)));
+        }
+    }
+    tool.check(&arguments, validation, language).is_err()
+}
+
+fn arguments<'a>(call: &'a WrittenCall) -> Arguments<'a> {
     let named = call.named.iter();
     Arguments {
         positional: call.positional.iter().map(argument).collect(),
@@ -136,6 +172,13 @@ fn arguments<'a>(call: &'a WrittenCall) -> Arguments<'a> {
             .map(|(name, written)| (name.as_str(), argument(written)))
             .collect(),
         open: call.open,
+    }
+}
+
+fn argument<'a>(written: &'a Written) -> Argument<'a> {
+    Argument {
+        text: written.text.as_deref(),
+        value: written.value,
     }
 }
 
@@ -175,9 +218,13 @@ mod tests {
     fn check(calls: &str, expected: &[&str]) {
         let message = format!(r#"{{"calls":[{calls}]}}"#);
         let check: Check = serde_json::from_str(&message).unwrap();
-        let found = Findings::of(&check, &catalog(), Language::Python, |path| {
-            path.starts_with("coming.")
-        });
+        let found = Findings::of(
+            &check,
+            &catalog(),
+            Language::Python,
+            |_| Validation::Error,
+            |path| path.starts_with("coming."),
+        );
         let mut lines = Vec::new();
         if let Some(error) = &found.error {
             lines.push(format!(
@@ -215,7 +262,7 @@ mod tests {
         // The same call where it may not be reached does not keep the program from running.
         check(
             &call(false, "github.get_issue", &renamed),
-            &[&format!("line 3: {wrong}; fix: {fix}")],
+            &[&format!("line 3: {wrong} fix: {fix}")],
         );
         check(
             &call(true, "github.get_issue", repo),
@@ -257,6 +304,23 @@ mod tests {
     }
 
     #[test]
+    fn an_argument_that_may_be_absent_makes_nothing_certain() {
+        let call = |may_be_absent: bool| {
+            format!(
+                r#"{{"path":"github.get_issue",{PLACE},"certain":true,"named":[
+                    ["repo",{{"text":"r",{PLACE}}}],["issue_number",{{"text":"n",{PLACE}}}],
+                    ["colour",{{"text":"c","may_be_absent":{may_be_absent},{PLACE}}}]]}}"#
+            )
+        };
+        let wrong = "get_issue has no parameter \"colour\"";
+        check(
+            &call(false),
+            &[&format!("unknown_parameter at 3:5: {wrong}")],
+        );
+        check(&call(true), &[&format!("line 3: {wrong}")]);
+    }
+
+    #[test]
     fn loops_are_warned_of() {
         let call = |path: &str, name: &str, repeats: &str| {
             format!(
@@ -281,7 +345,13 @@ mod tests {
     fn what_ended_the_program_is_not_said_twice() {
         let message = format!(r#"{{"calls":[{{"path":"github.nothing",{PLACE}}}]}}"#);
         let check: Check = serde_json::from_str(&message).unwrap();
-        let found = Findings::of(&check, &catalog(), Language::Python, |_| false);
+        let found = Findings::of(
+            &check,
+            &catalog(),
+            Language::Python,
+            |_| Validation::Error,
+            |_| false,
+        );
         assert_eq!(found.notes(None).count(), 1);
         let at_call = ProgramError {
             line: Some(3),

@@ -309,6 +309,36 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every code.
+    pub const ALL: [ErrorCode; 26] = [
+        ErrorCode::Syntax,
+        ErrorCode::UnknownTool,
+        ErrorCode::UnknownParameter,
+        ErrorCode::MissingArgument,
+        ErrorCode::InvalidArgument,
+        ErrorCode::AmbiguousArgument,
+        ErrorCode::NotAwaited,
+        ErrorCode::UndefinedName,
+        ErrorCode::Import,
+        ErrorCode::Exception,
+        ErrorCode::ToolError,
+        ErrorCode::UpstreamDown,
+        ErrorCode::LoginNeeded,
+        ErrorCode::ApprovalNeeded,
+        ErrorCode::Denied,
+        ErrorCode::LimitTime,
+        ErrorCode::LimitMemory,
+        ErrorCode::LimitThreads,
+        ErrorCode::LimitCalls,
+        ErrorCode::LimitOutput,
+        ErrorCode::LimitWorkspace,
+        ErrorCode::Busy,
+        ErrorCode::Sandbox,
+        ErrorCode::Protocol,
+        ErrorCode::Cancelled,
+        ErrorCode::Interrupted,
+    ];
+
     /// The code as the agent reads it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -402,17 +432,21 @@ mod tests {
 
     #[test]
     fn codes_are_written_as_they_are_serialised() {
-        for code in [
-            ErrorCode::Syntax,
-            ErrorCode::UnknownTool,
-            ErrorCode::LimitWorkspace,
-            ErrorCode::Interrupted,
-        ] {
+        for code in ErrorCode::ALL {
             assert_eq!(
                 serde_json::to_string(&code).unwrap(),
                 format!("{:?}", code.as_str())
             );
         }
+    }
+
+    #[test]
+    fn all_codes_are_in_the_list_of_them() {
+        // What reads a code names every one that it knows.
+        let known = serde_json::from_str::<ErrorCode>("\"no code\"").unwrap_err();
+        let known = known.to_string();
+        let known: Vec<&str> = known.split('`').skip(3).step_by(2).collect();
+        assert_eq!(known, ErrorCode::ALL.map(ErrorCode::as_str));
     }
 
     #[test]
