@@ -264,11 +264,11 @@ impl<'n, 's, 'a> Certainty<'n, 's, 'a> {
             }
             None => {
                 let (_, parent) = self.tree.outside(function);
-                entry_point == "__default"
-                    && matches!(
-                        self.tree.nodes.kind(parent),
-                        AstKind::ExportDefaultDeclaration(_)
-                    )
+                match self.tree.nodes.kind(parent) {
+                    AstKind::ExportDefaultDeclaration(_) => entry_point == "__default",
+                    AstKind::ExpressionStatement(_) => entry_point == "__value",
+                    _ => false,
+                }
             }
         }
     }

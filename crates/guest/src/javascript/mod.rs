@@ -17,6 +17,7 @@ mod channel;
 mod edits;
 mod failure;
 mod flow;
+mod holds;
 mod names;
 mod prelude;
 mod program;

@@ -6,6 +6,7 @@
 //! body of one async function, where `await` and `return` are at home. TypeScript alone is printed
 //! anew, without its types, and mapped back through the printer's source map.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use oxc::allocator::Allocator;
@@ -13,8 +14,8 @@ use oxc::ast::ast::{
     ArrowFunctionExpression, AwaitExpression, BindingIdentifier, BindingPattern, CallExpression,
     Class, Declaration, ExportDefaultDeclaration, ExportDefaultDeclarationKind, Expression,
     FormalParameters, Function, IdentifierReference, ImportDeclaration, ImportDeclarationSpecifier,
-    ImportExpression, ImportOrExportKind, NewExpression, Program, Statement, StringLiteral,
-    TaggedTemplateExpression, VariableDeclaration,
+    ImportExpression, ImportOrExportKind, NewExpression, NumericLiteral, Program, PropertyKey,
+    Statement, StringLiteral, TaggedTemplateExpression, VariableDeclaration,
 };
 use oxc::ast_visit::{Visit, walk};
 use oxc::codegen::{Codegen, CodegenOptions, CommentOptions};
@@ -30,7 +31,8 @@ use protocol::{ErrorCode, ProgramError};
 use super::awaits;
 use super::certain::Certainty;
 use super::edits::Edits;
-use super::failure::import_hint;
+use super::failure::{import_hint, syntax_hint};
+use super::holds::Holds;
 use super::names::{Names, may_call_tools};
 use super::tree::Tree;
 use super::written;
@@ -211,6 +213,18 @@ fn script(source: &str, source_type: SourceType) -> Result<Script> {
     } = rewrite;
     let mut check = None;
     if may_call_tools {
+        let mut long = LongIntegers(Vec::new());
+        long.visit_program(&program);
+        for span in &long.0 {
+            edits.insert(span.end, "n");
+        }
+        if let Some(first) = long.0.first() {
+            let digits = &source[first.start as usize..first.end as usize];
+            let line = line_of(source, first.start as usize);
+            notes.push(format!(
+                "line {line}: {digits} keeps its digits, as a BigInt"
+            ));
+        }
         let names = Names::new(Tree::of(&analysis.semantic));
         let repaired = awaits::repair(source, &names, &mut edits)?;
         notes.extend(repaired.note);
@@ -297,6 +311,9 @@ fn refuse_errors<'a>(
     };
     if let Some(label) = first.labels.first() {
         let start = label.offset() as usize;
+        if let Some(hint) = syntax_hint(source, source.floor_char_boundary(start)) {
+            error.hint = Some(hint.into());
+        }
         mark(&mut error, source, start, start + label.len() as usize);
     }
     Err(Box::new(error))
@@ -392,11 +409,7 @@ impl Script {
             at.map_or(text.len(), |(at, _)| at)
         });
         let allocator = Allocator::default();
-        let source_type = match self.printed {
-            Some(_) => SourceType::ts(),
-            None => SourceType::mjs(),
-        };
-        let program = parser(&allocator, &self.source, source_type)
+        let program = parser(&allocator, &self.source, self.source_type())
             .parse()
             .program;
         let mut calls = CallsAround {
@@ -408,6 +421,44 @@ impl Script {
         calls.best.map_or(place, |(_, call)| {
             place_of(&self.source, call.start as usize)
         })
+    }
+
+    /// Asks what the expressions of the program held, with the offset and the line of a place; the
+    /// answer begins with an offset.
+    pub(super) fn explain(
+        &self,
+        place: Place,
+        answers: &HashMap<String, serde_json::Value>,
+        ask: impl FnOnce(&Holds, u32, Span) -> Option<(u32, String)>,
+    ) -> Option<(Place, String)> {
+        if answers.is_empty() {
+            return None;
+        }
+        let at = |column: u32| {
+            offset_of(&self.source, place.line - 1, |text| {
+                let at = text.char_indices().nth(column as usize - 1);
+                at.map_or(text.len(), |(at, _)| at)
+            }) as u32
+        };
+        let allocator = Allocator::default();
+        let program = parser(&allocator, &self.source, self.source_type())
+            .parse()
+            .program;
+        let analysis = SemanticBuilder::new()
+            .with_build_nodes(true)
+            .build(&program);
+        let names = Names::new(Tree::of(&analysis.semantic));
+        let holds = Holds::new(&self.source, &names, answers);
+        let line = Span::new(at(1), at(u32::MAX));
+        let (offset, hint) = ask(&holds, at(place.column), line)?;
+        Some((place_of(&self.source, offset as usize), hint))
+    }
+
+    fn source_type(&self) -> SourceType {
+        match self.printed {
+            Some(_) => SourceType::ts(),
+            None => SourceType::mjs(),
+        }
     }
 
     /// The column after `word`, if it stands at a place.
@@ -635,7 +686,14 @@ impl Rewrite<'_> {
         match statement {
             Statement::ExpressionStatement(statement) => {
                 let value = !only_shows(&statement.expression);
-                if value {
+                if value && parameters(&statement.expression).is_some_and(needs_nothing) {
+                    // A function is no value, and a program that ends in one means what it returns.
+                    self.edits.insert(statement.span.start, "return (");
+                    self.edits.insert(statement.expression.span().end, ")()");
+                    self.notes
+                        .push("the program ends in a function, which was called".into());
+                    self.entry_point = Some("__value".into());
+                } else if value {
                     self.edits.insert(statement.span.start, "return ");
                 }
                 value
@@ -876,6 +934,29 @@ impl<'a> Visit<'a> for AwaitAsName {
             self.0.get_or_insert(name.span);
         }
     }
+}
+
+/// The integers that no number of the engine's holds with all their digits.
+struct LongIntegers(Vec<Span>);
+
+impl<'a> Visit<'a> for LongIntegers {
+    fn visit_numeric_literal(&mut self, literal: &NumericLiteral<'a>) {
+        if long_digits(literal).is_some() {
+            self.0.push(literal.span);
+        }
+    }
+    fn visit_property_key(&mut self, key: &PropertyKey<'a>) {
+        if !matches!(key, PropertyKey::NumericLiteral(_)) {
+            walk::walk_property_key(self, key);
+        }
+    }
+}
+
+/// The digits of an integer, if a number of the engine's has others.
+pub(super) fn long_digits(literal: &NumericLiteral) -> Option<String> {
+    let digits: String = literal.raw?.chars().filter(|char| *char != '_').collect();
+    let is_integer = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+    (is_integer && digits.len() > 15 && digits != format!("{:.0}", literal.value)).then_some(digits)
 }
 
 /// Where the `import(…)` expressions begin.

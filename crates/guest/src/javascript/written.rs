@@ -7,8 +7,8 @@ use std::collections::HashSet;
 
 use oxc::ast::AstKind;
 use oxc::ast::ast::{
-    Argument, ArrayExpressionElement, Expression, LogicalOperator, ObjectExpression,
-    ObjectPropertyKind, PropertyKind, UnaryOperator,
+    Argument, ArrayExpressionElement, Expression, LogicalOperator, NumericLiteral,
+    ObjectExpression, ObjectPropertyKind, PropertyKind, UnaryOperator,
 };
 use oxc::span::{GetSpan, Span};
 use protocol::message::Place;
@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 
 use super::certain::Certainty;
 use super::names::{Names, text};
+use super::source::long_digits;
 use super::value::{write_number, write_string};
 
 /// Of a longer argument a fix would not be one line.
@@ -327,7 +328,9 @@ fn write_literal<'a>(
         }
         Expression::UnaryExpression(unary) if unary.operator == UnaryOperator::UnaryNegation => {
             match unary.argument.get_inner_expression() {
-                Expression::NumericLiteral(literal) => write_finite(out, -literal.value)?,
+                Expression::NumericLiteral(literal) => {
+                    write_finite(out, literal, true)?;
+                }
                 Expression::BigIntLiteral(literal) => {
                     if literal.value != "0" {
                         out.push(b'-');
@@ -337,7 +340,7 @@ fn write_literal<'a>(
                 _ => return None,
             }
         }
-        Expression::NumericLiteral(literal) => write_finite(out, literal.value)?,
+        Expression::NumericLiteral(literal) => write_finite(out, literal, false)?,
         Expression::BigIntLiteral(literal) => out.extend(literal.value.bytes()),
         Expression::ArrayExpression(array) => {
             out.push(b'[');
@@ -391,6 +394,18 @@ fn write_object<'a>(
     Some(())
 }
 
-fn write_finite(out: &mut Vec<u8>, number: f64) -> Option<()> {
+fn write_finite(out: &mut Vec<u8>, literal: &NumericLiteral, negative: bool) -> Option<()> {
+    if let Some(digits) = long_digits(literal) {
+        if negative {
+            out.push(b'-');
+        }
+        out.extend(digits.bytes());
+        return Some(());
+    }
+    let number = if negative {
+        -literal.value
+    } else {
+        literal.value
+    };
     number.is_finite().then(|| write_number(out, number))
 }

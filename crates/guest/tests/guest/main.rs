@@ -2,6 +2,7 @@
 //! for which the parsers are here.
 
 mod awaits;
+mod hints;
 mod javascript;
 mod python;
 mod sdk;
