@@ -203,11 +203,12 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
 
     /// Whether `await` may stand where a node is.
     fn can_await(&self, id: NodeId) -> bool {
-        for node in self.tree.nodes.ancestors(id) {
+        for (id, node) in self.tree.nodes.ancestors_enumerated(id) {
             match node.kind() {
                 AstKind::Program(_) => return true,
-                AstKind::Function(function) => return function.r#async,
-                AstKind::ArrowFunctionExpression(function) => return function.r#async,
+                AstKind::Function(_) | AstKind::ArrowFunctionExpression(_) => {
+                    return self.tree.is_async(id);
+                }
                 AstKind::FormalParameters(_)
                 | AstKind::PropertyDefinition(_)
                 | AstKind::AccessorProperty(_)
@@ -402,8 +403,9 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
             return;
         };
         let parameters = match self.tree.nodes.kind(function) {
-            AstKind::Function(it) if it.r#async => &it.params,
-            AstKind::ArrowFunctionExpression(it) if it.r#async => &it.params,
+            _ if !self.tree.is_async(function) => return,
+            AstKind::Function(it) => &it.params,
+            AstKind::ArrowFunctionExpression(it) => &it.params,
             _ => return,
         };
         let Some(name) = parameters

@@ -10,6 +10,7 @@
 //! well-formed messages, and even those only as long as the engine is sound. It enforces no limit
 //! of time; the host kills.
 
+mod asynced;
 mod awaits;
 mod calls;
 mod certain;

@@ -201,8 +201,7 @@ impl<'n, 's, 'a> Promises<'n, 's, 'a> {
         self.depth += 1;
         let kind = match self.tree.nodes.kind(function) {
             AstKind::Function(it) if it.generator => None,
-            AstKind::Function(it) if it.r#async => Some(Kind::One),
-            AstKind::ArrowFunctionExpression(it) if it.r#async => Some(Kind::One),
+            _ if self.tree.is_async(function) => Some(Kind::One),
             AstKind::ArrowFunctionExpression(it) if let Some(value) = it.get_expression() => {
                 self.settles(value)
             }

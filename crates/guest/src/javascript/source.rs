@@ -6,7 +6,7 @@
 //! body of one async function, where `await` and `return` are at home. TypeScript alone is printed
 //! anew, without its types, and mapped back through the printer's source map.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use oxc::allocator::Allocator;
@@ -28,6 +28,7 @@ use oxc::syntax::symbol::SymbolId;
 use oxc::transformer::{TransformOptions, Transformer};
 use protocol::{ErrorCode, ProgramError};
 
+use super::asynced::{self, MadeAsync};
 use super::awaits;
 use super::certain::Certainty;
 use super::edits::Edits;
@@ -186,15 +187,34 @@ fn without_fence(code: &str) -> Result<(String, bool)> {
 fn script(source: &str, source_type: SourceType) -> Result<Script> {
     let allocator = Allocator::default();
     let parsed = parser(&allocator, source, source_type).parse();
-    refuse_errors(source, parsed.diagnostics.errors())?;
-    let program = parsed.program;
     let may_call_tools = may_call_tools(source);
+    let may_be_made_async = |error: &&OxcDiagnostic| {
+        may_call_tools && !parsed.panicked && asynced::is_misplaced_await(error)
+    };
+    let errors = || parsed.diagnostics.errors();
+    refuse_errors(source, errors().filter(|error| !may_be_made_async(error)))?;
+    let program = parsed.program;
     let analysis = SemanticBuilder::new()
         .with_check_syntax_error(true)
         .with_build_nodes(may_call_tools)
         .build(&program);
-    refuse_errors(source, analysis.diagnostics.errors())?;
+    let later_errors = || analysis.diagnostics.errors();
+    refuse_errors(
+        source,
+        later_errors().filter(|error| !may_be_made_async(error)),
+    )?;
     refuse_await_as_a_name(source, &program)?;
+    let misplaced = || errors().chain(later_errors()).filter(may_be_made_async);
+    let made_async = match misplaced().next() {
+        None => MadeAsync::default(),
+        Some(_) => match asynced::of(source, analysis.semantic.nodes()) {
+            Some(made_async) => made_async,
+            None => {
+                refuse_errors(source, misplaced())?;
+                MadeAsync::default()
+            }
+        },
+    };
 
     let mut rewrite = Rewrite {
         source,
@@ -225,7 +245,11 @@ fn script(source: &str, source_type: SourceType) -> Result<Script> {
                 "line {line}: {digits} keeps its digits, as a BigInt"
             ));
         }
-        let names = Names::new(Tree::of(&analysis.semantic));
+        for at in &made_async.at {
+            edits.insert(*at, "async ");
+        }
+        notes.extend(made_async.note);
+        let names = Names::new(Tree::of(&analysis.semantic, &made_async.functions));
         let repaired = awaits::repair(source, &names, &mut edits)?;
         notes.extend(repaired.note);
         let certainty = Certainty::new(names.tree, entry_point.as_deref(), &repaired.awaited);
@@ -447,7 +471,8 @@ impl Script {
         let analysis = SemanticBuilder::new()
             .with_build_nodes(true)
             .build(&program);
-        let names = Names::new(Tree::of(&analysis.semantic));
+        let made_async = HashSet::new();
+        let names = Names::new(Tree::of(&analysis.semantic, &made_async));
         let holds = Holds::new(&self.source, &names, answers);
         let line = Span::new(at(1), at(u32::MAX));
         let (offset, hint) = ask(&holds, at(place.column), line)?;

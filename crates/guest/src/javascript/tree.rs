@@ -1,5 +1,7 @@
 //! A program's syntax tree with the way up from each of its nodes.
 
+use std::collections::HashSet;
+
 use oxc::ast::AstKind;
 use oxc::ast::ast::{BindingPattern, CallExpression, Expression, IdentifierReference};
 use oxc::semantic::{AstNodes, NodeId, Scoping, Semantic};
@@ -10,14 +12,26 @@ use oxc::syntax::symbol::SymbolId;
 pub(super) struct Tree<'s, 'a> {
     pub(super) nodes: &'s AstNodes<'a>,
     pub(super) scoping: &'s Scoping,
+    /// Functions that are made async.
+    made_async: &'s HashSet<NodeId>,
 }
 
 impl<'s, 'a> Tree<'s, 'a> {
     /// To be made of an analysis that has kept its nodes.
-    pub(super) fn of(semantic: &'s Semantic<'a>) -> Self {
+    pub(super) fn of(semantic: &'s Semantic<'a>, made_async: &'s HashSet<NodeId>) -> Self {
         Tree {
             nodes: semantic.nodes(),
             scoping: semantic.scoping(),
+            made_async,
+        }
+    }
+
+    /// Whether a node is a function that may await.
+    pub(super) fn is_async(self, function: NodeId) -> bool {
+        match self.nodes.kind(function) {
+            AstKind::Function(it) if it.r#async => true,
+            AstKind::ArrowFunctionExpression(it) if it.r#async => true,
+            _ => self.made_async.contains(&function),
         }
     }
 

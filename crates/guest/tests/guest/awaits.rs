@@ -246,3 +246,48 @@ fn a_long_way_of_names_and_functions_is_no_danger() {
         "1",
     );
 }
+
+#[test]
+fn a_function_that_awaits_is_made_async() {
+    let note = "line 1: the function is async, since it awaits; line 2: await added before f(...)";
+    let note = note.replace("; ", " // ");
+    for function in [
+        "function f() { const r = await tools.test.echo({a: 1}); return r.a }",
+        "const f = () => (await tools.test.echo({a: 1})).a;",
+        "const f = function () { return (await tools.test.echo({a: 1})).a };",
+    ] {
+        repaired(&format!("{function}\nconst r = f(); r + 1"), "2", &note);
+    }
+    repaired(
+        "class C { static one() { return (await tools.test.echo({a: 1})).a } two() { return (await tools.test.echo({a: 2})).a } }\nC.one() + new C().two()",
+        "3",
+        "line 1: the function is async, since it awaits // line 2: await added before C.one(...); line 2: await added before new C(...)",
+    );
+    repaired(
+        "[1, 2].map(n => { const r = await tools.test.echo({n}); return r.n }).join()",
+        "\"1,2\"",
+        "line 1: the function is async, since it awaits // line 1: await Promise.all added around [1, 2].map(...)",
+    );
+    checked_typescript(
+        "const f = (n: number): number => { const r = await tools.test.echo({n}); return r.n };\n`${f(1)}`",
+        "\"1\" // line 1: the function is async, since it awaits // line 2: await added before f(...)",
+    );
+    check(
+        "[1, 2].filter(n => await tools.test.echo({n}))",
+        "not_awaited 1:15-46 filter cannot wait: its function returns a promise, which is always true",
+    );
+    for refused in [
+        "function* g() { yield await tools.test.echo({}) }",
+        "class C { constructor() { await tools.test.echo({}) } }",
+        "class C { get a() { return await tools.test.echo({}) } }",
+        "function f(a = await tools.test.echo({})) {}",
+        "const f = () => { await 1 }; // no tools",
+    ] {
+        let run = HOST.run("javascript", refused);
+        let shown = shown(&run.done);
+        assert!(
+            shown.starts_with("syntax 1:") || refused.ends_with("tools"),
+            "{refused}: {shown}"
+        );
+    }
+}
