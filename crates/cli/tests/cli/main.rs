@@ -3,6 +3,7 @@
 mod attacks;
 mod check;
 mod demo;
+mod dialect;
 mod doctor;
 mod embed;
 mod faults;
