@@ -733,6 +733,26 @@ def keep_tails(body):
     return any([keep_tails(inner) for inner in bodies])
 
 
+def tail_of(body):
+    """The last expression of a program, whose value is awaited if it can be."""
+    last = body[-1] if body else None
+    if isinstance(last, _ast.If) and is_main_guard(last.test):
+        last = last.body[-1]
+    return last.value if isinstance(last, _ast.Expr) else None
+
+
+def is_main_guard(test):
+    return (
+        isinstance(test, _ast.Compare)
+        and isinstance(test.left, _ast.Name)
+        and test.left.id == "__name__"
+        and isinstance(test.ops[0], _ast.Eq)
+        and len(test.comparators) == 1
+        and isinstance(test.comparators[0], _ast.Constant)
+        and test.comparators[0].value == "__main__"
+    )
+
+
 def entry_point(body):
     """The function a program means to be called: it consists of nothing but definitions."""
     definitions = (_ast.Import, _ast.ImportFrom, _ast.ClassDef, _ast.Assign, _ast.AnnAssign)
@@ -826,7 +846,7 @@ class Program:
         if _thread._count() and "threading" in sys.modules:
             sys.modules["threading"]._shutdown()
         if self.bridge:
-            self.bridge.drain()
+            self.bridge.drain(self.notes)
 
 
 def value_json(value, notes, message_bytes):

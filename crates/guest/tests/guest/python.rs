@@ -839,6 +839,10 @@ fn a_call_in_a_loop_repeats() {
         (Each, "while True:\n    tools.a.b()\n    exit()"),
         (Endless, "def f():\n    while True:\n        tools.a.b()\nf"),
         (
+            Each,
+            "def f():\n    while True:\n        tools.a.b()\ndef g(f):\n    f.cancel()\nf",
+        ),
+        (
             Endless,
             "def f():\n    while 1:\n        for x in tools.a.b():\n            break\nf",
         ),
@@ -1226,7 +1230,7 @@ fn what_was_begun_is_waited_for() {
         ),
         (
             "import asyncio\nasync def main():\n    asyncio.gather(tools.test.fail())\n    return 1\nasyncio.run(main())",
-            failed,
+            "tool_error 3: Not Found",
         ),
         (
             "import asyncio\nt = tools.test.fail()\nx = 5\nif x > 6:\n    await t\nx",
