@@ -2,6 +2,7 @@
 
 mod attacks;
 mod demo;
+mod dialect;
 mod doctor;
 mod embed;
 mod faults;
