@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use crate::lines::Lines;
+use toolmill_bench::lines::Lines;
 
 /// Folders of one user whose only settings name the benchmark's upstream.
 pub(crate) struct Place {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::agent::{Place, Program};
-use crate::lines::Lines;
+use toolmill_bench::lines::Lines;
 
 /// The product's example `embed`. Ends it when dropped.
 pub(crate) struct Embedded {

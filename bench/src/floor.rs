@@ -11,7 +11,7 @@ use rmcp::service::{RoleClient, RunningService};
 use serde_json::{Map, Value, json};
 
 use crate::agent::Place;
-use crate::lines::Lines;
+use toolmill_bench::lines::Lines;
 
 /// From start to end of a process.
 pub(crate) fn process(command: &mut Command) -> Result<Duration> {

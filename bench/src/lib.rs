@@ -1,4 +1,6 @@
-//! What the harness and its upstream both know: the data that programs reduce, and the tools.
+//! What the harnesses and their upstream share: the data that programs reduce, the tools, and reading lines.
+
+pub mod lines;
 
 use std::fmt::Write as _;
 

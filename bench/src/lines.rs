@@ -10,7 +10,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 /// Nothing that is measured takes longer, so what does will never come.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-pub(crate) struct Lines<R> {
+/// What another process writes, line by line.
+pub struct Lines<R> {
     pipe: R,
     buffer: Vec<u8>,
     /// Where the unread part of `buffer` begins, and how far it was searched for a line's end.
@@ -19,7 +20,8 @@ pub(crate) struct Lines<R> {
 }
 
 impl<R: Read + AsFd> Lines<R> {
-    pub(crate) fn new(pipe: R) -> Lines<R> {
+    /// Reads from `pipe` alone.
+    pub fn new(pipe: R) -> Lines<R> {
         Lines {
             pipe,
             buffer: Vec::new(),
@@ -29,7 +31,11 @@ impl<R: Read + AsFd> Lines<R> {
     }
 
     /// The next line without its end.
-    pub(crate) fn next(&mut self) -> Result<&[u8]> {
+    ///
+    /// # Errors
+    /// The other side has gone, or says nothing for two minutes.
+    #[expect(clippy::should_implement_trait, reason = "a line lives until the next one is read")]
+    pub fn next(&mut self) -> Result<&[u8]> {
         loop {
             let end = memchr::memchr(b'\n', &self.buffer[self.searched..]);
             if let Some(end) = end {

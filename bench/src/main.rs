@@ -3,7 +3,6 @@
 mod agent;
 mod embedded;
 mod floor;
-mod lines;
 mod memory;
 mod programs;
 mod report;

@@ -39,15 +39,16 @@ impl Findings {
         let mut findings = Findings::default();
         for call in &check.calls {
             // Looking for what else was meant takes time, so nothing is looked at in vain.
-            let is_error = call.certain && findings.error.is_none();
+            let mut is_error = call.certain && findings.error.is_none();
             if !is_error && findings.notes.len() == MOST_NOTES {
                 continue;
             }
             let failure = match catalog.resolve(&call.path) {
                 Ok(tool) => {
                     let failure = failure(call, tool, language);
-                    if failure.is_none() {
-                        findings.warn_of_repetition(call, tool);
+                    match &failure {
+                        None => findings.warn_of_repetition(call, tool),
+                        Some(_) => is_error = is_error && fails_anyway(call, tool, language),
                     }
                     failure
                 }
@@ -67,7 +68,8 @@ impl Findings {
                 }
                 let mut text = error.message;
                 if let Some(fix) = error.fix {
-                    text.push_str(&format!("; fix: {fix}"));
+                    let between = if text.ends_with('?') { "" } else { ";" };
+                    text.push_str(&format!("{between} fix: {fix}"));
                 }
                 findings.note(call.place.line, text);
             }
@@ -105,7 +107,7 @@ impl Findings {
     }
 }
 
-/// Why a call of `tool` certainly fails.
+/// Why a call of `tool` fails, if all its arguments are there.
 fn failure(call: &WrittenCall, tool: &Tool, language: Language) -> Option<ProgramError> {
     let error = tool.check(&arguments(call), language).err()?;
     let argument = match error.argument {
@@ -124,11 +126,30 @@ fn failure(call: &WrittenCall, tool: &Tool, language: Language) -> Option<Progra
     })
 }
 
-fn arguments<'a>(call: &'a WrittenCall) -> Arguments<'a> {
-    let argument = |written: &'a Written| Argument {
-        text: written.text.as_deref(),
-        value: written.value,
+/// Whether a call fails even if those of its arguments that may be absent are.
+fn fails_anyway(call: &WrittenCall, tool: &Tool, language: Language) -> bool {
+    let mut arguments = Arguments {
+        open: call.open,
+        ..Arguments::default()
     };
+    for written in &call.positional {
+        if written.may_be_absent {
+            arguments.open = true;
+        } else {
+            arguments.positional.push(argument(written));
+        }
+    }
+    for (name, written) in &call.named {
+        if written.may_be_absent {
+            arguments.open = true;
+        } else {
+            arguments.named.push((name, argument(written)));
+        }
+    }
+    tool.check(&arguments, language).is_err()
+}
+
+fn arguments<'a>(call: &'a WrittenCall) -> Arguments<'a> {
     let named = call.named.iter();
     Arguments {
         positional: call.positional.iter().map(argument).collect(),
@@ -136,6 +157,13 @@ fn arguments<'a>(call: &'a WrittenCall) -> Arguments<'a> {
             .map(|(name, written)| (name.as_str(), argument(written)))
             .collect(),
         open: call.open,
+    }
+}
+
+fn argument<'a>(written: &'a Written) -> Argument<'a> {
+    Argument {
+        text: written.text.as_deref(),
+        value: written.value,
     }
 }
 
@@ -215,7 +243,7 @@ mod tests {
         // The same call where it may not be reached does not keep the program from running.
         check(
             &call(false, "github.get_issue", &renamed),
-            &[&format!("line 3: {wrong}; fix: {fix}")],
+            &[&format!("line 3: {wrong} fix: {fix}")],
         );
         check(
             &call(true, "github.get_issue", repo),
@@ -254,6 +282,23 @@ mod tests {
             &format!(r#"{{"path":"github.get_issue",{PLACE},"certain":true,"open":true}}"#),
             &[],
         );
+    }
+
+    #[test]
+    fn an_argument_that_may_be_absent_makes_nothing_certain() {
+        let call = |may_be_absent: bool| {
+            format!(
+                r#"{{"path":"github.get_issue",{PLACE},"certain":true,"named":[
+                    ["repo",{{"text":"r",{PLACE}}}],["issue_number",{{"text":"n",{PLACE}}}],
+                    ["colour",{{"text":"c","may_be_absent":{may_be_absent},{PLACE}}}]]}}"#
+            )
+        };
+        let wrong = "get_issue has no parameter \"colour\"";
+        check(
+            &call(false),
+            &[&format!("unknown_parameter at 3:5: {wrong}")],
+        );
+        check(&call(true), &[&format!("line 3: {wrong}")]);
     }
 
     #[test]

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
+use crate::tracker;
+
 /// How long a tool waits for something that may never come, so that no test hangs for ever.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A thousand processes may take minutes to come together on a slow machine.
@@ -52,6 +54,8 @@ pub struct Options {
     pub era: Eras,
     /// Dummy tools beside the table's.
     pub tools: usize,
+    /// The tools of an issue tracker instead of the table's.
+    pub tracker: bool,
     /// Tools on one page of `tools/list`; all on one page if unset.
     pub page: Option<usize>,
     pub delay_start: Duration,
@@ -93,6 +97,7 @@ impl Options {
                 "--name" => options.name = Some(value(&option, &mut args)),
                 "--era" => options.era = value(&option, &mut args),
                 "--tools" => options.tools = value(&option, &mut args),
+                "--tracker" => options.tracker = true,
                 "--page" => options.page = Some(value(&option, &mut args)),
                 "--delay-start" => {
                     options.delay_start = Duration::from_millis(value(&option, &mut args));
@@ -334,10 +339,19 @@ impl Server {
         })
     }
 
+    fn tools(&self) -> &'static [Tool] {
+        if self.options.tracker {
+            tracker::TOOLS
+        } else {
+            TOOLS
+        }
+    }
+
     fn page(&self, cursor: Option<&str>) -> Value {
         let added = self.state().added_tools;
         let dummies = (0..self.options.tools).map(|n| dummy("dummy", n));
-        let all: Vec<_> = TOOLS
+        let all: Vec<_> = self
+            .tools()
             .iter()
             .map(Tool::describe)
             .chain(dummies)
@@ -365,7 +379,7 @@ impl Server {
         }
         let nothing = Arguments::default();
         let arguments = params.arguments.as_ref().unwrap_or(&nothing);
-        match TOOLS.iter().find(|tool| tool.name == name) {
+        match self.tools().iter().find(|tool| tool.name == name) {
             Some(tool) => (tool.run)(&Call {
                 server: self,
                 arguments,
@@ -384,7 +398,7 @@ impl Server {
 struct Arguments(HashMap<String, Box<RawValue>>);
 
 /// What a tool gets.
-struct Call<'a> {
+pub(crate) struct Call<'a> {
     server: &'a Arc<Server>,
     arguments: &'a Arguments,
     id: &'a Value,
@@ -400,11 +414,15 @@ impl Call<'_> {
             .ok_or_else(|| format!("`{name}` is missing"))
     }
 
-    fn get<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<T, String> {
+    pub(crate) fn get<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<T, String> {
         serde_json::from_str(self.raw(name)?.get()).map_err(|error| format!("`{name}`: {error}"))
     }
 
-    fn get_or<T: for<'de> Deserialize<'de>>(&self, name: &str, default: T) -> Result<T, String> {
+    pub(crate) fn get_or<T: for<'de> Deserialize<'de>>(
+        &self,
+        name: &str,
+        default: T,
+    ) -> Result<T, String> {
         if self.arguments.0.contains_key(name) {
             self.get(name)
         } else {
@@ -418,7 +436,7 @@ impl Call<'_> {
 }
 
 /// How a request ends.
-enum Reply {
+pub(crate) enum Reply {
     Result(Box<RawValue>),
     Rpc(i32, String),
     /// A line as it is, whether or not it makes sense.
@@ -430,11 +448,11 @@ impl Reply {
         Self::Result(to_raw_value(result).expect("plain JSON"))
     }
 
-    fn text(text: &str) -> Self {
+    pub(crate) fn text(text: &str) -> Self {
         Self::result(&json!({ "content": [{ "type": "text", "text": text }] }))
     }
 
-    fn error(text: &str) -> Self {
+    pub(crate) fn error(text: &str) -> Self {
         Self::result(&json!({ "content": [{ "type": "text", "text": text }], "isError": true }))
     }
 
@@ -475,18 +493,19 @@ impl Reply {
     }
 }
 
-struct Tool {
-    name: &'static str,
-    description: &'static str,
-    /// Arguments as `name: type`, those with `?` optional; `any` is any JSON.
-    arguments: &'static str,
-    hints: Hints,
-    run: fn(&Call<'_>) -> Result<Reply, String>,
+pub(crate) struct Tool {
+    pub(crate) name: &'static str,
+    pub(crate) description: &'static str,
+    /// Arguments as `name: type`, those with `?` optional; `any` is any JSON, `[string]` a list,
+    /// `a|b` one of these strings.
+    pub(crate) arguments: &'static str,
+    pub(crate) hints: Hints,
+    pub(crate) run: fn(&Call<'_>) -> Result<Reply, String>,
 }
 
 /// What a tool does to the world, as its annotations say.
 #[derive(Clone, Copy, PartialEq)]
-enum Hints {
+pub(crate) enum Hints {
     ReadOnly,
     Writes,
     Destroys,
@@ -504,8 +523,15 @@ impl Tool {
             if !optional {
                 required.push(name);
             }
+            let item = kind
+                .strip_prefix('[')
+                .and_then(|kind| kind.strip_suffix(']'));
             properties[name] = if kind == "any" {
                 json!({})
+            } else if let Some(item) = item {
+                json!({ "type": "array", "items": { "type": item } })
+            } else if kind.contains('|') {
+                json!({ "type": "string", "enum": kind.split('|').collect::<Vec<_>>() })
             } else {
                 json!({ "type": kind })
             };

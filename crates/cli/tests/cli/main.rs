@@ -1,6 +1,7 @@
 //! The whole product from outside: the built binary, against fake servers.
 
 mod attacks;
+mod check;
 mod demo;
 mod dialect;
 mod doctor;
@@ -10,6 +11,7 @@ mod hostile;
 mod http;
 mod layers;
 mod lifecycle;
+mod mistakes;
 mod papers;
 mod place;
 mod programs;

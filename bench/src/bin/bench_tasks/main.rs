@@ -1,0 +1,96 @@
+//! Whether programs beat direct calls, and whether the hints of errors mend wrong programs: measured
+//! over real servers, without a model. `bench/tasks/README.md` says how.
+
+mod measure;
+mod mend;
+mod peer;
+mod place;
+mod table;
+mod task;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use measure::{Bench, Ending, Measured};
+use place::Place;
+
+/// Of the wrong programs, how many must come right.
+const MENDED: f64 = 0.9;
+
+struct Args {
+    toolmill: PathBuf,
+    upstreams: PathBuf,
+    tasks: PathBuf,
+    json: Option<PathBuf>,
+    only: Vec<String>,
+}
+
+impl Args {
+    fn parse() -> Result<Args> {
+        let (mut toolmill, mut upstreams, mut tasks) = (None, None, None);
+        let (mut json, mut only) = (None, Vec::new());
+        let mut args = std::env::args().skip(1);
+        while let Some(arg) = args.next() {
+            let mut value = || args.next().with_context(|| format!("{arg} needs a value"));
+            match arg.as_str() {
+                "--binary" => toolmill = Some(PathBuf::from(value()?).canonicalize()?),
+                "--upstreams" => upstreams = Some(PathBuf::from(value()?).canonicalize()?),
+                "--tasks" => tasks = Some(PathBuf::from(value()?).canonicalize()?),
+                "--json" => json = Some(value()?.into()),
+                "--only" => only.extend(value()?.split(',').map(str::to_owned)),
+                other => bail!("unknown option {other}; see bench/tasks/README.md"),
+            }
+        }
+        Ok(Args {
+            toolmill: toolmill.context("--binary names the toolmill to measure")?,
+            upstreams: upstreams.context("--upstreams names the folder of the real servers")?,
+            tasks: tasks.context("--tasks names the folder of the tasks")?,
+            json,
+            only,
+        })
+    }
+}
+
+fn main() -> Result<ExitCode> {
+    let args = Args::parse()?;
+    let tasks = task::load(&args.tasks, &args.only)?;
+    let place = Place::new(&args.toolmill, &args.upstreams, &args.tasks)?;
+    let mut bench = Bench::new(place, &tasks)?;
+    let mut measured = Vec::new();
+    for task in &tasks {
+        eprintln!("-- {}", task.name);
+        let one = bench.measure(task).with_context(|| task.name.clone())?;
+        for failure in &one.failures {
+            eprintln!("{failure}");
+        }
+        for wrong in &one.wrong {
+            if wrong.ending == Ending::Unmended {
+                eprintln!("not mended: {}\n{}", wrong.mistake, wrong.answer);
+            }
+        }
+        measured.push(one);
+    }
+    if let Some(path) = args.json {
+        let report = json!({"schema": 1, "encoding": "o200k_base", "tasks": measured});
+        std::fs::write(&path, serde_json::to_string_pretty(&report)? + "\n")
+            .with_context(|| path.display().to_string())?;
+    }
+    print!("{}", table::table(&measured));
+    Ok(if passed(&measured) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn passed(tasks: &[Measured]) -> bool {
+    let wrong: Vec<_> = tasks.iter().flat_map(|task| &task.wrong).collect();
+    let right = wrong
+        .iter()
+        .filter(|wrong| wrong.ending != Ending::Unmended)
+        .count();
+    tasks.iter().all(|task| task.failures.is_empty()) && right as f64 >= MENDED * wrong.len() as f64
+}
