@@ -3,6 +3,7 @@
 //!
 //! The programs and what is expected are in `tests/dialect`, one file a language.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
@@ -72,33 +73,37 @@ impl Program {
     /// What is wrong with how it runs.
     fn complaint(&self, place: &Place) -> Option<String> {
         let (_, report) = place.run(&self.language, &self.code);
-        let found = match report["error"]["code"].as_str() {
-            Some(code) => {
-                if self.error.as_deref() == Some(code) {
-                    return None;
-                }
-                format!("error {:#}", report["error"])
-            }
-            None => {
-                let outcome = Outcome {
-                    value: report["value"].clone(),
-                    stdout: report["stdout"].as_str().unwrap().to_owned(),
-                    notes: serde_json::from_value(report["notes"].clone()).unwrap_or_default(),
-                };
-                if self.error.is_none() && same(&outcome, &self.outcome) {
-                    return None;
-                }
-                format!("{outcome:?}")
-            }
+        let error = report["error"]["code"].as_str();
+        let outcome = Outcome {
+            value: report["value"].clone(),
+            stdout: report["stdout"].as_str().unwrap().to_owned(),
+            notes: serde_json::from_value(report["notes"].clone()).unwrap_or_default(),
         };
-        let expected = match &self.error {
-            Some(code) => format!("error {code}"),
-            None => format!("{:?}", self.outcome),
+        let is_right = match &self.error {
+            Some(expected) => error == Some(expected),
+            None => error.is_none() && same(&outcome, &self.outcome),
         };
-        Some(format!(
-            "## {}\n  expected {expected}\n  found    {found}",
-            self.title
-        ))
+        let found = match error {
+            Some(code) => format!("!! {code}\n{:#}\n", report["error"]),
+            None => outcome.to_string(),
+        };
+        (!is_right).then(|| format!("## {}\n{found}", self.title))
+    }
+}
+
+impl fmt::Display for Outcome {
+    /// As in the file of programs.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        if !self.value.is_null() {
+            writeln!(f, "=> {}", self.value)?;
+        }
+        for line in self.stdout.lines() {
+            writeln!(f, ">> {line}")?;
+        }
+        for note in &self.notes {
+            writeln!(f, "-- {note}")?;
+        }
+        Ok(())
     }
 }
 
