@@ -64,7 +64,7 @@ class Rewriting(ast.NodeTransformer):
         self.awaited = []
         self.combined = []  # arguments of those that wait for several
         self.taken = []  # arguments of the other combinators
-        self.aliases = {}  # names of the program: the name in asyncio
+        self.aliases = {"asyncio": "asyncio"}  # names of the program: the name in asyncio
         self.functions = {}
         self.marked, self.mapped, self.reaching = set(), set(), set()
         self.reaching_attributes = set()

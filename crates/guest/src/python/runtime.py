@@ -425,6 +425,39 @@ class Modules:
         pass
 
 
+# Modules that programs forget to import.
+FORGOTTEN = (
+    "json", "re", "math", "time", "datetime", "random", "asyncio", "collections", "itertools", "functools",
+    "statistics", "os", "sys", "csv", "io", "base64", "textwrap", "uuid", "hashlib",
+)  # fmt: skip
+imported_after_all = []
+
+
+class Unimported:
+    """A module that the program did not import: its attributes are there, and nothing else of it."""
+
+    __slots__ = ("__name",)
+
+    def __init__(self, name):
+        self.__name = name
+
+    def __getattr__(self, attribute):
+        module = __import__(self.__name)
+        imported_after_all.append(self.__name)
+        setattr(builtins, self.__name, module)
+        return getattr(module, attribute)
+
+    def undefined(self, *_):
+        error = NameError(f"name {self.__name!r} is not defined")
+        if hasattr(error, "name"):
+            error.name = self.__name
+        raise error
+
+
+for _name in ("repr", "str", "bool", "eq", "hash", "call", "iter", "len", "getitem", "contains", "add", "format", "lt"):
+    setattr(Unimported, f"__{_name}__", Unimported.undefined)
+
+
 def done(value, error, notes):
     """The body of a DONE."""
     fields = {"notes": list(dict.fromkeys(notes))[:50]}
@@ -540,8 +573,8 @@ def body_of(kind, message):
 # What a zygote loads while nobody waits, and every later guest finds loaded: the modules that programs
 # import most, those first that take longest to load, and this runtime's own parts.
 PRELOADED = (
-    "ssl", "asyncio", "check", "rewrite", "bridge", "values", "wrap", "explain", "json", "re", "datetime", "collections",
-    "math", "statistics", "itertools", "functools", "typing", "dataclasses", "random", "csv", "textwrap", "time",
+    "ssl", "asyncio", "check", "rewrite", "bridge", "values", "wrap", "explain", "hints", "json", "re", "datetime",
+    "collections", "difflib", "math", "statistics", "itertools", "functools", "typing", "dataclasses", "random", "csv", "textwrap", "time",
     "pathlib", "decimal", "string", "operator", "concurrent.futures", "traceback", "copy", "enum", "base64",
 )  # fmt: skip
 
@@ -843,6 +876,8 @@ class Program:
 
     def wait_for_the_rest(self):
         """Threads and calls which the program began and left; a failure of such a call is the program's."""
+        if imported_after_all:
+            self.notes.append(f"added: import {', '.join(imported_after_all)}")
         if _thread._count() and "threading" in sys.modules:
             sys.modules["threading"]._shutdown()
         if self.bridge:
@@ -914,6 +949,8 @@ _thread.stack_size(512 << 10)
 posix.system = no_shell
 bound_threads()
 builtins.exit = builtins.quit = sys.exit
+for _name in FORGOTTEN:
+    setattr(builtins, _name, Unimported(_name))
 builtins.tools, builtins.ToolError = tools, ToolError
 builtins.call_tool, builtins.search_tools = tools.call_tool, tools.search_tools
 sys.modules["tools"] = sys.modules["toolmill"] = tools
