@@ -10,11 +10,13 @@ use serde::ser::SerializeMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::json::Json;
 use crate::name::{ALIKE, folded, likeness};
 use crate::plain;
 use crate::schema::{Fields, MOST_STEPS, members, resolved};
 use crate::signature::{Language, is_plain_parameter};
 use crate::tool::Tool;
+use crate::validate::put_right;
 
 /// A longer value would make the fix longer than the program.
 const LONGEST_FIX_VALUE: usize = 60;
@@ -113,8 +115,41 @@ impl ArgumentErrorCode {
     }
 }
 
+/// What is done about arguments that are not as the tool's schema wants them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Validation {
+    /// The call is refused.
+    #[default]
+    Error,
+    /// The call is made, and its program is told.
+    Warn,
+    /// They are not looked at.
+    Off,
+}
+
+impl Validation {
+    pub const ALL: [Validation; 3] = [Validation::Error, Validation::Warn, Validation::Off];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Validation::Error => "error",
+            Validation::Warn => "warn",
+            Validation::Off => "off",
+        }
+    }
+}
+
+/// Arguments that can be sent.
+#[derive(Debug)]
+pub struct BoundArguments {
+    /// The `arguments` of the `tools/call`.
+    pub json: Box<RawValue>,
+    /// What the schema has against them, under [`Validation::Warn`].
+    pub warning: Option<String>,
+}
+
 impl Tool {
-    /// Binds what a program wrote to the tool's parameters: the `arguments` of the `tools/call`.
+    /// Binds what a program wrote to the tool's parameters, and validates it against their schema.
     ///
     /// Values are passed on byte for byte. Variants of a name (`issueNumber` for `issue_number`)
     /// are accepted when only one parameter can be meant. One positional value is bound when it is
@@ -124,18 +159,25 @@ impl Tool {
         &self,
         positional: &[&RawValue],
         named: &[(String, &RawValue)],
+        validation: Validation,
         language: Language,
-    ) -> Result<Box<RawValue>, ArgumentError> {
+    ) -> Result<BoundArguments, ArgumentError> {
         let arguments = Arguments::known(positional, named);
-        let call = Call::new(self, language);
-        let bound = call.bind(&arguments)?;
-        Ok(serde_json::value::to_raw_value(&Object(&bound)).expect("raw JSON serialises"))
+        let call = Call::new(self, validation, language);
+        let (bound, warning) = call.bind(&arguments)?;
+        let json = serde_json::value::to_raw_value(&Object(&bound)).expect("raw JSON serialises");
+        Ok(BoundArguments { json, warning })
     }
 
     /// Whether a call that stands in a program's text can be bound, as far as the text tells: an
     /// error is what [`Tool::bind`] would certainly answer when the program made the call.
-    pub fn check(&self, arguments: &Arguments, language: Language) -> Result<(), ArgumentError> {
-        let call = Call::new(self, language);
+    pub fn check(
+        &self,
+        arguments: &Arguments,
+        validation: Validation,
+        language: Language,
+    ) -> Result<(), ArgumentError> {
+        let call = Call::new(self, validation, language);
         call.bind(arguments).map(drop)
     }
 
@@ -145,8 +187,9 @@ impl Tool {
         if arguments.open {
             return None;
         }
-        let call = Call::new(self, language);
-        call.fix(&call.bind(arguments).ok()?)
+        let call = Call::new(self, Validation::Error, language);
+        let (bound, _) = call.bind(arguments).ok()?;
+        call.fix(&bound)
     }
 }
 
@@ -170,6 +213,7 @@ struct Bound<'v> {
 struct Call<'a> {
     tool: &'a Tool,
     fields: Fields<'a>,
+    validation: Validation,
     language: Language,
 }
 
@@ -181,16 +225,21 @@ enum Meaning<'a> {
 }
 
 impl<'a> Call<'a> {
-    fn new(tool: &'a Tool, language: Language) -> Call<'a> {
+    fn new(tool: &'a Tool, validation: Validation, language: Language) -> Call<'a> {
         let schema = tool.input_schema();
         Call {
             tool,
             fields: Fields::of(schema, schema, &mut MOST_STEPS.clone()),
+            validation,
             language,
         }
     }
 
-    fn bind<'v>(&'v self, arguments: &Arguments<'v>) -> Result<Vec<Bound<'v>>, ArgumentError> {
+    /// The arguments with their parameters, and what the schema has against them if that is no error.
+    fn bind<'v>(
+        &'v self,
+        arguments: &Arguments<'v>,
+    ) -> Result<(Vec<Bound<'v>>, Option<String>), ArgumentError> {
         let named = arguments.named.iter().enumerate();
         let mut written: Vec<Written> = named
             .filter(|(_, (_, argument))| {
@@ -207,7 +256,8 @@ impl<'a> Call<'a> {
         if !open {
             self.require(&bound)?;
         }
-        Ok(bound)
+        let warning = self.validate(&bound, open)?;
+        Ok((bound, warning))
     }
 
     /// Gives each positional value a name, and puts it before those `written` with one. Returns
@@ -313,6 +363,33 @@ impl<'a> Call<'a> {
         }
         let message = format!("{} needs {}", self.name(), listed(&missing, "and"));
         Err(self.error(ArgumentErrorCode::MissingArgument, None, message, None))
+    }
+
+    fn validate(&self, bound: &[Bound], open: bool) -> Result<Option<String>, ArgumentError> {
+        if self.validation == Validation::Off {
+            return Ok(None);
+        }
+        let problems = self.tool.validator().problems(&value_of(bound, open));
+        let Some(first) = problems.first() else {
+            return Ok(None);
+        };
+        let said: Vec<String> = problems
+            .iter()
+            .map(|problem| match problem.path() {
+                whole if whole.is_empty() => format!("{}: {}", self.name(), problem.rule),
+                path => format!("{path}: {}", problem.rule),
+            })
+            .collect();
+        let message = said.join("; ");
+        if self.validation == Validation::Warn {
+            return Ok(Some(message));
+        }
+        let concerned = bound
+            .iter()
+            .find(|one| Some(&*one.parameter) == first.member());
+        let code = ArgumentErrorCode::InvalidArgument;
+        let fix = if open { None } else { self.fix(bound) };
+        Err(self.error(code, concerned.map(|one| one.position), message, fix))
     }
 
     fn missing(&self, bound: &[Bound]) -> Vec<&'a str> {
@@ -447,7 +524,8 @@ impl<'a> Call<'a> {
         self.error(code, Some(Position::Positional(0)), message, fix)
     }
 
-    /// The call as one line, if it would be bound and is short enough to be read.
+    /// The call as one line, with what is wrong in its values put right, if it would be accepted and
+    /// is short enough to be read.
     fn fix(&self, bound: &[Bound]) -> Option<String> {
         let repeated = bound.iter().enumerate().any(|(at, one)| {
             let mut earlier = bound[..at].iter();
@@ -458,15 +536,15 @@ impl<'a> Call<'a> {
         }
         let mut arguments = Vec::new();
         let mut unpacked = Vec::new();
-        for one in bound {
-            let name = &*one.parameter;
-            let value = as_written(one.argument, self.language)
-                .filter(|text| text.len() <= LONGEST_FIX_VALUE)?;
-            let plain_name = is_plain_parameter(name, self.language);
+        for (name, value) in self.accepted(bound)? {
+            if value.len() > LONGEST_FIX_VALUE {
+                return None;
+            }
+            let plain_name = is_plain_parameter(&name, self.language);
             if !plain_name && name.chars().any(plain::is_treacherous) {
                 return None;
             }
-            let quoted = serde_json::to_string(name).expect("a string serialises");
+            let quoted = serde_json::to_string(&name).expect("a string serialises");
             match self.language {
                 Language::Python if plain_name => arguments.push(format!("{name}={value}")),
                 Language::Python => unpacked.push(format!("{quoted}: {value}")),
@@ -487,6 +565,45 @@ impl<'a> Call<'a> {
             _ => format!("tools.{path}({arguments})"),
         };
         (fix.len() <= LONGEST_FIX).then_some(fix)
+    }
+
+    /// What each parameter is to be given, as it stands in the program where nothing is wrong with
+    /// it; `None` if it is not certain what would be accepted.
+    fn accepted(&self, bound: &[Bound]) -> Option<Vec<(String, String)>> {
+        /// A value that is put right may be wrong in another way.
+        const ROUNDS: usize = 2;
+        let written = value_of(bound, false);
+        let mut value = written.clone();
+        if self.validation == Validation::Error {
+            let validator = self.tool.validator();
+            let mut rounds = 0;
+            loop {
+                let problems = validator.problems(&value);
+                if problems.is_empty() {
+                    break;
+                }
+                if rounds == ROUNDS {
+                    return None;
+                }
+                rounds += 1;
+                value = put_right(&value, &problems)?;
+            }
+        }
+        let Json::Object { members, .. } = &value else {
+            return None;
+        };
+        let accepted = members.iter().map(|(name, value)| {
+            let text = value.text();
+            let same = bound.iter().find(|one| {
+                one.parameter == *name && written.get(name).is_some_and(|it| it.text() == text)
+            });
+            let shown = match same {
+                Some(one) => as_written(one.argument, self.language),
+                None => as_literal(&RawValue::from_string(text?).ok()?, self.language),
+            };
+            Some((name.to_string(), shown?))
+        });
+        accepted.collect()
     }
 
     fn error(
@@ -512,6 +629,19 @@ impl<'a> Call<'a> {
             .rsplit('.')
             .next()
             .expect("a path has parts")
+    }
+}
+
+/// The arguments as one value, of which only what is known matters.
+fn value_of<'v>(bound: &'v [Bound], open: bool) -> Json<'v> {
+    let members = bound.iter().map(|one| {
+        let value = one.argument.value.map(RawValue::get);
+        let value = value.map_or(Json::Unknown, Json::parse);
+        (Cow::Borrowed(&*one.parameter), value)
+    });
+    Json::Object {
+        members: members.collect(),
+        open,
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::plain;
 use crate::signature::{self, Language};
+use crate::validate::Validator;
 
 /// What of a description is kept for search and display. The whole of it stays in [`Tool::raw`].
 const DESCRIPTION_BYTES: usize = 8 * 1024;
@@ -26,6 +27,7 @@ pub struct Tool {
     raw: Box<RawValue>,
     description: OnceLock<String>,
     schemas: OnceLock<Schemas>,
+    validator: OnceLock<Validator>,
 }
 
 /// What is known of a listed tool that can be called.
@@ -114,6 +116,7 @@ impl Tool {
             raw,
             description: OnceLock::new(),
             schemas: OnceLock::new(),
+            validator: OnceLock::new(),
         }
     }
 
@@ -165,6 +168,14 @@ impl Tool {
     /// The schema of the structured result, if the upstream promises one.
     pub fn output_schema(&self) -> Option<&Value> {
         self.schemas().output.as_ref()
+    }
+
+    /// The rules for the arguments, from the schema as it was listed.
+    pub(crate) fn validator(&self) -> &Validator {
+        self.validator.get_or_init(|| {
+            let schema = self.listed().input_schema.map_or("{}", RawValue::get);
+            Validator::new(schema)
+        })
     }
 
     pub fn read_only_hint(&self) -> Option<bool> {

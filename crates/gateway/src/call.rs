@@ -51,6 +51,9 @@ pub(crate) struct Calls {
     samples: Mutex<BTreeMap<String, String>>,
     /// What the program's text gave reason to say.
     findings: Mutex<Findings>,
+    /// What the first call that was sent in spite of its schema had against it, and how many there
+    /// were.
+    sent_anyway: Mutex<Option<(String, u32)>>,
 }
 
 /// A call that a program made, as its answer shows it.
@@ -99,6 +102,7 @@ impl Calls {
             called: Mutex::default(),
             samples: Mutex::default(),
             findings: Mutex::default(),
+            sent_anyway: Mutex::default(),
         }
     }
 
@@ -116,6 +120,19 @@ impl Calls {
             })
             .take(3)
             .collect()
+    }
+
+    /// One line about calls that were sent although their arguments do not fit the tool's schema.
+    pub(crate) fn sent_anyway(&self) -> Option<String> {
+        let sent = self
+            .sent_anyway
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let (first, count) = sent.as_ref()?;
+        Some(match count {
+            1 => first.clone(),
+            more => format!("{first}; so were {} more calls like it", more - 1),
+        })
     }
 
     /// Every call that reached a server, by number.
@@ -144,8 +161,9 @@ impl Calls {
         }
         let deadline = Instant::now() + self.limits.call_time;
         let tool = self.resolve(&call, deadline).await?;
-        let arguments = tool
-            .bind(&call.positional, &call.named.0, self.language)
+        let validation = self.gateway.upstreams.validation(tool.server());
+        let bound = tool
+            .bind(&call.positional, &call.named.0, validation, self.language)
             .map_err(|error| Raise {
                 code: code_of_argument(error.code),
                 message: error.message,
@@ -155,15 +173,27 @@ impl Calls {
                 fix: error.fix,
                 signature: Some(error.signature),
             })?;
-        self.spend(arguments.get().len())?;
-        self.send(&tool, &arguments, call.raw, deadline).await
+        self.spend(bound.json.get().len())?;
+        if let Some(warning) = bound.warning {
+            self.sent_anyway
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .get_or_insert_with(|| (format!("{} was sent: {warning}", tool.path()), 0))
+                .1 += 1;
+        }
+        self.send(&tool, &bound.json, call.raw, deadline).await
     }
 
     /// Says whether a program may run, by the calls in its text.
     pub(crate) fn check(&self, check: &Check) -> Checked {
-        let found = Findings::of(check, &self.catalog, self.language, |path| {
-            self.gateway.upstreams.may_bring(path)
-        });
+        let upstreams = &self.gateway.upstreams;
+        let found = Findings::of(
+            check,
+            &self.catalog,
+            self.language,
+            |server| upstreams.validation(server),
+            |path| upstreams.may_bring(path),
+        );
         let checked = Checked {
             error: found.error.clone(),
         };

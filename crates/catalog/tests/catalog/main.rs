@@ -9,7 +9,8 @@ use std::sync::Arc;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use toolmill_catalog::{
-    Catalog, Detail, Language, SearchQuery, SearchRequest, Server, Signals, Tool, answer,
+    Catalog, Detail, Language, SearchQuery, SearchRequest, Server, Signals, Tool, Validation,
+    answer,
 };
 
 fn server(name: &str, tools: Value) -> Server {
@@ -344,8 +345,8 @@ fn bound(tool: &Tool, positional: &[&str], named: &[(&str, &str)], language: Lan
         .iter()
         .map(|(name, value)| (name.clone(), &**value))
         .collect();
-    match tool.bind(&positional, &named, language) {
-        Ok(arguments) => arguments.get().to_owned(),
+    match tool.bind(&positional, &named, Validation::Error, language) {
+        Ok(arguments) => arguments.json.get().to_owned(),
         Err(error) => {
             let fix = error
                 .fix
@@ -368,11 +369,11 @@ fn arguments_are_bound_when_they_can_mean_one_thing() {
         "tracker.get_issue",
         &[],
         &[
-            ("issueNumber", "12345678901234567890.50"),
+            ("issueNumber", "12345678901234567890.00"),
             ("repo", r#""r""#),
             ("owner", r#""o""#),
         ],
-        r#"{"issue_number":12345678901234567890.50,"repo":"r","owner":"o"}"#,
+        r#"{"issue_number":12345678901234567890.00,"repo":"r","owner":"o"}"#,
     );
     check(
         "tracker.get_issue",
@@ -757,7 +758,7 @@ impl Hostile {
 fn refusal(tool: &Tool) -> String {
     let value = to_raw_value(&json!({"a": 1})).unwrap();
     let (named, positional) = ([("A".to_owned(), &*value)], [&*value]);
-    tool.bind(&positional, &named, Language::Python)
+    tool.bind(&positional, &named, Validation::Error, Language::Python)
         .map_or_else(
             |error| [error.message, error.fix.unwrap_or_default()].concat(),
             |_| String::new(),
