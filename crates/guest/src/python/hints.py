@@ -195,7 +195,7 @@ def name_error(error, program, names):
     if isinstance(parent, _ast.Attribute) and not nearest(name, names):
         return program.hint(f"if {name} is a server, its tools are called by tools.{name}.…")
     close = nearest(name, known)
-    program.hint(f"did you mean {close!r}?" if close else "a program has no variables of earlier ones: bind it in this one")
+    program.hint(f"did you mean {close!r}?" if close else "a program sees no variables of earlier ones; make it again in this one")
 
 
 def root_of(node):
@@ -232,7 +232,7 @@ def attribute_error(error, program, names):
             if base:
                 program.fix(node, f'{base}["{key}"]')
         elif name in OF_RESULTS:
-            program.hint(f"{PARSED}; it is {described(value)}")
+            program.hint(f"it is {described(value)}; {PARSED}")
         else:
             close = nearest(name, value)
             program.hint(f"it is {described(value)}" + (f'; did you mean ["{close}"]?' if close else ""))
@@ -243,7 +243,7 @@ def attribute_error(error, program, names):
     elif kind in (list, str, int, float) and name in OF_LISTS:
         program.hint(f"in Python: {OF_LISTS[name]}")
     elif kind is list and name in OF_RESULTS or kind is str and name in OF_RESULTS | {"get", "items", "keys"}:
-        program.hint(f"{PARSED}; it is {described(value)}")
+        program.hint(f"it is {described(value)}; {PARSED}")
     elif kind is list:
         program.hint(f"it is {described(value)}: take one of them, or loop")
     elif kind is type(sys) and hasattr(getattr(value, value.__name__, None), name):
@@ -277,7 +277,7 @@ def key_error(error, program, names):
     if same is not None and isinstance(node.slice, _ast.Constant):
         program.fix(node, f'{base}["{same}"]')
     if key in OF_RESULTS:
-        program.hint(f"{PARSED}; {base} is {described(value)}")
+        program.hint(f"{base} is {described(value)}; {PARSED}")
     else:
         program.hint(f"{base} is {described(value)}" + (f"; did you mean {close!r}?" if close else ""))
 
@@ -441,7 +441,7 @@ def syntax(error, source, fields):
     """Adds hint and fix to the report of a program that cannot be read."""
     lines = source.split("\n")
     number = fields.get("line") or 0
-    if not 0 < number <= len(lines):
+    if not 0 < number <= len(lines) or error.msg.startswith("two fenced"):
         return
     line = lines[number - 1]
 

@@ -713,6 +713,9 @@ NOTHING = object()
 
 def parse(source, notes):
     """The program's syntax tree. One fence is stripped, with the places in the program kept."""
+    word = source.partition("\n")[0].strip()
+    if word in ("python", "python3", "py"):  # what is left of a fence
+        source = source.replace(word, "", 1)
     try:
         return compile(source, "<program>", "exec", 0x400, True)  # ast.PyCF_ONLY_AST
     except ValueError:

@@ -1663,7 +1663,7 @@ fn results_taken_for_something_else_are_described() {
         (
             "r = tools.test.echo(a=1, b=2)\nr.content[0].text",
             "exception 2: AttributeError…",
-            ".raw(…) gives all that the server sent; it is a dict with the keys a, b",
+            "it is a dict with the keys a, b; a tool's result is already its value",
             None,
         ),
         (
@@ -1874,6 +1874,10 @@ fn one_fence_is_stripped_and_lines_keep_their_numbers() {
         ),
         ("'''\n```\n'''\n3", "3"),
         ("\u{feff}4", "4"),
+        (
+            "python\n1 / 0",
+            "exception 2: ZeroDivisionError: division by zero",
+        ),
     ]);
     if let Some(run) = run("Here:\n```py\n1\n```") {
         assert_eq!(
