@@ -356,6 +356,14 @@ impl Index {
     /// Becomes the index of `after`, having been that of `before`. Tools that are the same value in
     /// both are not looked at.
     pub(crate) fn follow(&mut self, before: &[Arc<ServerTools>], after: &[Arc<ServerTools>]) {
+        // Mostly one server changes, and the others are not even looked at.
+        let alike = before.iter().zip(after);
+        let alike = alike.take_while(|(old, new)| Arc::ptr_eq(old, new)).count();
+        let (before, after) = (&before[alike..], &after[alike..]);
+        let ends = before.iter().rev().zip(after.iter().rev());
+        let alike = ends.take_while(|(old, new)| Arc::ptr_eq(old, new)).count();
+        let before = &before[..before.len() - alike];
+        let after = &after[..after.len() - alike];
         let mut changes = Changes::new(self);
         let mut old: Vec<&Arc<ServerTools>> = before.iter().collect();
         old.sort_unstable_by_key(|server| server.name());
