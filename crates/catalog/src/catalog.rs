@@ -69,14 +69,15 @@ impl ServerTools {
         }
         let names: Vec<&str> = usable.iter().map(|(_, facts, _)| &*facts.name).collect();
         let identifiers = name::identifiers(&names);
+        let name: Arc<str> = Arc::from(&*server.name);
         let mut tools: Vec<Arc<Tool>> = usable
             .into_iter()
             .zip(identifiers)
             .map(|((known, facts, raw), tool)| {
-                let path = format!("{identifier}.{tool}");
+                let path = [&identifier, ".", &tool].concat();
                 match known {
                     Some(known) if known.path() == path => Arc::clone(known),
-                    _ => Arc::new(Tool::new(&server.name, facts, path, raw)),
+                    _ => Arc::new(Tool::new(&name, facts, path, raw)),
                 }
             })
             .collect();
