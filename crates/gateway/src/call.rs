@@ -48,6 +48,9 @@ pub(crate) struct Calls {
     called: Mutex<Option<Arc<ServerProcess>>>,
     /// The first result of each tool that is not too long, to say what it looked like.
     samples: Mutex<BTreeMap<String, String>>,
+    /// What the first call that was sent in spite of its schema had against it, and how many there
+    /// were.
+    sent_anyway: Mutex<Option<(String, u32)>>,
 }
 
 /// A call that a program made, as its answer shows it.
@@ -95,6 +98,7 @@ impl Calls {
             done: Mutex::default(),
             called: Mutex::default(),
             samples: Mutex::default(),
+            sent_anyway: Mutex::default(),
         }
     }
 
@@ -112,6 +116,19 @@ impl Calls {
             })
             .take(3)
             .collect()
+    }
+
+    /// One line about calls that were sent although their arguments do not fit the tool's schema.
+    pub(crate) fn sent_anyway(&self) -> Option<String> {
+        let sent = self
+            .sent_anyway
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let (first, count) = sent.as_ref()?;
+        Some(match count {
+            1 => first.clone(),
+            more => format!("{first}; so were {} more calls like it", more - 1),
+        })
     }
 
     /// Every call that reached a server, by number.
@@ -140,8 +157,9 @@ impl Calls {
         }
         let deadline = Instant::now() + self.limits.call_time;
         let tool = self.resolve(&call.path, deadline).await?;
-        let arguments = tool
-            .bind(&call.positional, &call.named.0, self.language)
+        let validation = self.gateway.upstreams.validation(tool.server());
+        let bound = tool
+            .bind(&call.positional, &call.named.0, validation, self.language)
             .map_err(|error| Raise {
                 code: match error.code {
                     ArgumentErrorCode::UnknownParameter => ErrorCode::UnknownParameter,
@@ -156,8 +174,15 @@ impl Calls {
                 fix: error.fix,
                 signature: Some(error.signature),
             })?;
-        self.spend(arguments.get().len())?;
-        self.send(&tool, &arguments, call.raw, deadline).await
+        self.spend(bound.json.get().len())?;
+        if let Some(warning) = bound.warning {
+            self.sent_anyway
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .get_or_insert_with(|| (format!("{} was sent: {warning}", tool.path()), 0))
+                .1 += 1;
+        }
+        self.send(&tool, &bound.json, call.raw, deadline).await
     }
 
     /// `search_tools("…")` inside a program: what it finds, as a list. Of the newest tools, as what it

@@ -275,6 +275,7 @@ impl Run<'_> {
         if is(&ended.done, ErrorCode::LimitWorkspace) {
             self.session.is_over();
         }
+        ended.done.notes.extend(calls.sent_anyway());
         if is_empty(&ended) {
             let shapes = calls.shapes();
             if !shapes.is_empty() {
