@@ -155,6 +155,9 @@ pub struct Catalog {
     servers: Vec<Arc<ServerTools>>,
     tools: usize,
     index: OnceLock<Index>,
+    /// The SDK of all servers in each language, once somebody wanted it.
+    pub(crate) python: OnceLock<String>,
+    pub(crate) typescript: OnceLock<String>,
 }
 
 impl Catalog {
@@ -208,7 +211,7 @@ impl Catalog {
         Catalog {
             tools: servers.iter().map(|server| server.tools.len()).sum(),
             servers,
-            index: OnceLock::new(),
+            ..Catalog::default()
         }
     }
 

@@ -3,8 +3,8 @@
 //! A schema is compiled once into rules. A value is refused only for what is certain: what a program's
 //! text does not tell, a pattern that the linear engine does not have, a reference that leads nowhere
 //! and whatever lies beyond a bound on size, depth or steps count as *not known*, which refuses
-//! nothing. `format`, `unevaluatedProperties` and `unevaluatedItems` are not looked at, and a keyword
-//! whose value is malformed is as if it were not there.
+//! nothing. So do `unevaluatedProperties` and `unevaluatedItems`; `format` is not looked at, and a
+//! keyword whose value is malformed is as if it were not there.
 //!
 //! What is said of a refused value is for a model: where, by which rule, what is there instead, and
 //! where only one value can be meant, that value.
@@ -17,6 +17,7 @@ use crate::json::{Decimal, Json};
 use crate::name::{ALIKE, folded, likeness};
 use crate::pattern::Pattern;
 use crate::plain;
+use crate::schema::percent_decoded;
 
 /// The largest recorded schema has 13 KB.
 const LONGEST_SCHEMA_BYTES: usize = 1 << 20;
@@ -475,7 +476,11 @@ impl<'s> Compiler<'s> {
         let Drafts { old, new } = self.drafts;
         Some(match keyword {
             "$ref" => self.reference(value.as_str()?, embedded),
-            "$dynamicRef" | "$recursiveRef" if new => Rule::Unchecked,
+            "$dynamicRef" | "$recursiveRef" | "unevaluatedItems" | "unevaluatedProperties"
+                if new =>
+            {
+                Rule::Unchecked
+            }
             "type" => Rule::Type(match value {
                 Json::Array(names) => names
                     .iter()
@@ -636,20 +641,6 @@ impl<'s> Compiler<'s> {
         }
         self.made(rules)
     }
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(if byte == b'%' {
-            let mut digit = || char::from(rest.next()?).to_digit(16);
-            (digit()? * 16 + digit()?) as u8
-        } else {
-            byte
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 fn list<'s>(value: &'s Json<'s>) -> Option<&'s [Json<'s>]> {
