@@ -3,8 +3,8 @@
 //! A schema is compiled once into rules. A value is refused only for what is certain: what a program's
 //! text does not tell, a pattern that the linear engine does not have, a reference that leads nowhere
 //! and whatever lies beyond a bound on size, depth or steps count as *not known*, which refuses
-//! nothing. `format`, `unevaluatedProperties` and `unevaluatedItems` are not looked at, and a keyword
-//! whose value is malformed is as if it were not there.
+//! nothing. So do `unevaluatedProperties` and `unevaluatedItems`; `format` is not looked at, and a
+//! keyword whose value is malformed is as if it were not there.
 //!
 //! What is said of a refused value is for a model: where, by which rule, what is there instead, and
 //! where only one value can be meant, that value.
@@ -493,7 +493,11 @@ impl<'s> Compiler<'s> {
         let Drafts { old, new } = self.drafts;
         Some(match keyword {
             "$ref" => self.reference(value.as_str()?, embedded),
-            "$dynamicRef" | "$recursiveRef" if new => Rule::Unchecked,
+            "$dynamicRef" | "$recursiveRef" | "unevaluatedItems" | "unevaluatedProperties"
+                if new =>
+            {
+                Rule::Unchecked
+            }
             "type" => Rule::Type(match value {
                 Json::Array(names) => names
                     .iter()
