@@ -34,6 +34,11 @@ fn javascript_means_what_a_careful_reader_expects() {
     check("javascript", 120);
 }
 
+#[test]
+fn python_means_what_a_careful_reader_expects() {
+    check("python", 120);
+}
+
 fn check(language: &str, least: usize) {
     let programs = programs(language);
     assert!(programs.len() >= least, "{} programs", programs.len());

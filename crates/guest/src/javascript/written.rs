@@ -21,7 +21,7 @@ use super::source::long_digits;
 use super::value::{write_number, write_string};
 
 /// Of a longer argument a fix would not be one line.
-const LONGEST_TEXT: usize = 60;
+const LONGEST_TEXT: usize = 240;
 
 /// Of a longer argument the value is left to the call itself.
 const LONGEST_LITERAL_BYTES: usize = 4096;
