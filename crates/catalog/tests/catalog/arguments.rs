@@ -275,6 +275,16 @@ fn a_value_of_the_wrong_type_is_named_with_the_right_one_where_that_is_certain()
     );
     check(
         labels.clone(),
+        "\"bug, ui\"",
+        "p: must be an array, is the string \"bug, ui\"\ntools.x.do_it(p=[\"bug\", \"ui\"])",
+    );
+    check(
+        labels.clone(),
+        "\"slow, but right\"",
+        "p: must be an array, is the string \"slow, but right\"\ntools.x.do_it(p=[\"slow, but right\"])",
+    );
+    check(
+        labels.clone(),
         "[\"bug\", 7]",
         "p[1]: must be a string, is the number 7\ntools.x.do_it(p=[\"bug\", \"7\"])",
     );
@@ -310,10 +320,16 @@ fn what_is_null_is_left_out_where_that_is_allowed() {
         json!({"properties": {"p": {"type": "string"}, "q": {"type": "integer"}}}),
         None,
     );
-    assert_eq!(
-        said(&tool, "null"),
-        "p: must be a string, is null\ntools.x.do_it()"
-    );
+    let null = RawValue::from_string("null".to_owned()).unwrap();
+    let named = [("p".to_owned(), &*null)];
+    let sent = |validation| {
+        let bound = tool.bind(&[], &named, validation, Language::Python);
+        bound.unwrap().json.get().to_owned()
+    };
+    assert_eq!(sent(Validation::Error), "{}");
+    // Where the schema is not believed, what was written is sent.
+    assert_eq!(sent(Validation::Warn), r#"{"p":null}"#);
+    assert_eq!(sent(Validation::Off), r#"{"p":null}"#);
 }
 
 #[test]

@@ -6,7 +6,7 @@ are tools' and which functions are themselves called from where it is straight. 
 a doubt, a path is left out, an argument has no value, and a call is not certain.
 """
 
-MOST_CALLS, MOST_ARGUMENTS, MOST_TEXT, MOST_VALUE = 200, 100, 60, 16_384
+MOST_CALLS, MOST_ARGUMENTS, MOST_TEXT, MOST_VALUE = 200, 100, 240, 16_384
 # What a statement may do: leave its function, leave its loop, give its place to who called.
 LEAVES, BREAKS, YIELDS = 1, 2, 4
 # Where failures of what is begun go elsewhere than to who began it.
