@@ -37,6 +37,8 @@ pub(crate) struct Program {
     /// Definitions, instructions, a search with its answer, the program with its answer, and what the
     /// model then says.
     pub(crate) tokens: usize,
+    /// Without definitions and instructions.
+    pub(crate) work: usize,
     pub(crate) calls: usize,
     pub(crate) turns: usize,
     pub(crate) seconds: f64,
@@ -49,6 +51,8 @@ pub(crate) struct Direct {
     pub(crate) tokens_needed: usize,
     /// With the definitions of every configured server.
     pub(crate) tokens_all: usize,
+    /// Without definitions.
+    pub(crate) work: usize,
     pub(crate) calls: usize,
     pub(crate) turns: usize,
     pub(crate) seconds: f64,
@@ -174,12 +178,12 @@ impl Bench {
                 anyhow::bail!("the search does not show {unknown}:\n{found}");
             }
             program.calls = calls_in(&answer);
-            program.tokens = self.definitions
-                + self.count_call("search_tools", &search)
+            program.work = self.count_call("search_tools", &search)
                 + self.count(&found)
                 + self.count_call("execute_code", &execute)
                 + self.count(&answer)
                 + self.final_answer(task)?;
+            program.tokens = self.definitions + program.work;
         }
         program.seconds = median(took);
         Ok(program)
@@ -229,9 +233,9 @@ impl Bench {
             self.check_state_directly(task)?;
             if time == 0 {
                 let exchanged: usize = exchanged.iter().map(|text| self.count(text)).sum();
-                let work = exchanged + self.final_answer(task)?;
-                direct.tokens_needed = needed + work;
-                direct.tokens_all = all + work;
+                direct.work = exchanged + self.final_answer(task)?;
+                direct.tokens_needed = needed + direct.work;
+                direct.tokens_all = all + direct.work;
             }
         }
         direct.seconds = median(took);

@@ -1,8 +1,8 @@
 //! Applies the `fix:` line of an error to the program, without thought: what a hint teaches must not
 //! need any.
 //!
-//! A fix that is a call of a tool replaces the call around the error's place; any other replaces what
-//! is marked there.
+//! A fix that is a call of a tool replaces the call around the error's place, an import comes before
+//! the program, and any other replaces what is marked.
 
 use std::ops::Range;
 
@@ -20,6 +20,9 @@ struct Hint<'a> {
 /// The program after the fix of an answer; `None` if the answer has none.
 pub(crate) fn mended(code: &str, answer: &str) -> Option<String> {
     let hint = Hint::read(answer)?;
+    if hint.fix.starts_with("import ") || hint.fix.starts_with("from ") {
+        return Some(format!("{}\n{code}", hint.fix));
+    }
     let begin = offset(code, hint.line, hint.column)?;
     let marked = code[begin..]
         .char_indices()
@@ -227,6 +230,7 @@ mod tests {
         );
         check("r.name + 1", 1, "^^^^^^", "r[\"name\"]", "r[\"name\"] + 1");
         check("[f(x) for x in tools.a.b(q)]", 1, "               ^", fixed, "[f(x) for x in tools.a.b(c=1)]");
+        check("x = json.loads(y)", 1, "    ^^^^", "import json", "import json\nx = json.loads(y)");
         check("\"ü\", tools.a.b(\n)", 1, "     ^", fixed, "\"ü\", tools.a.b(c=1)");
     }
 
