@@ -205,8 +205,20 @@ mod tests {
             assert_eq!(mended(code, &answer).as_deref(), Some(expected), "{code}");
         };
         let fixed = "tools.a.b(c=1)";
-        check("x = tools.a.b(d=1)", 1, "    ^^^^", fixed, "x = tools.a.b(c=1)");
-        check("x = tools.a.b(d=1)", 1, "              ^^^", fixed, "x = tools.a.b(c=1)");
+        check(
+            "x = tools.a.b(d=1)",
+            1,
+            "    ^^^^",
+            fixed,
+            "x = tools.a.b(c=1)",
+        );
+        check(
+            "x = tools.a.b(d=1)",
+            1,
+            "              ^^^",
+            fixed,
+            "x = tools.a.b(c=1)",
+        );
         check(
             "x = json.loads(tools.a.b(d=f(2))[\"(\"])[0]",
             1,
@@ -229,9 +241,27 @@ mod tests {
             "const x = (await tools.a.b({c: 1})).k.map(y => y);",
         );
         check("r.name + 1", 1, "^^^^^^", "r[\"name\"]", "r[\"name\"] + 1");
-        check("[f(x) for x in tools.a.b(q)]", 1, "               ^", fixed, "[f(x) for x in tools.a.b(c=1)]");
-        check("x = json.loads(y)", 1, "    ^^^^", "import json", "import json\nx = json.loads(y)");
-        check("\"ü\", tools.a.b(\n)", 1, "     ^", fixed, "\"ü\", tools.a.b(c=1)");
+        check(
+            "[f(x) for x in tools.a.b(q)]",
+            1,
+            "               ^",
+            fixed,
+            "[f(x) for x in tools.a.b(c=1)]",
+        );
+        check(
+            "x = json.loads(y)",
+            1,
+            "    ^^^^",
+            "import json",
+            "import json\nx = json.loads(y)",
+        );
+        check(
+            "\"ü\", tools.a.b(\n)",
+            1,
+            "     ^",
+            fixed,
+            "\"ü\", tools.a.b(c=1)",
+        );
     }
 
     #[test]

@@ -33,7 +33,10 @@ pub(crate) fn table(tasks: &[Measured]) -> String {
         );
     }
     text += "* cheaper than toolmill\n";
-    let done: Vec<&Measured> = tasks.iter().filter(|task| task.failures.is_empty()).collect();
+    let done: Vec<&Measured> = tasks
+        .iter()
+        .filter(|task| task.failures.is_empty())
+        .collect();
     if !done.is_empty() {
         text += &summary(&done);
     }
