@@ -3,28 +3,93 @@
 //! Programs are written by models from a one-line signature, so near misses are common. What can
 //! only mean one thing is bound; for the rest the error says what was meant, with a line to paste.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde::ser::SerializeMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::json::Json;
 use crate::name::{ALIKE, folded, likeness};
 use crate::plain;
 use crate::schema::{Fields, MOST_STEPS, members, resolved};
 use crate::signature::{Language, is_plain_parameter};
 use crate::tool::Tool;
+use crate::validate::put_right;
 
 /// A longer value would make the fix longer than the program.
 const LONGEST_FIX_VALUE: usize = 60;
 const LONGEST_FIX: usize = 300;
+
+/// One argument of a call, of which a program's text may not tell the value.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Argument<'a> {
+    /// Its source text, by which a fix writes it.
+    pub text: Option<&'a str>,
+    /// Absent when only a run can tell.
+    pub value: Option<&'a RawValue>,
+}
+
+impl<'a> Argument<'a> {
+    fn known(value: &'a RawValue) -> Argument<'a> {
+        Argument {
+            text: None,
+            value: Some(value),
+        }
+    }
+
+    /// Whether JavaScript leaves the argument out.
+    fn is_undefined(&self) -> bool {
+        self.value.is_none() && self.text == Some("undefined")
+    }
+}
+
+/// The arguments of one call as a program has them.
+#[derive(Clone, Debug, Default)]
+pub struct Arguments<'a> {
+    pub positional: Vec<Argument<'a>>,
+    pub named: Vec<(&'a str, Argument<'a>)>,
+    /// There may be more than these.
+    pub open: bool,
+}
+
+impl<'a> Arguments<'a> {
+    /// Those of a call that is made: all values are there.
+    pub fn known(
+        positional: &[&'a RawValue],
+        named: &'a [(String, &'a RawValue)],
+    ) -> Arguments<'a> {
+        Arguments {
+            positional: positional
+                .iter()
+                .map(|value| Argument::known(value))
+                .collect(),
+            named: named
+                .iter()
+                .map(|(name, value)| (name.as_str(), Argument::known(value)))
+                .collect(),
+            open: false,
+        }
+    }
+}
+
+/// Which argument of a call something is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// The index of a positional argument: this or a member of it.
+    Positional(usize),
+    /// The index of a named argument.
+    Named(usize),
+}
 
 /// Why arguments could not be bound, and what to write instead.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct ArgumentError {
     pub code: ArgumentErrorCode,
-    /// The parameter, or the name written for one, that this is about.
-    pub parameter: Option<String>,
+    /// The argument that this is about, if it is about one.
+    pub argument: Option<Position>,
     pub message: String,
     /// One line that can be pasted over the call and would be bound.
     pub fix: Option<String>,
@@ -50,8 +115,41 @@ impl ArgumentErrorCode {
     }
 }
 
+/// What is done about arguments that are not as the tool's schema wants them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Validation {
+    /// The call is refused.
+    #[default]
+    Error,
+    /// The call is made, and its program is told.
+    Warn,
+    /// They are not looked at.
+    Off,
+}
+
+impl Validation {
+    pub const ALL: [Validation; 3] = [Validation::Error, Validation::Warn, Validation::Off];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Validation::Error => "error",
+            Validation::Warn => "warn",
+            Validation::Off => "off",
+        }
+    }
+}
+
+/// Arguments that can be sent.
+#[derive(Debug)]
+pub struct BoundArguments {
+    /// The `arguments` of the `tools/call`.
+    pub json: Box<RawValue>,
+    /// What the schema has against them, under [`Validation::Warn`].
+    pub warning: Option<String>,
+}
+
 impl Tool {
-    /// Binds what a program wrote to the tool's parameters: the `arguments` of the `tools/call`.
+    /// Binds what a program wrote to the tool's parameters, and validates it against their schema.
     ///
     /// Values are passed on byte for byte. Variants of a name (`issueNumber` for `issue_number`)
     /// are accepted when only one parameter can be meant. One positional value is bound when it is
@@ -61,29 +159,61 @@ impl Tool {
         &self,
         positional: &[&RawValue],
         named: &[(String, &RawValue)],
+        validation: Validation,
         language: Language,
-    ) -> Result<Box<RawValue>, ArgumentError> {
-        let schema = self.input_schema();
-        let fields = Fields::of(schema, schema, &mut MOST_STEPS.clone());
-        let call = Call {
-            tool: self,
-            fields,
-            language,
-        };
-        let mut written: Vec<(String, &RawValue)> = named.to_vec();
-        call.place(positional, &mut written)?;
-        let bound = call.match_names(&written)?;
-        call.require(&bound)?;
-        Ok(serde_json::value::to_raw_value(&Arguments(&bound)).expect("raw JSON serialises"))
+    ) -> Result<BoundArguments, ArgumentError> {
+        let arguments = Arguments::known(positional, named);
+        let call = Call::new(self, validation, language);
+        let (bound, warning) = call.bind(&arguments)?;
+        let json = serde_json::value::to_raw_value(&Object(&bound)).expect("raw JSON serialises");
+        Ok(BoundArguments { json, warning })
+    }
+
+    /// Whether a call that stands in a program's text can be bound, as far as the text tells: an
+    /// error is what [`Tool::bind`] would certainly answer when the program made the call.
+    pub fn check(
+        &self,
+        arguments: &Arguments,
+        validation: Validation,
+        language: Language,
+    ) -> Result<(), ArgumentError> {
+        let call = Call::new(self, validation, language);
+        call.bind(arguments).map(drop)
+    }
+
+    /// A call of this tool with these arguments as one line to paste, if it can be bound and all of
+    /// it is known and short enough to be read.
+    pub fn call_text(&self, arguments: &Arguments, language: Language) -> Option<String> {
+        if arguments.open {
+            return None;
+        }
+        let call = Call::new(self, Validation::Error, language);
+        let (bound, _) = call.bind(arguments).ok()?;
+        call.fix(&bound)
     }
 }
 
-type Bound<'a> = (&'a str, &'a RawValue);
+/// An argument with the name that was written for it.
+#[derive(Clone)]
+struct Written<'v> {
+    name: Cow<'v, str>,
+    argument: Argument<'v>,
+    position: Position,
+}
+
+/// An argument with the parameter that it is for.
+#[derive(Clone)]
+struct Bound<'v> {
+    parameter: Cow<'v, str>,
+    argument: Argument<'v>,
+    position: Position,
+}
 
 /// One call being bound.
 struct Call<'a> {
     tool: &'a Tool,
     fields: Fields<'a>,
+    validation: Validation,
     language: Language,
 }
 
@@ -95,52 +225,108 @@ enum Meaning<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// Gives each positional value a name, and puts it before those `written` with one.
+    fn new(tool: &'a Tool, validation: Validation, language: Language) -> Call<'a> {
+        let schema = tool.input_schema();
+        Call {
+            tool,
+            fields: Fields::of(schema, schema, &mut MOST_STEPS.clone()),
+            validation,
+            language,
+        }
+    }
+
+    /// The arguments with their parameters, and what the schema has against them if that is no error.
+    fn bind<'v>(
+        &'v self,
+        arguments: &Arguments<'v>,
+    ) -> Result<(Vec<Bound<'v>>, Option<String>), ArgumentError> {
+        let named = arguments.named.iter().enumerate();
+        let mut written: Vec<Written> = named
+            .filter(|(_, (_, argument))| {
+                self.language == Language::Python || !argument.is_undefined()
+            })
+            .map(|(at, &(name, argument))| Written {
+                name: Cow::Borrowed(name),
+                argument,
+                position: Position::Named(at),
+            })
+            .collect();
+        let open = self.place(&arguments.positional, arguments.open, &mut written)?;
+        let bound = self.match_names(&written, open)?;
+        if !open {
+            self.require(&bound)?;
+        }
+        let warning = self.validate(&bound, open)?;
+        Ok((bound, warning))
+    }
+
+    /// Gives each positional value a name, and puts it before those `written` with one. Returns
+    /// whether there may be arguments that are not there now.
     fn place<'v>(
         &self,
-        positional: &[&'v RawValue],
-        written: &mut Vec<(String, &'v RawValue)>,
-    ) -> Result<(), ArgumentError> {
-        let &[value] = positional else {
+        positional: &[Argument<'v>],
+        open: bool,
+        written: &mut Vec<Written<'v>>,
+    ) -> Result<bool, ArgumentError> {
+        let &[argument] = positional else {
             return if positional.is_empty() {
-                Ok(())
+                Ok(open)
             } else {
-                Err(self.ambiguous(positional, written))
+                Err(self.ambiguous(positional, open, written))
             };
         };
+        // One that is not known may be an object of arguments, and what one that is known means
+        // depends on all the others.
+        let (Some(value), false) = (argument.value, open) else {
+            return Ok(true);
+        };
+        let position = Position::Positional(0);
         let sole = self
             .sole_parameter()
-            .filter(|parameter| !written.iter().any(|(name, _)| self.means(name, parameter)));
+            .filter(|parameter| !written.iter().any(|one| self.means(&one.name, parameter)));
+        let as_sole = |sole: &'a str| Written {
+            name: Cow::Owned(sole.to_owned()),
+            argument,
+            position,
+        };
         match (members(value), sole) {
             (Some(members), Some(sole)) if self.is_value_of(sole, &members) => {
-                written.insert(0, (sole.to_owned(), value));
+                written.insert(0, as_sole(sole));
             }
             // If some of its keys are no parameters, matching the names says which.
             (Some(members), _) => {
+                let members = members.into_iter().map(|(name, value)| Written {
+                    name: Cow::Owned(name),
+                    argument: Argument::known(value),
+                    position,
+                });
                 written.splice(0..0, members);
             }
-            (None, Some(sole)) => written.insert(0, (sole.to_owned(), value)),
+            (None, Some(sole)) => written.insert(0, as_sole(sole)),
             (None, None) if self.fields.all.is_empty() && !self.fields.open => {
                 let message = format!("{} takes no arguments", self.name());
                 let fix = Some(format!("tools.{}()", self.tool.path()));
-                return Err(self.error(ArgumentErrorCode::InvalidArgument, None, message, fix));
+                let code = ArgumentErrorCode::InvalidArgument;
+                return Err(self.error(code, Some(position), message, fix));
             }
-            (None, None) => return Err(self.ambiguous(positional, written)),
+            (None, None) => return Err(self.ambiguous(positional, open, written)),
         }
-        Ok(())
+        Ok(open)
     }
 
     /// Replaces each written name by the parameter it means.
     fn match_names<'v>(
         &'v self,
-        written: &'v [(String, &'v RawValue)],
+        written: &[Written<'v>],
+        open: bool,
     ) -> Result<Vec<Bound<'v>>, ArgumentError> {
         let mut bound: Vec<Bound> = Vec::with_capacity(written.len());
-        for (name, value) in written {
+        for one in written {
+            let name = &one.name;
             let parameter = match self.meaning(name) {
-                Meaning::Parameter(parameter) => parameter,
-                Meaning::Nothing if self.fields.open => name,
-                Meaning::Nothing => return Err(self.unknown(name, written)),
+                Meaning::Parameter(parameter) => Cow::Borrowed(parameter),
+                Meaning::Nothing if self.fields.open => name.clone(),
+                Meaning::Nothing => return Err(self.unknown(one, written, open)),
                 Meaning::Several(candidates) => {
                     let message = format!(
                         "{} has no parameter {}; it could be {}",
@@ -149,42 +335,68 @@ impl<'a> Call<'a> {
                         listed(&candidates, "or"),
                     );
                     let code = ArgumentErrorCode::AmbiguousArgument;
-                    return Err(self.error(code, Some(name), message, None));
+                    return Err(self.error(code, Some(one.position), message, None));
                 }
             };
-            if bound.iter().any(|(earlier, _)| *earlier == parameter) {
+            if bound.iter().any(|earlier| earlier.parameter == parameter) {
                 let message = format!(
                     "{} was given {} twice",
                     self.name(),
-                    plain::quoted(parameter)
+                    plain::quoted(&parameter)
                 );
                 let code = ArgumentErrorCode::InvalidArgument;
-                return Err(self.error(code, Some(parameter), message, None));
+                return Err(self.error(code, Some(one.position), message, None));
             }
-            bound.push((parameter, value));
+            bound.push(Bound {
+                parameter,
+                argument: one.argument,
+                position: one.position,
+            });
         }
         Ok(bound)
     }
 
     fn require(&self, bound: &[Bound]) -> Result<(), ArgumentError> {
         let missing = self.missing(bound);
-        let Some(&first) = missing.first() else {
+        if missing.is_empty() {
             return Ok(());
-        };
+        }
         let message = format!("{} needs {}", self.name(), listed(&missing, "and"));
-        Err(self.error(
-            ArgumentErrorCode::MissingArgument,
-            Some(first),
-            message,
-            None,
-        ))
+        Err(self.error(ArgumentErrorCode::MissingArgument, None, message, None))
+    }
+
+    fn validate(&self, bound: &[Bound], open: bool) -> Result<Option<String>, ArgumentError> {
+        if self.validation == Validation::Off {
+            return Ok(None);
+        }
+        let problems = self.tool.validator().problems(&value_of(bound, open));
+        let Some(first) = problems.first() else {
+            return Ok(None);
+        };
+        let said: Vec<String> = problems
+            .iter()
+            .map(|problem| match problem.path() {
+                whole if whole.is_empty() => format!("{}: {}", self.name(), problem.rule),
+                path => format!("{path}: {}", problem.rule),
+            })
+            .collect();
+        let message = said.join("; ");
+        if self.validation == Validation::Warn {
+            return Ok(Some(message));
+        }
+        let concerned = bound
+            .iter()
+            .find(|one| Some(&*one.parameter) == first.member());
+        let code = ArgumentErrorCode::InvalidArgument;
+        let fix = if open { None } else { self.fix(bound) };
+        Err(self.error(code, concerned.map(|one| one.position), message, fix))
     }
 
     fn missing(&self, bound: &[Bound]) -> Vec<&'a str> {
         self.fields
             .required()
             .map(|field| field.name)
-            .filter(|name| !bound.iter().any(|(given, _)| given == name))
+            .filter(|name| !bound.iter().any(|given| given.parameter == *name))
             .collect()
     }
 
@@ -248,8 +460,9 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn unknown(&self, name: &str, written: &[(String, &RawValue)]) -> ArgumentError {
-        let unmet = |parameter: &str| !written.iter().any(|(name, _)| self.means(name, parameter));
+    fn unknown(&self, unknown: &Written, written: &[Written], open: bool) -> ArgumentError {
+        let name = &unknown.name;
+        let unmet = |parameter: &str| !written.iter().any(|one| self.means(&one.name, parameter));
         let nearest = self
             .fields
             .all
@@ -264,72 +477,78 @@ impl<'a> Call<'a> {
         if let Some(nearest) = nearest {
             message.push_str(&format!("; did you mean {}?", plain::quoted(nearest)));
         }
-        let fix = nearest.and_then(|nearest| {
+        let fix = nearest.filter(|_| !open).and_then(|nearest| {
             let renamed: Vec<Bound> = written
                 .iter()
-                .map(|(written, value)| {
-                    let meant = if written == name {
+                .map(|one| {
+                    let meant = if one.name == *name {
                         Meaning::Parameter(nearest)
                     } else {
-                        self.meaning(written)
+                        self.meaning(&one.name)
                     };
                     match meant {
-                        Meaning::Parameter(parameter) => Some((parameter, *value)),
+                        Meaning::Parameter(parameter) => Some(Bound {
+                            parameter: Cow::Borrowed(parameter),
+                            argument: one.argument,
+                            position: one.position,
+                        }),
                         _ => None,
                     }
                 })
                 .collect::<Option<_>>()?;
             self.fix(&renamed)
         });
-        self.error(
-            ArgumentErrorCode::UnknownParameter,
-            Some(name),
-            message,
-            fix,
-        )
+        let code = ArgumentErrorCode::UnknownParameter;
+        self.error(code, Some(unknown.position), message, fix)
     }
 
     /// Positional values that could mean several parameters: the fix names them in schema order,
     /// for the agent to check, which the order alone could not.
-    fn ambiguous(
-        &self,
-        positional: &[&RawValue],
-        written: &[(String, &RawValue)],
-    ) -> ArgumentError {
+    fn ambiguous(&self, positional: &[Argument], open: bool, written: &[Written]) -> ArgumentError {
         let message = format!("{} takes its arguments by name", self.name());
-        let fix = self.match_names(written).ok().and_then(|mut bound| {
+        let fix = self.match_names(written, open).ok().and_then(|mut bound| {
             let free = self.missing(&bound);
-            if free.len() != positional.len() {
+            if open || free.len() != positional.len() {
                 return None;
             }
-            bound.splice(0..0, free.into_iter().zip(positional.iter().copied()));
+            let named = free.into_iter().zip(positional).enumerate();
+            let named = named.map(|(at, (parameter, &argument))| Bound {
+                parameter: Cow::Borrowed(parameter),
+                argument,
+                position: Position::Positional(at),
+            });
+            bound.splice(0..0, named);
             self.fix(&bound)
         });
-        self.error(ArgumentErrorCode::AmbiguousArgument, None, message, fix)
+        let code = ArgumentErrorCode::AmbiguousArgument;
+        self.error(code, Some(Position::Positional(0)), message, fix)
     }
 
-    /// The call as one line, if it would be bound and is short enough to be read.
+    /// The call as one line, with what is wrong in its values put right, if it would be accepted and
+    /// is short enough to be read.
     fn fix(&self, bound: &[Bound]) -> Option<String> {
-        let repeated = bound
-            .iter()
-            .enumerate()
-            .any(|(at, (name, _))| bound[..at].iter().any(|(earlier, _)| earlier == name));
+        let repeated = bound.iter().enumerate().any(|(at, one)| {
+            let mut earlier = bound[..at].iter();
+            earlier.any(|earlier| earlier.parameter == one.parameter)
+        });
         if repeated || !self.missing(bound).is_empty() {
             return None;
         }
         let mut arguments = Vec::new();
         let mut unpacked = Vec::new();
-        for (name, value) in bound {
-            let value =
-                as_literal(value, self.language).filter(|text| text.len() <= LONGEST_FIX_VALUE)?;
-            let plain_name = is_plain_parameter(name, self.language);
+        for (name, value) in self.accepted(bound)? {
+            if value.len() > LONGEST_FIX_VALUE {
+                return None;
+            }
+            let plain_name = is_plain_parameter(&name, self.language);
             if !plain_name && name.chars().any(plain::is_treacherous) {
                 return None;
             }
-            let quoted = serde_json::to_string(name).expect("a string serialises");
+            let quoted = serde_json::to_string(&name).expect("a string serialises");
             match self.language {
                 Language::Python if plain_name => arguments.push(format!("{name}={value}")),
                 Language::Python => unpacked.push(format!("{quoted}: {value}")),
+                Language::TypeScript if plain_name && name == value => arguments.push(value),
                 Language::TypeScript if plain_name => arguments.push(format!("{name}: {value}")),
                 Language::TypeScript => arguments.push(format!("{quoted}: {value}")),
             }
@@ -348,16 +567,55 @@ impl<'a> Call<'a> {
         (fix.len() <= LONGEST_FIX).then_some(fix)
     }
 
+    /// What each parameter is to be given, as it stands in the program where nothing is wrong with
+    /// it; `None` if it is not certain what would be accepted.
+    fn accepted(&self, bound: &[Bound]) -> Option<Vec<(String, String)>> {
+        /// A value that is put right may be wrong in another way.
+        const ROUNDS: usize = 2;
+        let written = value_of(bound, false);
+        let mut value = written.clone();
+        if self.validation == Validation::Error {
+            let validator = self.tool.validator();
+            let mut rounds = 0;
+            loop {
+                let problems = validator.problems(&value);
+                if problems.is_empty() {
+                    break;
+                }
+                if rounds == ROUNDS {
+                    return None;
+                }
+                rounds += 1;
+                value = put_right(&value, &problems)?;
+            }
+        }
+        let Json::Object { members, .. } = &value else {
+            return None;
+        };
+        let accepted = members.iter().map(|(name, value)| {
+            let text = value.text();
+            let same = bound.iter().find(|one| {
+                one.parameter == *name && written.get(name).is_some_and(|it| it.text() == text)
+            });
+            let shown = match same {
+                Some(one) => as_written(one.argument, self.language),
+                None => as_literal(&RawValue::from_string(text?).ok()?, self.language),
+            };
+            Some((name.to_string(), shown?))
+        });
+        accepted.collect()
+    }
+
     fn error(
         &self,
         code: ArgumentErrorCode,
-        parameter: Option<&str>,
+        argument: Option<Position>,
         message: String,
         fix: Option<String>,
     ) -> ArgumentError {
         ArgumentError {
             code,
-            parameter: parameter.map(str::to_owned),
+            argument,
             message,
             fix,
             signature: self.tool.signature(self.language),
@@ -371,6 +629,19 @@ impl<'a> Call<'a> {
             .rsplit('.')
             .next()
             .expect("a path has parts")
+    }
+}
+
+/// The arguments as one value, of which only what is known matters.
+fn value_of<'v>(bound: &'v [Bound], open: bool) -> Json<'v> {
+    let members = bound.iter().map(|one| {
+        let value = one.argument.value.map(RawValue::get);
+        let value = value.map_or(Json::Unknown, Json::parse);
+        (Cow::Borrowed(&*one.parameter), value)
+    });
+    Json::Object {
+        members: members.collect(),
+        open,
     }
 }
 
@@ -391,16 +662,36 @@ fn listed(names: &[&str], last: &str) -> String {
     }
 }
 
-struct Arguments<'a>(&'a [Bound<'a>]);
+/// The arguments as JSON. One whose value is not known is left out.
+struct Object<'a>(&'a [Bound<'a>]);
 
-impl Serialize for Arguments<'_> {
+impl Serialize for Object<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in self.0 {
-            map.serialize_entry(name, value)?;
+        let mut map = serializer.serialize_map(None)?;
+        for bound in self.0 {
+            if let Some(value) = bound.argument.value {
+                map.serialize_entry(&bound.parameter, value)?;
+            }
         }
         map.end()
     }
+}
+
+/// An argument as it stands in the program, else its value; `None` if it cannot be pasted safely.
+fn as_written(argument: Argument, language: Language) -> Option<String> {
+    let Some(text) = argument.text else {
+        return as_literal(argument.value?, language);
+    };
+    if text.chars().any(plain::is_treacherous) {
+        return None;
+    }
+    // An assignment may stand alone in a call, not behind a name.
+    let assigns = language == Language::Python && argument.value.is_none() && text.contains(":=");
+    Some(if assigns {
+        format!("({text})")
+    } else {
+        text.to_owned()
+    })
 }
 
 /// A JSON value as a literal of the language, digits kept; `None` if it cannot be pasted safely.

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::index::Index;
 use crate::name::{self, folded, likeness};
 use crate::plain;
-use crate::search::SearchQuery;
+use crate::search::{SearchOptions, SearchQuery};
 use crate::tool::{Facts, Tool};
 use crate::words;
 
@@ -330,26 +330,59 @@ impl Catalog {
 
     fn unknown(&self, path: &str) -> UnknownTool {
         let (server, tool) = path.split_once('.').unwrap_or(("", path));
-        let (nearest, reason) = match self.server_at(server) {
-            Some(at) => (nearest_of(&self.servers[at].tools, tool), Reason::Unknown),
+        let (alike, reason) = match self.server_at(server) {
+            Some(at) => (Some(&*self.servers[at]), Reason::Unknown),
             None => {
                 let names = self.servers.iter().take(MOST_SERVERS_NAMED);
                 let names = names.map(|server| server.identifier.clone()).collect();
                 let more = self.servers.len().saturating_sub(MOST_SERVERS_NAMED);
                 let alike = self.servers_alike(server).next();
-                let nearest = alike.map_or(Vec::new(), |server| nearest_of(&server.tools, tool));
-                let nearest = if nearest.is_empty() {
-                    self.nearest(tool)
-                } else {
-                    nearest
-                };
-                (nearest, Reason::NoServer { names, more })
+                (alike, Reason::NoServer { names, more })
             }
         };
+        let mut nearest = alike.map_or(Vec::new(), |server| nearest_of(&server.tools, tool));
+        if nearest.is_empty() {
+            nearest = self.nearest(tool);
+        }
         UnknownTool {
             path: path.to_owned(),
             nearest,
             reason,
+        }
+    }
+
+    /// The one tool that an unknown path can only mean: its name has the same words, whatever their
+    /// order and server, or is a letter in five away, and that of no other near one is.
+    pub fn meant(&self, unknown: &UnknownTool) -> Option<&Arc<Tool>> {
+        if matches!(unknown.reason, Reason::Ambiguous) {
+            return None;
+        }
+        let (server, written) = unknown.path.rsplit_once('.').unwrap_or(("", &unknown.path));
+        let servers_words = words::list(plain::head(server, LONGEST_COMPARED_BYTES));
+        // The words in some order, without those of the server, which many tools are named after;
+        // and the letters.
+        let read = |name: &str| {
+            let name = plain::head(name, LONGEST_COMPARED_BYTES);
+            let mut words = words::list(name);
+            words.sort_unstable();
+            if words.iter().any(|word| !servers_words.contains(word)) {
+                words.retain(|word| !servers_words.contains(word));
+            }
+            (words, folded(name).chars().collect::<Vec<char>>())
+        };
+        let (wanted, letters) = read(written);
+        let most = letters.len() / 5;
+        let mut meant = unknown
+            .nearest
+            .iter()
+            .filter_map(|path| self.exact(bare(path)))
+            .filter(|tool| {
+                let (words, found) = read(tool.name());
+                words == wanted || name::distance(&letters, &found, most) <= most
+            });
+        match (meant.next(), meant.next()) {
+            (Some(tool), None) => Some(tool),
+            _ => None,
         }
     }
 
@@ -390,6 +423,10 @@ impl Catalog {
     pub(crate) fn nearest(&self, text: &str) -> Vec<String> {
         let query = SearchQuery {
             limit: MOST_NEAREST,
+            options: SearchOptions {
+                collapse: false,
+                ..SearchOptions::default()
+            },
             ..SearchQuery::new(text)
         };
         let found = self.search(&query).hits;

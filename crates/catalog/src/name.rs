@@ -164,6 +164,11 @@ pub(crate) fn folded(name: &str) -> String {
         .collect()
 }
 
+/// Whether two names differ at most in case and separators.
+pub fn is_same_name(a: &str, b: &str) -> bool {
+    folded(a) == folded(b)
+}
+
 /// From this likeness on, a name is worth proposing for another.
 pub(crate) const ALIKE: f32 = 0.5;
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::plain;
 use crate::signature::{self, Language};
+use crate::validate::Validator;
 
 /// What of a description is kept for search and display. The whole of it stays in [`Tool::raw`].
 const DESCRIPTION_BYTES: usize = 8 * 1024;
@@ -26,6 +27,7 @@ pub struct Tool {
     raw: Box<RawValue>,
     description: OnceLock<String>,
     schemas: OnceLock<Schemas>,
+    validator: OnceLock<Validator>,
 }
 
 /// What is known of a listed tool that can be called.
@@ -101,6 +103,9 @@ impl Facts {
     }
 }
 
+/// What [`Tool::effects`] says of a tool that a server marks destructive.
+pub const DESTROYS: &str = "DESTROYS";
+
 impl Tool {
     /// `facts` are those of `raw`, `path` is its address within the catalog.
     pub(crate) fn new(server: &str, facts: Facts, path: String, raw: Box<RawValue>) -> Tool {
@@ -111,6 +116,7 @@ impl Tool {
             raw,
             description: OnceLock::new(),
             schemas: OnceLock::new(),
+            validator: OnceLock::new(),
         }
     }
 
@@ -164,6 +170,14 @@ impl Tool {
         self.schemas().output.as_ref()
     }
 
+    /// The rules for the arguments, from the schema as it was listed.
+    pub(crate) fn validator(&self) -> &Validator {
+        self.validator.get_or_init(|| {
+            let schema = self.listed().input_schema.map_or("{}", RawValue::get);
+            Validator::new(schema)
+        })
+    }
+
     pub fn read_only_hint(&self) -> Option<bool> {
         self.facts.read_only_hint
     }
@@ -201,7 +215,7 @@ impl Tool {
     pub fn effects(&self) -> Option<&'static str> {
         match (self.facts.read_only_hint, self.facts.destructive_hint) {
             (Some(true), _) => None,
-            (_, Some(true)) => Some("DESTROYS"),
+            (_, Some(true)) => Some(DESTROYS),
             _ => Some("WRITES"),
         }
     }

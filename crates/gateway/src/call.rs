@@ -11,14 +11,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use catalog::{ArgumentErrorCode, Catalog, Language, Tool};
+use catalog::{ArgumentErrorCode, Arguments, Catalog, Language, Tool};
 use journal::Event;
-use protocol::{ErrorCode, Raise};
+use protocol::{Check, Checked, ErrorCode, ProgramError, Raise};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use upstream::CallError;
 
+use crate::check::Findings;
 use crate::shape::shape;
 use crate::turns::ServerProcess;
 use crate::value::{self, Reading, Unwrapped};
@@ -48,6 +49,11 @@ pub(crate) struct Calls {
     called: Mutex<Option<Arc<ServerProcess>>>,
     /// The first result of each tool that is not too long, to say what it looked like.
     samples: Mutex<BTreeMap<String, String>>,
+    /// What the program's text gave reason to say.
+    findings: Mutex<Findings>,
+    /// What the first call that was sent in spite of its schema had against it, and how many there
+    /// were.
+    sent_anyway: Mutex<Option<(String, u32)>>,
 }
 
 /// A call that a program made, as its answer shows it.
@@ -95,6 +101,8 @@ impl Calls {
             done: Mutex::default(),
             called: Mutex::default(),
             samples: Mutex::default(),
+            findings: Mutex::default(),
+            sent_anyway: Mutex::default(),
         }
     }
 
@@ -112,6 +120,19 @@ impl Calls {
             })
             .take(3)
             .collect()
+    }
+
+    /// One line about calls that were sent although their arguments do not fit the tool's schema.
+    pub(crate) fn sent_anyway(&self) -> Option<String> {
+        let sent = self
+            .sent_anyway
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let (first, count) = sent.as_ref()?;
+        Some(match count {
+            1 => first.clone(),
+            more => format!("{first}; so were {} more calls like it", more - 1),
+        })
     }
 
     /// Every call that reached a server, by number.
@@ -139,16 +160,12 @@ impl Calls {
             return Box::pin(self.search(&call)).await;
         }
         let deadline = Instant::now() + self.limits.call_time;
-        let tool = self.resolve(&call.path, deadline).await?;
-        let arguments = tool
-            .bind(&call.positional, &call.named.0, self.language)
+        let tool = self.resolve(&call, deadline).await?;
+        let validation = self.gateway.upstreams.validation(tool.server());
+        let bound = tool
+            .bind(&call.positional, &call.named.0, validation, self.language)
             .map_err(|error| Raise {
-                code: match error.code {
-                    ArgumentErrorCode::UnknownParameter => ErrorCode::UnknownParameter,
-                    ArgumentErrorCode::MissingArgument => ErrorCode::MissingArgument,
-                    ArgumentErrorCode::AmbiguousArgument => ErrorCode::AmbiguousArgument,
-                    ArgumentErrorCode::InvalidArgument => ErrorCode::InvalidArgument,
-                },
+                code: code_of_argument(error.code),
                 message: error.message,
                 tool: Some(tool.path().to_owned()),
                 server: Some(tool.server().to_owned()),
@@ -156,8 +173,44 @@ impl Calls {
                 fix: error.fix,
                 signature: Some(error.signature),
             })?;
-        self.spend(arguments.get().len())?;
-        self.send(&tool, &arguments, call.raw, deadline).await
+        self.spend(bound.json.get().len())?;
+        if let Some(warning) = bound.warning {
+            self.sent_anyway
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .get_or_insert_with(|| (format!("{} was sent: {warning}", tool.path()), 0))
+                .1 += 1;
+        }
+        self.send(&tool, &bound.json, call.raw, deadline).await
+    }
+
+    /// Says whether a program may run, by the calls in its text.
+    pub(crate) fn check(&self, check: &Check) -> Checked {
+        let upstreams = &self.gateway.upstreams;
+        let found = Findings::of(
+            check,
+            &self.catalog,
+            self.language,
+            |server| upstreams.validation(server),
+            |path| upstreams.may_bring(path),
+        );
+        let checked = Checked {
+            error: found.error.clone(),
+        };
+        *self
+            .findings
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner()) = found;
+        checked
+    }
+
+    /// What the program's text gave reason to say, beside an `error` that ended it.
+    pub(crate) fn notes(&self, error: Option<&ProgramError>) -> Vec<String> {
+        self.findings
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .notes(error)
+            .collect()
     }
 
     /// `search_tools("…")` inside a program: what it finds, as a list. Of the newest tools, as what it
@@ -196,14 +249,18 @@ impl Calls {
 
     /// The tool a path means: in the program's own catalog, or in the newest one once the servers
     /// that were still connecting have been heard.
-    async fn resolve(&self, path: &str, deadline: Instant) -> Result<Arc<Tool>, Raise> {
-        if let Ok(tool) = self.catalog.resolve(path) {
+    async fn resolve(
+        &self,
+        call: &protocol::Call<'_>,
+        deadline: Instant,
+    ) -> Result<Arc<Tool>, Raise> {
+        if let Ok(tool) = self.catalog.resolve(&call.path) {
             return Ok(tool.clone());
         }
         // Boxed, as it is seldom needed and would be room in every call.
         Box::pin(self.gateway.settled(deadline)).await;
         let newest = self.gateway.catalog();
-        newest.resolve(path).cloned().map_err(|unknown| {
+        newest.resolve(&call.path).cloned().map_err(|unknown| {
             let down: Vec<String> = self
                 .gateway
                 .unavailable()
@@ -214,7 +271,13 @@ impl Calls {
             if !down.is_empty() {
                 message.push_str(&format!("; not available: {}", down.join(", ")));
             }
-            Raise::new(ErrorCode::UnknownTool, message)
+            let arguments = Arguments::known(&call.positional, &call.named.0);
+            Raise {
+                fix: newest
+                    .meant(&unknown)
+                    .and_then(|tool| tool.call_text(&arguments, self.language)),
+                ..Raise::new(ErrorCode::UnknownTool, message)
+            }
         })
     }
 
@@ -478,6 +541,15 @@ fn as_written(arguments: &RawValue, language: Language) -> String {
     match language {
         Language::Python => written("="),
         Language::TypeScript => format!("{{{}}}", written(": ")),
+    }
+}
+
+pub(crate) fn code_of_argument(code: ArgumentErrorCode) -> ErrorCode {
+    match code {
+        ArgumentErrorCode::UnknownParameter => ErrorCode::UnknownParameter,
+        ArgumentErrorCode::MissingArgument => ErrorCode::MissingArgument,
+        ArgumentErrorCode::AmbiguousArgument => ErrorCode::AmbiguousArgument,
+        ArgumentErrorCode::InvalidArgument => ErrorCode::InvalidArgument,
     }
 }
 

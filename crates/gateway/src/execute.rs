@@ -275,6 +275,9 @@ impl Run<'_> {
         if is(&ended.done, ErrorCode::LimitWorkspace) {
             self.session.is_over();
         }
+        let notes = calls.notes(ended.done.error.as_ref());
+        ended.done.notes.extend(notes);
+        ended.done.notes.extend(calls.sent_anyway());
         if is_empty(&ended) {
             let shapes = calls.shapes();
             if !shapes.is_empty() {

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use protocol::{
-    Decoder, Done, ErrorCode, Failed, Job, Kind, Message, ProgramError, Ready, Violation, message,
+    Check, Checked, Decoder, Done, ErrorCode, Failed, Job, Kind, Message, ProgramError, Ready,
+    Violation, message,
 };
 use rustix::process::Pid;
 use sandbox::{Exit, Guest, LIFELINE_BYTES, Lockdown, Meter, Tier, Usage, Workspace};
@@ -307,6 +308,7 @@ async fn serve(
     let mut open: JoinSet<Result<(), Violation>> = JoinSet::new();
     let mut turns = Turns::new(guest);
     let mut turn_begun = Instant::now();
+    let mut is_checked = false;
     let alone = {
         let gateway = calls.gateway.clone();
         move || gateway.admission.one_runs()
@@ -356,9 +358,28 @@ async fn serve(
                         let answer = calls.answer(message::decode(&body)?).await;
                         place.resume().await;
                         // A writer that has gone has a guest that has gone.
-                        let _ = replies.send((id, answer)).await;
+                        let _ = replies.send((id, Reply::Call(answer))).await;
                         Ok(())
                     });
+                }
+                Ok(Some(Message {
+                    kind: Kind::Check,
+                    id: 0,
+                    body,
+                })) if !is_checked => {
+                    is_checked = true;
+                    let checked = match message::decode::<Check>(&body) {
+                        Ok(check) if check.calls.len() <= Check::MOST_CALLS => calls.check(&check),
+                        Ok(check) => {
+                            return Outcome::Stopped(protocol_error(&Violation::Body(format!(
+                                "{} calls in a program's text",
+                                check.calls.len()
+                            ))));
+                        }
+                        Err(violation) => return Outcome::Stopped(protocol_error(&violation)),
+                    };
+                    // The queue has room: no call is open.
+                    let _ = replies.send((0, Reply::Checked(checked))).await;
                 }
                 Ok(Some(Message { kind, .. })) => {
                     return Outcome::Stopped(protocol_error(&Violation::Body(format!(
@@ -574,20 +595,29 @@ async fn sleep_until(deadline: Option<Instant>) {
     }
 }
 
+/// What a guest is told while its program runs.
+enum Reply {
+    Call(Answer),
+    Checked(Checked),
+}
+
 /// Writes replies until there are no more, joining small ones into one write.
 async fn write_replies(
     mut to_guest: OwnedWriteHalf,
-    mut queue: mpsc::Receiver<(u32, Answer)>,
+    mut queue: mpsc::Receiver<(u32, Reply)>,
     unanswered: Arc<AtomicUsize>,
 ) {
     let mut batch = Vec::new();
     while let Some(first) = queue.recv().await {
         let mut next = Some(first);
-        while let Some((id, answer)) = next {
-            unanswered.fetch_sub(1, Ordering::Relaxed);
-            let (kind, body) = match answer {
-                Ok(value) => (Kind::Return, value.into_bytes()),
-                Err(raised) => (Kind::Raise, message::encode(&raised)),
+        while let Some((id, reply)) = next {
+            if matches!(reply, Reply::Call(_)) {
+                unanswered.fetch_sub(1, Ordering::Relaxed);
+            }
+            let (kind, body) = match reply {
+                Reply::Call(Ok(value)) => (Kind::Return, value.into_bytes()),
+                Reply::Call(Err(raised)) => (Kind::Raise, message::encode(&raised)),
+                Reply::Checked(checked) => (Kind::Checked, message::encode(&checked)),
             };
             if body.len() > BATCH_BYTES {
                 for (header, chunk) in protocol::frames(kind, id, &body) {

@@ -7,6 +7,7 @@
 
 mod admission;
 mod call;
+mod check;
 mod clock;
 mod enter;
 pub mod execute;
@@ -37,7 +38,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 pub use call::call_tool;
-pub use catalog::{Catalog, Detail, Found, Row, SearchRequest, Tool};
+pub use catalog::{Catalog, Detail, Found, Row, SearchRequest, Tool, Validation};
 pub use enter::enter;
 pub use id::Short;
 pub use limits::Limits;

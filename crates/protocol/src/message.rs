@@ -148,8 +148,16 @@ pub struct Written<'a> {
     #[serde(default)]
     pub text: Option<String>,
     /// Its value, if it is a literal.
-    #[serde(borrow, default, deserialize_with = "present_value")]
+    #[serde(
+        borrow,
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present_value"
+    )]
     pub value: Option<&'a RawValue>,
+    /// It may turn out not to be there: JavaScript leaves out an argument that is `undefined`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_absent: bool,
     /// The argument with its name, as far as it stands on its first line.
     #[serde(flatten)]
     pub place: Place,
@@ -301,6 +309,36 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every code.
+    pub const ALL: [ErrorCode; 26] = [
+        ErrorCode::Syntax,
+        ErrorCode::UnknownTool,
+        ErrorCode::UnknownParameter,
+        ErrorCode::MissingArgument,
+        ErrorCode::InvalidArgument,
+        ErrorCode::AmbiguousArgument,
+        ErrorCode::NotAwaited,
+        ErrorCode::UndefinedName,
+        ErrorCode::Import,
+        ErrorCode::Exception,
+        ErrorCode::ToolError,
+        ErrorCode::UpstreamDown,
+        ErrorCode::LoginNeeded,
+        ErrorCode::ApprovalNeeded,
+        ErrorCode::Denied,
+        ErrorCode::LimitTime,
+        ErrorCode::LimitMemory,
+        ErrorCode::LimitThreads,
+        ErrorCode::LimitCalls,
+        ErrorCode::LimitOutput,
+        ErrorCode::LimitWorkspace,
+        ErrorCode::Busy,
+        ErrorCode::Sandbox,
+        ErrorCode::Protocol,
+        ErrorCode::Cancelled,
+        ErrorCode::Interrupted,
+    ];
+
     /// The code as the agent reads it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -394,17 +432,21 @@ mod tests {
 
     #[test]
     fn codes_are_written_as_they_are_serialised() {
-        for code in [
-            ErrorCode::Syntax,
-            ErrorCode::UnknownTool,
-            ErrorCode::LimitWorkspace,
-            ErrorCode::Interrupted,
-        ] {
+        for code in ErrorCode::ALL {
             assert_eq!(
                 serde_json::to_string(&code).unwrap(),
                 format!("{:?}", code.as_str())
             );
         }
+    }
+
+    #[test]
+    fn all_codes_are_in_the_list_of_them() {
+        // What reads a code names every one that it knows.
+        let known = serde_json::from_str::<ErrorCode>("\"no code\"").unwrap_err();
+        let known = known.to_string();
+        let known: Vec<&str> = known.split('`').skip(3).step_by(2).collect();
+        assert_eq!(known, ErrorCode::ALL.map(ErrorCode::as_str));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::str::FromStr;
 use std::sync::mpsc::{self, Sender};
@@ -14,6 +14,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
+
+use crate::tracker;
 
 /// How long a tool waits for something that may never come, so that no test hangs for ever.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -52,6 +54,8 @@ pub struct Options {
     pub era: Eras,
     /// Dummy tools beside the table's.
     pub tools: usize,
+    /// The tools of an issue tracker instead of the table's.
+    pub tracker: bool,
     /// Tools on one page of `tools/list`; all on one page if unset.
     pub page: Option<usize>,
     pub delay_start: Duration,
@@ -68,6 +72,11 @@ pub struct Options {
     pub linger: bool,
     /// Appends a line for every message received: the method, and for calls the tool.
     pub log_methods: Option<PathBuf>,
+    /// A file with a JSON array of tools, which are listed in place of the table's. A call of one
+    /// answers with its name.
+    pub catalog: Option<PathBuf>,
+    /// Appends a line for every call: the tool and its arguments, each byte of them.
+    pub record: Option<PathBuf>,
 }
 
 impl Options {
@@ -93,6 +102,7 @@ impl Options {
                 "--name" => options.name = Some(value(&option, &mut args)),
                 "--era" => options.era = value(&option, &mut args),
                 "--tools" => options.tools = value(&option, &mut args),
+                "--tracker" => options.tracker = true,
                 "--page" => options.page = Some(value(&option, &mut args)),
                 "--delay-start" => {
                     options.delay_start = Duration::from_millis(value(&option, &mut args));
@@ -103,6 +113,8 @@ impl Options {
                 "--exit-on-discover" => options.exit_on_discover = true,
                 "--banner" => options.banner = true,
                 "--linger" => options.linger = true,
+                "--catalog" => options.catalog = Some(value(&option, &mut args)),
+                "--record" => options.record = Some(value(&option, &mut args)),
                 "--log-methods" => options.log_methods = Some(value(&option, &mut args)),
                 other => panic!("the fake upstream has no option {other}"),
             }
@@ -151,8 +163,10 @@ pub struct FakeUpstream(Arc<Server>);
 struct Server {
     options: Options,
     log: Option<Mutex<File>>,
+    record: Option<Mutex<File>>,
+    catalog: Option<Vec<Box<RawValue>>>,
     state: Mutex<State>,
-    /// Signalled when `State::meeting` changes.
+    /// Signalled when `State::meeting` or `State::together` changes.
     meeting_changed: Condvar,
 }
 
@@ -164,6 +178,8 @@ struct State {
     sleeping: usize,
     most_sleeping: usize,
     meeting: usize,
+    /// Calls of `together` that have arrived.
+    together: usize,
     subscriptions: Vec<(Value, Output)>,
     /// Where legacy clients hear about changes.
     announce: Option<Output>,
@@ -181,7 +197,7 @@ struct Message {
 #[derive(Deserialize, Default)]
 struct Params {
     name: Option<String>,
-    arguments: Option<Arguments>,
+    arguments: Option<Box<RawValue>>,
     cursor: Option<String>,
     #[serde(rename = "_meta", default)]
     meta: BTreeMap<String, Value>,
@@ -197,13 +213,19 @@ impl Params {
 
 impl FakeUpstream {
     pub fn new(options: Options) -> Self {
-        let log = options.log_methods.as_ref().map(|path| {
-            let file = File::options().create(true).append(true).open(path);
-            Mutex::new(file.unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+        let log = options.log_methods.as_deref().map(appending);
+        let record = options.record.as_deref().map(appending);
+        let catalog = options.catalog.as_ref().map(|path| {
+            let text = std::fs::read_to_string(path).unwrap_or_else(|error| {
+                panic!("{}: {error}", path.display());
+            });
+            serde_json::from_str(&text).expect("a JSON array of tools")
         });
         Self(Arc::new(Server {
             options,
             log,
+            record,
+            catalog,
             state: Mutex::default(),
             meeting_changed: Condvar::new(),
         }))
@@ -332,14 +354,24 @@ impl Server {
         })
     }
 
-    fn page(&self, cursor: Option<&str>) -> Value {
+    fn tools(&self) -> &'static [Tool] {
+        if self.options.tracker {
+            tracker::TOOLS
+        } else {
+            TOOLS
+        }
+    }
+
+    fn page(&self, cursor: Option<&str>) -> Page {
         let added = self.state().added_tools;
-        let dummies = (0..self.options.tools).map(|n| dummy("dummy", n));
-        let all: Vec<_> = TOOLS
-            .iter()
-            .map(Tool::describe)
+        let raw = |tool: Value| to_raw_value(&tool).expect("plain JSON");
+        let table = self.tools().iter().map(|tool| raw(tool.describe()));
+        let own = self.catalog.clone().unwrap_or_else(|| table.collect());
+        let dummies = (0..self.options.tools).map(|n| raw(dummy("dummy", n)));
+        let all: Vec<Box<RawValue>> = own
+            .into_iter()
             .chain(dummies)
-            .chain((0..added).map(|n| dummy("added", n)))
+            .chain((0..added).map(|n| raw(dummy("added", n))))
             .collect();
         let begin = cursor
             .and_then(|cursor| cursor.parse().ok())
@@ -349,11 +381,12 @@ impl Server {
             .options
             .page
             .map_or(all.len(), |page| (begin + page).min(all.len()));
-        let mut page = json!({ "tools": all[begin..end], "ttlMs": 0, "cacheScope": "private" });
-        if end < all.len() {
-            page["nextCursor"] = json!(end.to_string());
+        Page {
+            tools: all[begin..end].to_vec(),
+            ttl_ms: 0,
+            cache_scope: "private",
+            next_cursor: (end < all.len()).then(|| end.to_string()),
         }
-        page
     }
 
     fn call(self: &Arc<Self>, params: &Params, id: &Value, output: &Output) -> Reply {
@@ -361,9 +394,20 @@ impl Server {
         if name.starts_with("dummy_") || name.starts_with("added_") {
             return Reply::text(name);
         }
-        let nothing = Arguments::default();
-        let arguments = params.arguments.as_ref().unwrap_or(&nothing);
-        match TOOLS.iter().find(|tool| tool.name == name) {
+        let written = params.arguments.as_deref().map_or("{}", RawValue::get);
+        if let Some(record) = &self.record {
+            let line = format!("{{\"tool\":{},\"arguments\":{written}}}\n", json!(name));
+            record
+                .lock()
+                .expect("writing does not panic")
+                .write_all(line.as_bytes())
+                .expect("a writable record");
+        }
+        if self.catalog.is_some() {
+            return Reply::text(name);
+        }
+        let arguments = &serde_json::from_str(written).unwrap_or_default();
+        match self.tools().iter().find(|tool| tool.name == name) {
             Some(tool) => (tool.run)(&Call {
                 server: self,
                 arguments,
@@ -376,13 +420,29 @@ impl Server {
     }
 }
 
+fn appending(path: &Path) -> Mutex<File> {
+    let file = File::options().create(true).append(true).open(path);
+    Mutex::new(file.unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+}
+
+/// A page of `tools/list`, of which tools keep their bytes.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    tools: Vec<Box<RawValue>>,
+    ttl_ms: u32,
+    cache_scope: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
 /// Arguments, or the members of one, each as its own bytes.
 #[derive(Default, Deserialize)]
 #[serde(transparent)]
 struct Arguments(HashMap<String, Box<RawValue>>);
 
 /// What a tool gets.
-struct Call<'a> {
+pub(crate) struct Call<'a> {
     server: &'a Arc<Server>,
     arguments: &'a Arguments,
     id: &'a Value,
@@ -398,11 +458,15 @@ impl Call<'_> {
             .ok_or_else(|| format!("`{name}` is missing"))
     }
 
-    fn get<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<T, String> {
+    pub(crate) fn get<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<T, String> {
         serde_json::from_str(self.raw(name)?.get()).map_err(|error| format!("`{name}`: {error}"))
     }
 
-    fn get_or<T: for<'de> Deserialize<'de>>(&self, name: &str, default: T) -> Result<T, String> {
+    pub(crate) fn get_or<T: for<'de> Deserialize<'de>>(
+        &self,
+        name: &str,
+        default: T,
+    ) -> Result<T, String> {
         if self.arguments.0.contains_key(name) {
             self.get(name)
         } else {
@@ -416,7 +480,7 @@ impl Call<'_> {
 }
 
 /// How a request ends.
-enum Reply {
+pub(crate) enum Reply {
     Result(Box<RawValue>),
     Rpc(i32, String),
     /// A line as it is, whether or not it makes sense.
@@ -428,11 +492,11 @@ impl Reply {
         Self::Result(to_raw_value(result).expect("plain JSON"))
     }
 
-    fn text(text: &str) -> Self {
+    pub(crate) fn text(text: &str) -> Self {
         Self::result(&json!({ "content": [{ "type": "text", "text": text }] }))
     }
 
-    fn error(text: &str) -> Self {
+    pub(crate) fn error(text: &str) -> Self {
         Self::result(&json!({ "content": [{ "type": "text", "text": text }], "isError": true }))
     }
 
@@ -473,18 +537,19 @@ impl Reply {
     }
 }
 
-struct Tool {
-    name: &'static str,
-    description: &'static str,
-    /// Arguments as `name: type`, those with `?` optional; `any` is any JSON.
-    arguments: &'static str,
-    hints: Hints,
-    run: fn(&Call<'_>) -> Result<Reply, String>,
+pub(crate) struct Tool {
+    pub(crate) name: &'static str,
+    pub(crate) description: &'static str,
+    /// Arguments as `name: type`, those with `?` optional; `any` is any JSON, `[string]` a list,
+    /// `a|b` one of these strings.
+    pub(crate) arguments: &'static str,
+    pub(crate) hints: Hints,
+    pub(crate) run: fn(&Call<'_>) -> Result<Reply, String>,
 }
 
 /// What a tool does to the world, as its annotations say.
 #[derive(Clone, Copy, PartialEq)]
-enum Hints {
+pub(crate) enum Hints {
     ReadOnly,
     Writes,
     Destroys,
@@ -502,8 +567,15 @@ impl Tool {
             if !optional {
                 required.push(name);
             }
+            let item = kind
+                .strip_prefix('[')
+                .and_then(|kind| kind.strip_suffix(']'));
             properties[name] = if kind == "any" {
                 json!({})
+            } else if let Some(item) = item {
+                json!({ "type": "array", "items": { "type": item } })
+            } else if kind.contains('|') {
+                json!({ "type": "string", "enum": kind.split('|').collect::<Vec<_>>() })
             } else {
                 json!({ "type": kind })
             };
@@ -622,6 +694,32 @@ const TOOLS: &[Tool] = &[
         run: |call| {
             let arrived = call.state().meeting;
             Ok(Reply::structured(&json!({ "arrived": arrived })))
+        },
+    },
+    Tool {
+        name: "together",
+        description: "Returns its id once this many calls of it are open at the same time.",
+        arguments: "of: integer, id: any",
+        hints: Hints::ReadOnly,
+        run: |call| {
+            let of = call.get::<usize>("of")?.max(1);
+            let id = call.raw("id")?;
+            let mut state = call.state();
+            state.together += 1;
+            // Those that come fill one company after the other.
+            let whole = state.together.div_ceil(of) * of;
+            call.server.meeting_changed.notify_all();
+            let (state, waited) = call
+                .server
+                .meeting_changed
+                .wait_timeout_while(state, PATIENCE, |state| state.together < whole)
+                .expect("no tool panics while it holds the state");
+            drop(state);
+            Ok(if waited.timed_out() {
+                Reply::error("the others never came")
+            } else {
+                Reply::structured(&BTreeMap::from([("id", id)]))
+            })
         },
     },
     Tool {

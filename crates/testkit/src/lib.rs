@@ -4,5 +4,6 @@
 //! let them: stay silent, answer too late, send broken lines, die in the middle of a call.
 
 mod fake_upstream;
+mod tracker;
 
 pub use fake_upstream::{Eras, FakeUpstream, Options, Output, serve_stdio};

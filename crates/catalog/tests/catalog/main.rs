@@ -1,5 +1,6 @@
 //! The catalog as the gateway uses it, on small servers made by hand.
 
+mod arguments;
 mod search;
 
 use std::collections::HashSet;
@@ -8,7 +9,8 @@ use std::sync::Arc;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use toolmill_catalog::{
-    Catalog, Detail, Language, SearchQuery, SearchRequest, Server, Signals, Tool, answer,
+    Catalog, Detail, Language, SearchQuery, SearchRequest, Server, Signals, Tool, Validation,
+    answer,
 };
 
 fn server(name: &str, tools: Value) -> Server {
@@ -283,6 +285,43 @@ fn paths_resolve_as_programs_write_them() {
 }
 
 #[test]
+fn an_unknown_path_means_a_tool_only_when_no_other_is_as_near() {
+    let catalog = small_catalog();
+    #[track_caller]
+    fn check(catalog: &Catalog, written: &str, expected: Option<&str>) {
+        let unknown = catalog.resolve(written).unwrap_err();
+        assert_eq!(catalog.meant(&unknown).map(|tool| tool.path()), expected);
+    }
+    check(&catalog, "trakcer.get_issue", Some("tracker.get_issue"));
+    check(&catalog, "tracker.get_isue", Some("tracker.get_issue"));
+    check(
+        &catalog,
+        "tracker.issue_create",
+        Some("tracker.create_issue"),
+    );
+    check(
+        &catalog,
+        "my_files.delete_branch",
+        Some("tracker.delete_branch"),
+    );
+    check(&catalog, "create_issue", Some("tracker.create_issue"));
+    let tools =
+        json!([{"name": "git_log", "inputSchema": {}}, {"name": "git_status", "inputSchema": {}}]);
+    check(
+        &Catalog::new(vec![server("git", tools)]),
+        "git.log",
+        Some("git.git_log"),
+    );
+    // Near enough to be named, not to be written in its place.
+    check(&catalog, "tracker.make_issue", None);
+    check(&catalog, "tracker.close_issue", None);
+    check(&catalog, "", None);
+    let two =
+        ["a", "b"].map(|name| server(name, json!([{"name": "get_issue", "inputSchema": {}}])));
+    check(&Catalog::new(two.into()), "c.get_isue", None);
+}
+
+#[test]
 fn a_path_that_could_mean_two_tools_names_both() {
     let input = json!({"type": "object"});
     let tools = ["a-b", "a.b", "aB"].map(|name| json!({"name": name, "inputSchema": input}));
@@ -306,8 +345,8 @@ fn bound(tool: &Tool, positional: &[&str], named: &[(&str, &str)], language: Lan
         .iter()
         .map(|(name, value)| (name.clone(), &**value))
         .collect();
-    match tool.bind(&positional, &named, language) {
-        Ok(arguments) => arguments.get().to_owned(),
+    match tool.bind(&positional, &named, Validation::Error, language) {
+        Ok(arguments) => arguments.json.get().to_owned(),
         Err(error) => {
             let fix = error
                 .fix
@@ -330,11 +369,11 @@ fn arguments_are_bound_when_they_can_mean_one_thing() {
         "tracker.get_issue",
         &[],
         &[
-            ("issueNumber", "12345678901234567890.50"),
+            ("issueNumber", "12345678901234567890.00"),
             ("repo", r#""r""#),
             ("owner", r#""o""#),
         ],
-        r#"{"issue_number":12345678901234567890.50,"repo":"r","owner":"o"}"#,
+        r#"{"issue_number":12345678901234567890.00,"repo":"r","owner":"o"}"#,
     );
     check(
         "tracker.get_issue",
@@ -719,7 +758,7 @@ impl Hostile {
 fn refusal(tool: &Tool) -> String {
     let value = to_raw_value(&json!({"a": 1})).unwrap();
     let (named, positional) = ([("A".to_owned(), &*value)], [&*value]);
-    tool.bind(&positional, &named, Language::Python)
+    tool.bind(&positional, &named, Validation::Error, Language::Python)
         .map_or_else(
             |error| [error.message, error.fix.unwrap_or_default()].concat(),
             |_| String::new(),

@@ -1,6 +1,7 @@
 //! The whole product from outside: the built binary, against fake servers.
 
 mod attacks;
+mod check;
 mod demo;
 mod doctor;
 mod embed;
@@ -9,6 +10,7 @@ mod hostile;
 mod http;
 mod layers;
 mod lifecycle;
+mod mistakes;
 mod papers;
 mod place;
 mod programs;

@@ -11,8 +11,10 @@
 //! of time; the host kills.
 
 mod calls;
+mod certain;
 mod channel;
 mod failure;
+mod names;
 mod prelude;
 mod program;
 mod random;
@@ -20,16 +22,18 @@ mod source;
 mod timers;
 mod value;
 mod web;
+mod written;
 
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
-use protocol::{Done, Failed, Job, Kind, Ready, message};
+use protocol::{Checked, Done, Failed, Job, Kind, ProgramError, Ready, message};
 use rquickjs::{Context, Runtime};
 
 use channel::{Channel, Lost};
 use prelude::Prelude;
 use program::{Program, Rejections, Stage};
+use source::Script;
 
 /// Stack the engine may use: a few thousand calls deep. The rest of the thread's stack is for the
 /// parser and for the writer of values.
@@ -102,7 +106,8 @@ fn confine(
 fn warm_up(stage: &Stage) {
     let job = message::encode(&Job {
         language: "typescript".into(),
-        code: "const a: number = 1; [a].map((x) => x + 1)".into(),
+        code: "const a: number = 1; const f = () => tools.a.b({ c: 1 }); [a].map((x) => x + 1)"
+            .into(),
         in_flight: 1,
         message_bytes: 1 << 10,
         threads: 1,
@@ -128,18 +133,39 @@ fn one_program(stage: &Stage) -> Result<(), Lost> {
             _ => return Err(Lost),
         }
     };
+    let ended = |error, notes| {
+        message::encode(&Done {
+            value: None,
+            error: Some(error),
+            notes,
+        })
+    };
     let done = match source::prepare(&job.code, &job.language) {
-        Ok(script) => Program::new(stage, script, &job).done()?,
-        Err(error) => message::encode(&Done {
-            error: Some(*error),
-            ..Done::default()
-        }),
+        Ok(script) => match refused(stage, &script)? {
+            None => Program::new(stage, script, &job).done()?,
+            Some(error) => ended(error, script.notes),
+        },
+        Err(error) => ended(*error, Vec::new()),
     };
     stage.send(Kind::Done, &done)?;
     // The end of a process takes longer than a small program does, and the host, which this message
     // wakes, would be woken to wait for it on the same core: so the host ends this process.
     let _ = stage.receive();
     Ok(())
+}
+
+/// Asks the host whether a program may run, as far as its text tells.
+fn refused(stage: &Stage, script: &Script) -> Result<Option<ProgramError>, Lost> {
+    let Some(check) = &script.check else {
+        return Ok(None);
+    };
+    stage.send(Kind::Check, check)?;
+    let answer = stage.receive()?;
+    if answer.kind != Kind::Checked {
+        return Err(Lost);
+    }
+    let checked: Checked = message::decode(&answer.body).map_err(|_| Lost)?;
+    Ok(checked.error)
 }
 
 /// The script that a program becomes, and where in the program the places of its lines were: for the

@@ -29,6 +29,8 @@ use oxc::transformer::{TransformOptions, Transformer};
 use protocol::{ErrorCode, ProgramError};
 
 use super::failure::import_hint;
+use super::names::{Names, may_call_tools};
+use super::written;
 
 /// What stands before the program in the script. The names are what its imports become. The program
 /// begins on a line of its own, since the engine miscounts columns on the first.
@@ -49,6 +51,8 @@ pub(super) struct Script {
     pub(super) notes: Vec<String>,
     /// The program has a variable `result` although its value is another expression.
     pub(super) result_unused: bool,
+    /// The calls of its text, for the host: the body of a [`protocol::Kind::Check`].
+    pub(super) check: Option<Vec<u8>>,
     source: String,
     edits: Edits,
     /// Where text that was printed anew came from, in its order.
@@ -179,8 +183,10 @@ fn script(source: &str, source_type: SourceType) -> Result<Script> {
     let parsed = parser(&allocator, source, source_type).parse();
     refuse_errors(source, parsed.diagnostics.errors())?;
     let program = parsed.program;
+    let may_call_tools = may_call_tools(source);
     let analysis = SemanticBuilder::new()
         .with_check_syntax_error(true)
+        .with_build_nodes(may_call_tools)
         .build(&program);
     refuse_errors(source, analysis.diagnostics.errors())?;
     refuse_await_as_a_name(source, &program)?;
@@ -191,11 +197,18 @@ fn script(source: &str, source_type: SourceType) -> Result<Script> {
         typescript: source_type.is_typescript(),
         edits: Edits::default(),
         notes: Vec::new(),
+        entry_point: None,
     };
     let result_unused = rewrite.program(&program)?;
     let Rewrite {
-        mut edits, notes, ..
+        mut edits,
+        notes,
+        entry_point,
+        ..
     } = rewrite;
+    let check = may_call_tools
+        .then(|| Names::new(&analysis.semantic))
+        .and_then(|names| written::check(source, &names, entry_point.as_deref()));
     edits.0.sort_by_key(|edit| (edit.span.start, edit.span.end));
 
     let edited = edits.apply(source);
@@ -213,6 +226,7 @@ fn script(source: &str, source_type: SourceType) -> Result<Script> {
         text: [HEAD, &body, TAIL].concat(),
         notes,
         result_unused,
+        check,
         source: source.to_owned(),
         edits,
         printed,
@@ -484,6 +498,8 @@ struct Rewrite<'s> {
     typescript: bool,
     edits: Edits,
     notes: Vec<String>,
+    /// The function that is called after the last line.
+    entry_point: Option<String>,
 }
 
 impl Rewrite<'_> {
@@ -640,6 +656,7 @@ impl Rewrite<'_> {
             };
             self.notes
                 .push(format!("the program only defines, so {name} was called"));
+            self.entry_point = Some(main);
         }
         valued && result.is_some()
     }

@@ -372,12 +372,8 @@ impl<'a, 'js> Writer<'a, 'js> {
                 self.not_finite = Some(format!("{} is {name}", self.place(self.path.len())));
             }
             self.out.extend(b"null");
-        } else if number == 0.0 {
-            self.out.push(b'0');
-        } else if (1e-6..1e21).contains(&number.abs()) {
-            self.out.extend(number.to_string().bytes());
         } else {
-            self.out.extend(format!("{number:e}").bytes());
+            write_number(&mut self.out, number);
         }
         Ok(())
     }
@@ -555,7 +551,18 @@ impl<'a, 'js> Writer<'a, 'js> {
     }
 }
 
-fn write_string(out: &mut Vec<u8>, text: &str) {
+/// Writes a number that is finite.
+pub(super) fn write_number(out: &mut Vec<u8>, number: f64) {
+    if number == 0.0 {
+        out.push(b'0');
+    } else if (1e-6..1e21).contains(&number.abs()) {
+        out.extend(number.to_string().bytes());
+    } else {
+        out.extend(format!("{number:e}").bytes());
+    }
+}
+
+pub(super) fn write_string(out: &mut Vec<u8>, text: &str) {
     serde_json::to_writer(out, text).expect("memory takes every string");
 }
 

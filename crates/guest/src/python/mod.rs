@@ -16,6 +16,8 @@ pub use find::{Candidate, Interpreter, find};
 /// then name and source of each part that is compiled when first used, all separated by NUL.
 pub const RUNTIME: &str = concat!(
     include_str!("runtime.py"),
+    "\0check\0",
+    include_str!("check.py"),
     "\0wrap\0",
     include_str!("wrap.py"),
     "\0values\0",

@@ -21,8 +21,8 @@ CHANNEL = 3
 # On the zygote's control socket, and on a guest's lifeline.
 FORK, PRELOAD = b"F", b"P"
 STARTED, REFUSED, ENDED = 1, 2, 3
-FAILED, READY, CALL, DONE = 1, 2, 3, 4
-LOCKDOWN, JOB, RETURN, RAISE, WARM_UP = 16, 18, 19, 20, 21
+FAILED, READY, CALL, DONE, CHECK = 1, 2, 3, 4, 5
+LOCKDOWN, JOB, RETURN, RAISE, WARM_UP, CHECKED = 16, 18, 19, 20, 21, 22
 HEADER_BYTES = 10
 READ_BYTES = 1 << 14
 CHUNK_BYTES = 1 << 20
@@ -540,7 +540,7 @@ def body_of(kind, message):
 # What a zygote loads while nobody waits, and every later guest finds loaded: the modules that programs
 # import most, those first that take longest to load, and this runtime's own parts.
 PRELOADED = (
-    "ssl", "asyncio", "rewrite", "bridge", "values", "wrap", "explain", "json", "re", "datetime", "collections",
+    "ssl", "asyncio", "check", "rewrite", "bridge", "values", "wrap", "explain", "json", "re", "datetime", "collections",
     "math", "statistics", "itertools", "functools", "typing", "dataclasses", "random", "csv", "textwrap", "time",
     "pathlib", "decimal", "string", "operator", "concurrent.futures", "traceback", "copy", "enum", "base64",
 )  # fmt: skip
@@ -775,10 +775,13 @@ class Program:
             body = body[1:]
         self.entry_point = entry_point(body)
         self.bridge = None
+        calls = part("check").calls_of(tree, self.entry_point) if "tool" in source else None
+        begun = ()
         awaits = False
         if "async" in source or "await" in source:
             rewriting = part("rewrite").Rewriting(tree, notes)
             awaits = rewriting.module_awaits
+            begun = rewriting.marked
             if rewriting.relevant:
                 self.bridge = part("bridge")
         keep_tails(tree.body)
@@ -786,6 +789,9 @@ class Program:
         if self.returns:
             part("wrap").wrap(tree, awaits)
         self.code = compile(tree, "<program>", "exec", 0x2000 * awaits, True)  # PyCF_ALLOW_TOP_LEVEL_AWAIT
+        refusal = calls and calls.refusal(source, begun)
+        if refusal:
+            end(None, refusal, notes)
         # Dataclasses, enums and pickle look a class up in the module it is defined in.
         module = sys.modules["__main__"] = type(sys)("__main__")
         self.names = module.__dict__

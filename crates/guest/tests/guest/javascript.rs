@@ -7,14 +7,15 @@ use std::process::{Command, ExitCode};
 use std::thread;
 
 use protocol::{
-    Call, Decoder, Done, ErrorCode, Failed, Job, Kind, Limits, Message, ProgramError, Raise, Ready,
-    frames, message,
+    Call, Check, Checked, Decoder, Done, ErrorCode, Failed, Job, Kind, Limits, Message,
+    ProgramError, Raise, Ready, frames, message,
 };
 
 /// A host of one program, with a server `test`:
 ///
 /// `echo` answers with its arguments, `json` with the text in `json`, `fail` raises what it is
-/// given, `hold` answers when as many calls as `until` says are held.
+/// given, `hold` answers when as many calls as `until` says are held. A program whose text has a
+/// call of `gone` may not run.
 pub(super) struct Host {
     in_flight: u32,
     memory_bytes: usize,
@@ -23,7 +24,9 @@ pub(super) struct Host {
 /// What a host saw of a program.
 pub(super) struct Run {
     pub(super) done: Done,
-    calls: Vec<String>,
+    /// The body of its `Check`, if it sent one.
+    pub(super) check: Option<String>,
+    pub(super) calls: Vec<String>,
     most_open: usize,
 }
 
@@ -105,15 +108,34 @@ impl Peer {
 
     fn serve(&mut self) -> Run {
         let (mut calls, mut most_open, mut held) = (Vec::new(), 0, Vec::new());
+        let mut check = None;
         loop {
             let message = self.receive().expect("a guest says how it ended");
             if message.kind == Kind::Done {
                 let done = message::decode(&message.body).unwrap();
                 return Run {
                     done,
+                    check,
                     calls,
                     most_open,
                 };
+            }
+            if message.kind == Kind::Check {
+                assert!(check.is_none() && calls.is_empty());
+                let read: Check = message::decode(&message.body).unwrap();
+                let gone = read.calls.iter().find(|call| call.path == "test.gone");
+                let error = gone.map(|call| ProgramError {
+                    line: Some(call.place.line),
+                    column: Some(call.place.column),
+                    ..ProgramError::new(ErrorCode::UnknownTool, "there is no tool test.gone")
+                });
+                self.send(
+                    Kind::Checked,
+                    message.id,
+                    &message::encode(&Checked { error }),
+                );
+                check = Some(String::from_utf8(message.body).unwrap());
+                continue;
             }
             assert_eq!(message.kind, Kind::Call);
             calls.push(String::from_utf8(message.body.clone()).unwrap());

@@ -5,3 +5,4 @@ mod javascript;
 mod python;
 mod sdk;
 mod web;
+mod written;

@@ -14,8 +14,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use protocol::{
-    Call, Decoder, Done, ErrorCode, Failed, Job, Kind, Limits, Message, Raise, Ready, frames,
-    message,
+    Call, Check, Checked, Decoder, Done, ErrorCode, Failed, Job, Kind, Limits, Message, Place,
+    ProgramError, Raise, Ready, Repeats, Written, WrittenCall, frames, message,
 };
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use toolmill_guest::python::{Interpreter, RUNTIME, arguments, find};
@@ -45,17 +45,22 @@ struct Setting {
     in_flight: u32,
     message_bytes: u64,
     threads: u32,
+    /// What the host says of the calls in the program's text.
+    checked: Checked,
 }
 
 const USUAL: Setting = Setting {
     in_flight: 256,
     message_bytes: 64 << 20,
     threads: 64,
+    checked: Checked { error: None },
 };
 
 /// What a host saw of a program.
 struct Run {
     done: Done,
+    /// The body of its check, if it asked for one.
+    check: Option<Vec<u8>>,
     /// Path and named arguments of each call.
     calls: Vec<String>,
     most_open: usize,
@@ -180,12 +185,19 @@ impl Guest {
         }
     }
 
-    fn serve(mut self) -> Run {
+    fn serve(mut self, checked: &Checked) -> Run {
         let (mut calls, mut open, mut most_open) = (Vec::new(), Vec::new(), 0);
+        let mut check = None;
         let done = loop {
             let message = self.receive().expect("a guest says how it ended");
             if message.kind == Kind::Done {
                 break message::decode(&message.body).unwrap();
+            }
+            if message.kind == Kind::Check {
+                assert!(check.is_none() && calls.is_empty(), "once, before it runs");
+                check = Some(message.body);
+                self.send(Kind::Checked, 0, &message::encode(checked));
+                continue;
             }
             assert_eq!(message.kind, Kind::Call);
             let call: Call = message::decode(&message.body).unwrap();
@@ -250,6 +262,7 @@ impl Guest {
         assert!(self.receive().is_none(), "nothing follows Done");
         Run {
             done,
+            check,
             calls,
             most_open,
             stdout: self.end(),
@@ -282,7 +295,7 @@ fn run_in(setting: &Setting, interpreter: &Interpreter, code: &str) -> Run {
         threads: setting.threads,
     };
     guest.send(Kind::Job, 0, &message::encode(&job));
-    guest.serve()
+    guest.serve(&setting.checked)
 }
 
 /// Runs each program and compares its outcome; expectations that end in `…` are beginnings.
@@ -493,6 +506,410 @@ fn paths_below_tools_are_calls() {
             "exception 1: TypeError: <tool test.echo> is a tool, not its result: call it first",
         ),
         ("tools()", "exception 1: TypeError: tools is no tool…"),
+    ]);
+}
+
+/// A call as the host hears of it, in one line: `line:column-end path(name@column-end text = value)`.
+fn written(call: &WrittenCall) -> String {
+    let at = |place: Place, of: u32| {
+        let line = if place.line == of {
+            String::new()
+        } else {
+            format!("{}:", place.line)
+        };
+        format!("{line}{}-{}", place.column, place.end_column)
+    };
+    let argument = |name: &str, argument: &Written| {
+        let mut line = format!("{name}@{}", at(argument.place, call.place.line));
+        if let Some(text) = &argument.text {
+            line += &format!(" {text}");
+        }
+        if let Some(value) = argument.value {
+            line += &format!(" = {}", value.get());
+        }
+        line
+    };
+    let positional = call.positional.iter().map(|value| argument("", value));
+    let named = call.named.iter().map(|(name, value)| argument(name, value));
+    let more = call.open.then(|| "...".to_owned());
+    let arguments: Vec<String> = positional.chain(named).chain(more).collect();
+    let certain = if call.certain { " certain" } else { "" };
+    let repeats = match call.repeats {
+        Repeats::No => "",
+        Repeats::Each => " each",
+        Repeats::Endless => " endless",
+    };
+    let place = at(call.place, 0);
+    format!(
+        "{place} {}({}){certain}{repeats}",
+        call.path,
+        arguments.join(", ")
+    )
+}
+
+/// Compares what a program's text is said to call; nothing stands for no question at all.
+fn check_written(table: &[(&str, &[&str])]) {
+    for (code, expected) in table {
+        let Some(run) = run(code) else { return };
+        let calls: Vec<String> = match &run.check {
+            Some(body) => {
+                let check: Check = message::decode(body).unwrap();
+                assert!(!check.calls.is_empty(), "{code}");
+                check.calls.iter().map(written).collect()
+            }
+            None => Vec::new(),
+        };
+        assert_eq!(calls, *expected, "\n{code}");
+    }
+}
+
+#[test]
+fn the_calls_in_the_text_are_told_before_anything_runs() {
+    check_written(&[
+        ("1 + 1", &[]),
+        ("'tools'", &[]),
+        ("search_tools('find it')\ntools.search_tools('again')", &[]),
+        ("raise tools.ToolError('mine')", &[]),
+        ("import toolmill as t\nt.a.b()", &["2:1-8 a.b() certain"]),
+        (
+            "tools.a.b(x=1, y='ä', z = [1.5, -2, None, (True,)], w={'k': 10**2})",
+            &[
+                "1:1-68 a.b(x@11-14 1 = 1, y@16-21 'ä' = \"ä\", z@23-51 [1.5, -2, None, (True,)] = [1.5,-2,null,[true]], w@53-67 {'k': 10**2}) certain",
+            ],
+        ),
+        (
+            "'ü'; r = tools['my-server']['x.y'](1, n)['k']",
+            &["1:10-41 my-server.x.y(@36-37 1 = 1, @39-40 n) certain"],
+        ),
+        (
+            "tools.a.b(\n    x=123456789012345678901234567890,\n    text=\"\"\"one\ntwo\"\"\",\n    inf=1e999,\n)",
+            &[
+                "1:1-11 a.b(x@2:5-37 123456789012345678901234567890 = 123456789012345678901234567890, text@3:5-16 = \"one\\ntwo\", inf@5:5-14 1e999) certain",
+            ],
+        ),
+        (
+            "tools.a.b(*xs)\ntools.a.b(1, *xs, 2)\ntools.a.b(**{'x': 1, 'y': n})\ntools.a.b(z=1, **more)\ntools.a.b(**{'x': 1, **more})",
+            &[
+                "1:1-15 a.b(...) certain",
+                "2:1-21 a.b(@11-12 1 = 1, ...) certain",
+                "3:1-30 a.b(x@14-20 1 = 1, y@22-28 n) certain",
+                "4:1-23 a.b(z@11-14 1 = 1, ...) certain",
+                "5:1-30 a.b(x@14-20 1 = 1, ...) certain",
+            ],
+        ),
+        (
+            "call_tool('a.b', {'x': 1})\ncall_tool('tools.a.b', y=2)\ntools.call_tool('a.b', args)\ncall_tool(name, {})\ncall_tool('a.b', 1, 2)",
+            &[
+                "1:1-27 a.b(x@19-25 1 = 1) certain",
+                "2:1-28 a.b(y@24-27 2 = 2) certain",
+                "3:1-29 a.b(...) certain",
+                "5:1-23 a.b(@18-19 1 = 1, @21-22 2 = 2) certain",
+            ],
+        ),
+        (
+            "tools.a.b.raw(x=1)\ntools.a.raw(x=1)\ntools.a.b['raw']()\ntools.a.b.raw.raw()",
+            &[
+                "1:1-19 a.b(x@15-18 1 = 1) certain",
+                "2:1-17 a.raw(x@13-16 1 = 1) certain",
+                "3:1-19 a.b.raw() certain",
+                "4:1-20 a.b.raw() certain",
+            ],
+        ),
+        // The places within an f-string are known from Python 3.12 on.
+        ("x = f'{1}' + str(tools.a.b())", &["1:18-29 a.b() certain"]),
+        // Names that stand for tools, and those that may stand for something else.
+        (
+            "from tools import github as gh, call_tool as ct\nfrom tools.slack import post\nimport tools.fs as fs, toolmill\nf = g = gh.list\nh: object = f\ngh.get()\npost()\nfs.read()\nf(); g.raw(); h()\nct('x.y')\ntoolmill.tools.z.w()\n(k := tools.a.b)(1)\nk()",
+            &[
+                "6:1-9 github.get() certain",
+                "7:1-7 slack.post() certain",
+                "8:1-10 fs.read() certain",
+                "9:1-4 github.list() certain",
+                "9:6-13 github.list() certain",
+                "9:15-18 github.list() certain",
+                "10:1-10 x.y() certain",
+                "11:1-21 z.w() certain",
+                "13:1-4 a.b() certain",
+            ],
+        ),
+        (
+            "import tools\ndef f():\n    import tools\n    return tools.a.b()\nf()",
+            &["4:12-23 a.b() certain"],
+        ),
+        (
+            "class tools:\n    class a:\n        b = print\ntools.a.b()",
+            &[],
+        ),
+        ("def f(tools):\n    return tools.get()\nf({}.copy)\n", &[]),
+        ("f = tools.a.b\nf = print\nf()", &[]),
+        ("for f in [tools.a.b]:\n    f()", &[]),
+        (
+            "with tools.a.b() as call_tool:\n    call_tool('a.b')",
+            &["1:6-17 a.b() certain"],
+        ),
+        ("getattr(tools, 'a').b()\ntools['a' + 'b'].c()", &[]),
+        ("def f():\n    open = tools.fs.open\nopen('x')", &[]),
+        ("a = a.b\na()\ntools", &[]),
+    ]);
+}
+
+#[test]
+fn a_call_is_certain_only_where_nothing_can_prevent_or_catch_it() {
+    // Whether the call of `a.b` in it is certain.
+    let table: &[(bool, &str)] = &[
+        (true, "tools.a.b() or 5"),
+        (true, "tools.a.b()\nif x:\n    exit()"),
+        (true, "x = [y for y in tools.a.b()]"),
+        (true, "for x in tools.a.b():\n    pass"),
+        (true, "with tools.a.b() as x:\n    pass"),
+        (true, "if tools.a.b():\n    pass"),
+        (true, "print(f'{tools.a.b()}')"),
+        (true, "return {'x': tools.a.b()}"),
+        (true, "print(tools.a.b(), file=None)"),
+        (true, "if __name__ == '__main__':\n    tools.a.b()"),
+        (true, "def main():\n    tools.a.b()\nmain()"),
+        (
+            true,
+            "def main():\n    return tools.a.b()\nif __name__ == '__main__':\n    main()",
+        ),
+        (true, "def main():\n    return tools.a.b()"),
+        (
+            true,
+            "async def main():\n    return await tools.a.b()\nawait main()",
+        ),
+        (
+            true,
+            "async def main():\n    return await tools.a.b()\nmain()",
+        ),
+        (
+            true,
+            "async def main():\n    return await tools.a.b()\nreturn main()",
+        ),
+        (
+            true,
+            "import asyncio\nasync def main():\n    return await tools.a.b()\nasyncio.run(main())",
+        ),
+        (
+            true,
+            "import asyncio\nasync def main():\n    return tools.a.b()\nasyncio.get_event_loop().run_until_complete(main())",
+        ),
+        (
+            true,
+            "import asyncio\nawait asyncio.gather(tools.a.b(), *[tools.a.c()])",
+        ),
+        (
+            true,
+            "import asyncio\nasync def one():\n    return tools.a.b()\nasync def main():\n    r = await asyncio.gather(one(), one())\n    return r\nasyncio.run(main())",
+        ),
+        (
+            true,
+            "import asyncio\nr = tools.a.b()\nprint(r)\nasync def f(): pass\nawait f()",
+        ),
+        (
+            true,
+            "def inner():\n    return tools.a.b()\ndef outer():\n    if x:\n        pass\n    return inner()\nouter()",
+        ),
+        (
+            true,
+            "def f():\n    def g():\n        return 1\n    return tools.a.b()\nf()",
+        ),
+        (false, "if x:\n    tools.a.b()"),
+        (false, "if x:\n    pass\nelse:\n    tools.a.b()"),
+        (false, "x = tools.a.b() if x else 1"),
+        (false, "x and tools.a.b()"),
+        (false, "1 < x < tools.a.b()"),
+        (false, "for x in []:\n    tools.a.b()"),
+        (false, "while x:\n    tools.a.b()"),
+        (false, "while tools.a.b():\n    break"),
+        (false, "try:\n    tools.a.b()\nexcept ToolError:\n    pass"),
+        (false, "try:\n    x\nexcept NameError:\n    tools.a.b()"),
+        (false, "with x:\n    tools.a.b()"),
+        (
+            false,
+            "import contextlib\nwith contextlib.suppress(ToolError):\n    tools.a.b()",
+        ),
+        (false, "assert tools.a.b()"),
+        (false, "lambda: tools.a.b()"),
+        (false, "[tools.a.b() for _ in x]"),
+        (false, "sorted(x, key=lambda y: tools.a.b())"),
+        (false, "if x:\n    return 1\ntools.a.b()"),
+        (false, "return 1\ntools.a.b()"),
+        (
+            false,
+            "def f():\n    if x:\n        return 1\n    tools.a.b()\nf()",
+        ),
+        (
+            false,
+            "def f():\n    for y in x:\n        if y:\n            raise KeyError\n    tools.a.b()\nf()",
+        ),
+        (false, "import sys\nif x:\n    sys.exit()\ntools.a.b()"),
+        (
+            false,
+            "import sys\ndef end():\n    sys.exit()\nend()\ntools.a.b()",
+        ),
+        (
+            false,
+            "def f():\n    while True:\n        pass\n    tools.a.b()\nf",
+        ),
+        (false, "def f():\n    tools.a.b()\nf"),
+        (false, "def f():\n    tools.a.b()\nif x:\n    f()"),
+        (
+            false,
+            "def f():\n    tools.a.b()\ntry:\n    f()\nexcept ToolError:\n    pass",
+        ),
+        (false, "def f():\n    yield tools.a.b()\nf()\n0"),
+        (
+            false,
+            "import functools\n@functools.cache\ndef f():\n    tools.a.b()\nf()",
+        ),
+        (false, "def f():\n    tools.a.b()\ndef f():\n    pass\nf()"),
+        (
+            false,
+            "class A:\n    def f(self):\n        tools.a.b()\nA().f()",
+        ),
+        (
+            false,
+            "class A:\n    def list(self):\n        tools.a.b()\nlist()",
+        ),
+        (false, "async def f():\n    tools.a.b()\nf()\n0"),
+        (false, "async def f():\n    tools.a.b()\nx = [f()]\n0"),
+        (
+            false,
+            "import asyncio\nawait asyncio.gather(tools.a.b(), return_exceptions=True)",
+        ),
+        (
+            false,
+            "import asyncio\nawait asyncio.gather(tools.a.b(), **{})",
+        ),
+        (
+            false,
+            "import asyncio\nawait asyncio.wait([tools.a.b()])\n0",
+        ),
+        (
+            false,
+            "import asyncio\nt = asyncio.create_task(tools.a.b())\nawait t",
+        ),
+        (
+            false,
+            "import asyncio\nt = tools.a.b()\ntry:\n    await t\nexcept ToolError:\n    pass",
+        ),
+        (false, "result = 1\ndef main():\n    tools.a.b()"),
+        (false, "def main(n):\n    tools.a.b()"),
+        (false, "exec('x = 1')\ntools.a.b()"),
+        (false, "from os import *\ntools.a.b()"),
+    ];
+    for (expected, code) in table {
+        let Some(run) = run(code) else { return };
+        let body = run.check.unwrap_or_else(|| panic!("a check of\n{code}"));
+        let check: Check = message::decode(&body).unwrap();
+        let call = check.calls.iter().find(|call| call.path == "a.b");
+        assert_eq!(call.unwrap().certain, *expected, "\n{code}");
+    }
+}
+
+#[test]
+fn a_call_in_a_loop_repeats() {
+    use Repeats::{Each, Endless, No};
+    let table: &[(Repeats, &str)] = &[
+        (No, "for x in tools.a.b():\n    pass"),
+        (No, "for x in []:\n    pass\nelse:\n    tools.a.b()"),
+        (Each, "for x in []:\n    tools.a.b()"),
+        (Each, "while x:\n    tools.a.b()"),
+        (Each, "while tools.a.b():\n    break"),
+        (Each, "[tools.a.b() for x in y]"),
+        (Each, "{x: 1 for x in y if tools.a.b()}"),
+        (No, "[x for x in tools.a.b()]"),
+        (Each, "while True:\n    tools.a.b()\n    if 1: break"),
+        (
+            Each,
+            "def f():\n    while True:\n        try:\n            tools.a.b()\n        except ToolError:\n            raise\nf",
+        ),
+        (
+            Each,
+            "def f():\n    while 1:\n        if tools.a.b():\n            return 1\nf",
+        ),
+        (
+            Each,
+            "def f():\n    while True:\n        yield tools.a.b()\nf",
+        ),
+        (
+            Each,
+            "try:\n    while True:\n        tools.a.b(next(iter([])))\nexcept StopIteration:\n    pass",
+        ),
+        (Each, "while True:\n    tools.a.b()\n    exit()"),
+        (Endless, "def f():\n    while True:\n        tools.a.b()\nf"),
+        (
+            Endless,
+            "def f():\n    while 1:\n        for x in tools.a.b():\n            break\nf",
+        ),
+        (
+            Endless,
+            "def f():\n    while True:\n        for x in y:\n            tools.a.b()\nf",
+        ),
+        (
+            Each,
+            "def f():\n    for x in y:\n        while True:\n            break\n        tools.a.b()\nf",
+        ),
+        (No, "for x in []:\n    def f():\n        tools.a.b()"),
+        (
+            Each,
+            "def f():\n    while True:\n        [tools.a.b() for x in y]\n        if x: return\nf",
+        ),
+    ];
+    for (expected, code) in table {
+        let Some(run) = run(code) else { return };
+        let body = run.check.unwrap_or_else(|| panic!("a check of\n{code}"));
+        let check: Check = message::decode(&body).unwrap();
+        assert_eq!(check.calls[0].repeats, *expected, "\n{code}");
+    }
+}
+
+#[test]
+fn a_program_that_would_fail_does_not_begin() {
+    let Some(interpreter) = interpreter() else {
+        return;
+    };
+    let error = ProgramError {
+        line: Some(4),
+        column: Some(1),
+        fix: Some("tools.test.echo(x=1)".into()),
+        ..ProgramError::new(ErrorCode::UnknownTool, "there is no tool test.ecko")
+    };
+    let refusing = Setting {
+        checked: Checked {
+            error: Some(error.clone()),
+        },
+        ..USUAL
+    };
+    let code = "Here:\n```\nprint('it runs')\ntools.test.ecko(x=1)\n```";
+    let run = run_in(&refusing, interpreter, code);
+    assert_eq!(run.done.error, Some(error));
+    assert_eq!(
+        run.done.notes,
+        ["text around the fenced program was ignored"]
+    );
+    assert!(run.calls.is_empty() && run.stdout.is_empty());
+    let run = run_in(&refusing, interpreter, "print('no calls')");
+    assert_eq!(run.stdout, "no calls\n");
+    // What cannot be compiled says so itself.
+    let run = run_in(&refusing, interpreter, "tools.test.echo()\nbreak");
+    assert_eq!(run.done.error.unwrap().code, ErrorCode::Syntax);
+}
+
+#[test]
+fn a_text_of_many_or_deep_calls_is_read_as_far_as_it_goes() {
+    let Some(many) = run(&"tools.test.echo(x=1)\n".repeat(300)) else {
+        return;
+    };
+    let told: Check = message::decode(many.check.as_deref().unwrap()).unwrap();
+    assert_eq!(told.calls.len(), Check::MOST_CALLS);
+    assert_eq!(many.calls.len(), 300);
+    let deep = format!("len(tools.test.echo({}1))", "1 + ".repeat(800));
+    let long = format!("tools.test.echo(x='{}')['x'][:3]", "x".repeat(20_000));
+    check(&[(&deep, "1"), (&long, "\"xxx\"")]);
+    check_written(&[
+        (&long, &["1:1-20022 test.echo(x@17-20021) certain"]),
+        (&format!("tools.test.echo({})", "1, ".repeat(101)), &[]),
     ]);
 }
 
