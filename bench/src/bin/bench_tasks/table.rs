@@ -60,8 +60,8 @@ fn summary(tasks: &[&Measured]) -> String {
         kinds.entry(task.kind).or_default().push(task);
     }
     let mut text = format!(
-        "\n{:<31} {:<9} {:>8} {:>10} {:>10} {:>16} {:>7} {:>6}   direct calls cheaper\n",
-        "medians of", "tasks", "toolmill", "direct", "all six", "work", "", "turns"
+        "\n{:<31} {:<9} {:>8} {:>10} {:>10} {:>16} {:>6}   direct calls cheaper\n",
+        "medians of", "tasks", "toolmill", "direct", "all six", "work", "turns"
     );
     for tasks in kinds.values() {
         text += &medians(&kind(tasks[0]), tasks);
@@ -94,7 +94,7 @@ fn medians(name: &str, tasks: &[&Measured]) -> String {
     };
     let cheaper = |is: fn(&Measured) -> bool| tasks.iter().filter(|task| is(task)).count();
     format!(
-        "{name:<31} {:<9} {:>8} {:>9}  {:>9}  {:>15}  {:>7} {:>6}   {} / {} / {}\n",
+        "{name:<31} {:<9} {:>8} {:>9}  {:>9}  {:>15}  {:>6}   {} / {} / {}\n",
         tasks.len(),
         median(|task| task.toolmill().tokens),
         median(|task| task.direct.tokens_needed),
@@ -104,7 +104,6 @@ fn medians(name: &str, tasks: &[&Measured]) -> String {
             median(|task| task.toolmill().work),
             median(|task| task.direct.work)
         ),
-        "",
         format!(
             "{}:{}",
             median(|task| task.toolmill().turns),
