@@ -33,6 +33,10 @@ bench-tasks *options:
 bench-discovery *options:
     scripts/bench-discovery {{options}}
 
+# What the SDK and validation promise, over recorded catalogs; `just sdk-gates types calls` for some of it
+sdk-gates *options:
+    scripts/sdk-gates {{options}}
+
 # All that must pass before a change goes in
 ci:
     .ci/run

@@ -19,8 +19,8 @@ use crate::tool::Tool;
 use crate::validate::put_right;
 
 /// A longer value would make the fix longer than the program.
-const LONGEST_FIX_VALUE: usize = 60;
-const LONGEST_FIX: usize = 300;
+const LONGEST_FIX_VALUE: usize = 240;
+const LONGEST_FIX: usize = 600;
 
 /// One argument of a call, of which a program's text may not tell the value.
 #[derive(Clone, Copy, Debug, Default)]
@@ -252,7 +252,8 @@ impl<'a> Call<'a> {
             })
             .collect();
         let open = self.place(&arguments.positional, arguments.open, &mut written)?;
-        let bound = self.match_names(&written, open)?;
+        let mut bound = self.match_names(&written, open)?;
+        self.leave_out_nulls(&mut bound);
         if !open {
             self.require(&bound)?;
         }
@@ -354,6 +355,25 @@ impl<'a> Call<'a> {
             });
         }
         Ok(bound)
+    }
+
+    /// Leaves out what a program gives as `None` or `null` for a parameter that is not required and
+    /// may not be null: it can only mean that there is nothing, as the first cursor of a loop.
+    fn leave_out_nulls(&self, bound: &mut Vec<Bound>) {
+        if self.validation != Validation::Error {
+            return;
+        }
+        bound.retain(|one| {
+            let is_null = one
+                .argument
+                .value
+                .is_some_and(|value| value.get() == "null");
+            let may_go = || {
+                let field = self.fields.get(&one.parameter);
+                field.is_some_and(|field| !field.required) && !self.is_accepted(one)
+            };
+            !(is_null && may_go())
+        });
     }
 
     fn require(&self, bound: &[Bound]) -> Result<(), ArgumentError> {
@@ -462,66 +482,207 @@ impl<'a> Call<'a> {
 
     fn unknown(&self, unknown: &Written, written: &[Written], open: bool) -> ArgumentError {
         let name = &unknown.name;
-        let unmet = |parameter: &str| !written.iter().any(|one| self.means(&one.name, parameter));
-        let nearest = self
-            .fields
-            .all
-            .iter()
-            .filter(|field| unmet(field.name))
-            .map(|field| (likeness(name, field.name), field.name))
-            .filter(|(likeness, _)| *likeness >= ALIKE)
-            // The first of equals: required ones come first.
-            .reduce(|best, next| if next.0 > best.0 { next } else { best })
-            .map(|(_, parameter)| parameter);
+        let meant = self.meant(written);
         let mut message = format!("{} has no parameter {}", self.name(), plain::quoted(name));
-        if let Some(nearest) = nearest {
-            message.push_str(&format!("; did you mean {}?", plain::quoted(nearest)));
+        let at = written.iter().position(|one| one.name == *name);
+        if let Some(meant) = at.and_then(|at| meant[at]) {
+            message.push_str(&format!("; did you mean {}?", plain::quoted(meant)));
         }
-        let fix = nearest.filter(|_| !open).and_then(|nearest| {
-            let renamed: Vec<Bound> = written
-                .iter()
-                .map(|one| {
-                    let meant = if one.name == *name {
-                        Meaning::Parameter(nearest)
-                    } else {
-                        self.meaning(&one.name)
-                    };
-                    match meant {
-                        Meaning::Parameter(parameter) => Some(Bound {
-                            parameter: Cow::Borrowed(parameter),
-                            argument: one.argument,
-                            position: one.position,
-                        }),
-                        _ => None,
-                    }
-                })
-                .collect::<Option<_>>()?;
-            self.fix(&renamed)
-        });
+        let fix = if open {
+            None
+        } else {
+            self.without_wrapping(written)
+                .or_else(|| self.as_members(written))
+                .or_else(|| self.renamed(written, &meant))
+        };
         let code = ArgumentErrorCode::UnknownParameter;
         self.error(code, Some(unknown.position), message, fix)
     }
 
-    /// Positional values that could mean several parameters: the fix names them in schema order,
-    /// for the agent to check, which the order alone could not.
+    /// The parameters that written names were probably meant for: those that they are, then those
+    /// that are most like them, then the only one that is missing for the only one that is left.
+    fn meant(&self, written: &[Written]) -> Vec<Option<&'a str>> {
+        /// Pairs of names that are compared at most.
+        const MOST_PAIRS: usize = 4_000;
+        let mut meant: Vec<Option<&'a str>> = written
+            .iter()
+            .map(|one| match self.meaning(&one.name) {
+                Meaning::Parameter(parameter) => Some(parameter),
+                _ => None,
+            })
+            .collect();
+        if written.len() * self.fields.all.len() > MOST_PAIRS {
+            return meant;
+        }
+        let mut alike: Vec<(f32, usize, &'a str)> = Vec::new();
+        for (at, one) in written.iter().enumerate() {
+            if meant[at].is_none() {
+                let fields = self.fields.all.iter();
+                alike.extend(fields.filter_map(|field| {
+                    let likeness = likeness(&one.name, field.name);
+                    (likeness >= ALIKE).then_some((likeness, at, field.name))
+                }));
+            }
+        }
+        // Of equals the first: required ones come first.
+        alike.sort_by(|one, other| other.0.total_cmp(&one.0));
+        for (_, at, parameter) in alike {
+            if meant[at].is_none() && !meant.contains(&Some(parameter)) {
+                meant[at] = Some(parameter);
+            }
+        }
+        let mut left = (0..written.len()).filter(|at| meant[*at].is_none());
+        let mut missing = self
+            .fields
+            .required()
+            .map(|field| field.name)
+            .filter(|name| !meant.contains(&Some(name)));
+        if let (Some(at), None, Some(parameter), None) =
+            (left.next(), left.next(), missing.next(), missing.next())
+        {
+            meant[at] = Some(parameter);
+        }
+        meant
+    }
+
+    /// The call with the names that were meant, without switches that the tool does not have. What
+    /// else it does not have may be what the call is about.
+    fn renamed(&self, written: &[Written], meant: &[Option<&'a str>]) -> Option<String> {
+        let mut bound = Vec::with_capacity(written.len());
+        for (one, meant) in written.iter().zip(meant) {
+            match meant {
+                Some(parameter) => bound.push(Bound {
+                    parameter: Cow::Borrowed(parameter),
+                    argument: one.argument,
+                    position: one.position,
+                }),
+                None if matches!(one.argument.value?.get(), "true" | "false" | "null") => {}
+                None => return None,
+            }
+        }
+        self.fix(&bound)
+    }
+
+    /// The call without the object that all its arguments were put in.
+    fn without_wrapping(&self, written: &[Written]) -> Option<String> {
+        const WRAPPINGS: [&str; 7] = [
+            "args",
+            "arguments",
+            "data",
+            "input",
+            "kwargs",
+            "parameters",
+            "params",
+        ];
+        let [only] = written else { return None };
+        if !WRAPPINGS.contains(&&*only.name) {
+            return None;
+        }
+        self.of_object(only.argument.value?)
+    }
+
+    /// The call with the members of an object as its arguments, if all of them are parameters.
+    fn of_object(&self, object: &RawValue) -> Option<String> {
+        let members: Vec<Written> = members(object)?
+            .into_iter()
+            .map(|(name, value)| Written {
+                name: Cow::Owned(name),
+                argument: Argument::known(value),
+                position: Position::Positional(0),
+            })
+            .collect();
+        self.fix(&self.match_names(&members, false).ok()?)
+    }
+
+    /// The call with its arguments as the members of what its only parameter is, or is a list of.
+    fn as_members(&self, written: &[Written]) -> Option<String> {
+        let parameter = self.sole_parameter()?;
+        let root = self.tool.input_schema();
+        let schema = resolved(root, self.fields.get(parameter)?.schema?)?;
+        let object = schema.get("items").unwrap_or(schema);
+        let fields = Fields::of(root, object, &mut MOST_STEPS.clone());
+        if !written.iter().all(|one| fields.get(&one.name).is_some()) {
+            return None;
+        }
+        let members: Option<Vec<String>> = written
+            .iter()
+            .map(|one| {
+                let name = serde_json::to_string(&one.name).expect("a string serialises");
+                Some(format!("{name}:{}", one.argument.value?.get()))
+            })
+            .collect();
+        let object = format!("{{{}}}", members?.join(","));
+        [object.clone(), format!("[{object}]")]
+            .into_iter()
+            .find_map(|json| {
+                let value = RawValue::from_string(json).ok()?;
+                let bound = Bound {
+                    parameter: Cow::Borrowed(parameter),
+                    argument: Argument::known(&value),
+                    position: Position::Positional(0),
+                };
+                self.is_accepted(&bound).then(|| self.fix(&[bound]))?
+            })
+    }
+
+    /// Whether a parameter's value is one that its schema describes.
+    fn is_accepted(&self, bound: &Bound) -> bool {
+        let value = value_of(std::slice::from_ref(bound), true);
+        self.tool.validator().problems(&value).is_empty()
+    }
+
+    /// Positional values that could mean several parameters. The fix names them, for the agent to
+    /// check, which the order alone could not: those that are required in schema order, then those
+    /// that only one other parameter accepts.
     fn ambiguous(&self, positional: &[Argument], open: bool, written: &[Written]) -> ArgumentError {
         let message = format!("{} takes its arguments by name", self.name());
-        let fix = self.match_names(written, open).ok().and_then(|mut bound| {
-            let free = self.missing(&bound);
-            if open || free.len() != positional.len() {
-                return None;
-            }
-            let named = free.into_iter().zip(positional).enumerate();
-            let named = named.map(|(at, (parameter, &argument))| Bound {
+        let fix = if open {
+            None
+        } else {
+            self.of_json_text(positional, written)
+                .or_else(|| self.named(positional, written))
+        };
+        let code = ArgumentErrorCode::AmbiguousArgument;
+        self.error(code, Some(Position::Positional(0)), message, fix)
+    }
+
+    fn named(&self, positional: &[Argument], written: &[Written]) -> Option<String> {
+        let mut bound = self.match_names(written, false).ok()?;
+        let missing = self.missing(&bound);
+        for (at, &argument) in positional.iter().enumerate() {
+            let as_value_of = |parameter: &'a str| Bound {
                 parameter: Cow::Borrowed(parameter),
                 argument,
                 position: Position::Positional(at),
-            });
-            bound.splice(0..0, named);
-            self.fix(&bound)
-        });
-        let code = ArgumentErrorCode::AmbiguousArgument;
-        self.error(code, Some(Position::Positional(0)), message, fix)
+            };
+            let named = match missing.get(at) {
+                Some(parameter) => as_value_of(parameter),
+                None => {
+                    argument.value?;
+                    let free = self.fields.all.iter().filter(|field| {
+                        !field.required && !bound.iter().any(|one| one.parameter == field.name)
+                    });
+                    let mut fitting = free
+                        .map(|field| as_value_of(field.name))
+                        .filter(|named| self.is_accepted(named));
+                    match (fitting.next(), fitting.next()) {
+                        (Some(only), None) => only,
+                        _ => return None,
+                    }
+                }
+            };
+            bound.insert(at, named);
+        }
+        self.fix(&bound)
+    }
+
+    /// The call with the arguments that its only value holds as the text of their JSON.
+    fn of_json_text(&self, positional: &[Argument], written: &[Written]) -> Option<String> {
+        let ([argument], []) = (positional, written) else {
+            return None;
+        };
+        let text: String = serde_json::from_str(argument.value?.get()).ok()?;
+        self.of_object(serde_json::from_str(&text).ok()?)
     }
 
     /// The call as one line, with what is wrong in its values put right, if it would be accepted and

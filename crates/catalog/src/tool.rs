@@ -1,6 +1,6 @@
 //! One tool, as its upstream described it.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -21,7 +21,7 @@ const SUMMARY_CHARS: usize = 110;
 /// A tool as its upstream described it.
 #[derive(Debug)]
 pub struct Tool {
-    server: String,
+    server: Arc<str>,
     facts: Facts,
     path: String,
     raw: Box<RawValue>,
@@ -108,9 +108,9 @@ pub const DESTROYS: &str = "DESTROYS";
 
 impl Tool {
     /// `facts` are those of `raw`, `path` is its address within the catalog.
-    pub(crate) fn new(server: &str, facts: Facts, path: String, raw: Box<RawValue>) -> Tool {
+    pub(crate) fn new(server: &Arc<str>, facts: Facts, path: String, raw: Box<RawValue>) -> Tool {
         Tool {
-            server: server.to_owned(),
+            server: Arc::clone(server),
             facts,
             path,
             raw,

@@ -3,8 +3,8 @@
 //! A schema is compiled once into rules. A value is refused only for what is certain: what a program's
 //! text does not tell, a pattern that the linear engine does not have, a reference that leads nowhere
 //! and whatever lies beyond a bound on size, depth or steps count as *not known*, which refuses
-//! nothing. `format`, `unevaluatedProperties` and `unevaluatedItems` are not looked at, and a keyword
-//! whose value is malformed is as if it were not there.
+//! nothing. So do `unevaluatedProperties` and `unevaluatedItems`; `format` is not looked at, and a
+//! keyword whose value is malformed is as if it were not there.
 //!
 //! What is said of a refused value is for a model: where, by which rule, what is there instead, and
 //! where only one value can be meant, that value.
@@ -67,7 +67,11 @@ enum Rule {
         most: u64,
     },
     UniqueItems,
-    Required(Vec<String>),
+    Required {
+        names: Vec<String>,
+        /// What may be meant for one that is missing is not among these.
+        declared: Vec<String>,
+    },
     Members {
         declared: HashMap<String, Node>,
         by_pattern: Vec<(Pattern, Node)>,
@@ -231,6 +235,11 @@ enum Remedy {
     Replace(Json<'static>),
     Remove,
     Rename(String),
+    /// Of a member of the value.
+    RenameMember {
+        from: String,
+        to: String,
+    },
 }
 
 impl Problem {
@@ -283,6 +292,14 @@ fn apply(value: &mut Json, place: &[Step], remedy: &Remedy) -> Option<()> {
     let (step, rest) = match (place.split_first(), remedy) {
         (None, Remedy::Replace(with)) => {
             *value = with.clone();
+            return Some(());
+        }
+        (None, Remedy::RenameMember { from, to }) => {
+            let Json::Object { members, .. } = value else {
+                return None;
+            };
+            let member = members.iter_mut().find(|(name, _)| name == from)?;
+            member.0 = Cow::Owned(to.clone());
             return Some(());
         }
         (None, _) => return None,
@@ -476,7 +493,11 @@ impl<'s> Compiler<'s> {
         let Drafts { old, new } = self.drafts;
         Some(match keyword {
             "$ref" => self.reference(value.as_str()?, embedded),
-            "$dynamicRef" | "$recursiveRef" if new => Rule::Unchecked,
+            "$dynamicRef" | "$recursiveRef" | "unevaluatedItems" | "unevaluatedProperties"
+                if new =>
+            {
+                Rule::Unchecked
+            }
             "type" => Rule::Type(match value {
                 Json::Array(names) => names
                     .iter()
@@ -561,7 +582,15 @@ impl<'s> Compiler<'s> {
                     most: counted("maxContains").unwrap_or(u64::MAX),
                 }
             }
-            "required" => Rule::Required(names(value)?),
+            "required" => Rule::Required {
+                names: names(value)?,
+                declared: match beside.get("properties") {
+                    Some(Json::Object { members, .. }) => {
+                        members.iter().map(|(name, _)| name.to_string()).collect()
+                    }
+                    _ => Vec::new(),
+                },
+            },
             // The three are one rule, which is made by the first of them.
             "properties" | "patternProperties" | "additionalProperties" => {
                 let of = |name| match beside.get(name) {
@@ -903,9 +932,11 @@ impl<'v> Checking<'v> {
                     format!("must have each element once, [{twice}] is there before")
                 })
             }
-            Rule::Required(names) => self.require(names, None, value, path, report),
+            Rule::Required { names, declared } => {
+                self.require(names, declared, None, value, path, report)
+            }
             Rule::Dependent(name, names) => match presence(value, name) {
-                Outcome::Valid => self.require(names, Some(name), value, path, report),
+                Outcome::Valid => self.require(names, &[], Some(name), value, path, report),
                 Outcome::NotKnown => Outcome::NotKnown,
                 Outcome::Invalid => Outcome::Valid,
             },
@@ -1100,6 +1131,7 @@ impl<'v> Checking<'v> {
     fn require(
         &mut self,
         names: &[String],
+        declared: &[String],
         given: Option<&str>,
         value: &Json,
         path: &Path,
@@ -1117,16 +1149,24 @@ impl<'v> Checking<'v> {
             let presence = presence(value, name);
             outcome = outcome.and(presence);
             if presence == Outcome::Invalid && missing.len() < MOST_PROBLEMS {
-                missing.push(plain::quoted(name));
+                missing.push(name);
             }
         }
-        self.said(outcome, report, path, || {
-            let needed = format!("needs {}", missing.join(" and "));
-            match given {
-                Some(given) => format!("{needed} when {} is given", plain::quoted(given)),
-                None => needed,
-            }
-        })
+        if outcome == Outcome::Invalid {
+            note(report, path, || {
+                let quoted: Vec<String> = missing.iter().map(|name| plain::quoted(name)).collect();
+                let mut rule = format!("needs {}", quoted.join(" and "));
+                if let Some(given) = given {
+                    let _ = write!(rule, " when {} is given", plain::quoted(given));
+                }
+                let remedy = meant_for(&missing, members, declared).map(|(from, to)| {
+                    let _ = write!(rule, " instead of {}", plain::quoted(&from));
+                    Remedy::RenameMember { from, to }
+                });
+                (rule, remedy)
+            });
+        }
+        outcome
     }
 
     fn of_kind(&mut self, kinds: Kinds, value: &Json, path: &Path, report: Report) -> Outcome {
@@ -1333,6 +1373,27 @@ fn presence(value: &Json, name: &str) -> Outcome {
         (_, Some(_)) | (Json::Unknown | Json::Object { open: true, .. }, None) => Outcome::NotKnown,
         (_, None) => Outcome::Invalid,
     }
+}
+
+/// The one member that is not declared, and the one missing name that it can only be meant for: the
+/// only one, or one that is written in another way.
+fn meant_for(
+    missing: &[&String],
+    members: &[(Cow<str>, Json)],
+    declared: &[String],
+) -> Option<(String, String)> {
+    let mut undeclared = members
+        .iter()
+        .map(|(name, _)| name)
+        .filter(|name| !declared.is_empty() && !declared.iter().any(|known| known == &***name));
+    let (Some(from), None) = (undeclared.next(), undeclared.next()) else {
+        return None;
+    };
+    let to = match missing {
+        [only] => only,
+        _ => missing.iter().find(|name| folded(name) == folded(from))?,
+    };
+    Some((from.to_string(), (*to).clone()))
 }
 
 fn not_among<'j>(

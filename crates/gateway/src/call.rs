@@ -160,6 +160,7 @@ impl Calls {
             return Box::pin(self.search(&call)).await;
         }
         let deadline = Instant::now() + self.limits.call_time;
+        let call = self.with_whole_path(call);
         let tool = self.resolve(&call, deadline).await?;
         let validation = self.gateway.upstreams.validation(tool.server());
         let bound = tool
@@ -182,6 +183,21 @@ impl Calls {
                 .1 += 1;
         }
         self.send(&tool, &bound.json, call.raw, deadline).await
+    }
+
+    /// `call_tool("github", "get_issue", {…})`, as client libraries have it, with the path in one.
+    fn with_whole_path<'a>(&self, mut call: protocol::Call<'a>) -> protocol::Call<'a> {
+        if !call.path.contains('.')
+            && let Some(first) = call.positional.first()
+            && let Ok(name) = serde_json::from_str::<String>(first.get())
+        {
+            let path = format!("{}.{name}", call.path);
+            if self.catalog.resolve(&path).is_ok() {
+                call.path = path;
+                call.positional.remove(0);
+            }
+        }
+        call
     }
 
     /// Says whether a program may run, by the calls in its text.
