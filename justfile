@@ -25,6 +25,10 @@ clients:
 bench:
     bench/run
 
+# Programs against direct calls over real servers, and how many wrong programs the fixes of errors mend
+bench-tasks *options:
+    scripts/bench-tasks {{options}}
+
 # How well and how fast tools are found; `just bench-discovery FOLDER` if the data lies elsewhere
 bench-discovery *options:
     scripts/bench-discovery {{options}}
