@@ -10,15 +10,17 @@ use serde::ser::SerializeMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::json::Json;
 use crate::name::{ALIKE, folded, likeness};
 use crate::plain;
 use crate::schema::{Fields, MOST_STEPS, members, resolved};
 use crate::signature::{Language, is_plain_parameter};
 use crate::tool::Tool;
+use crate::validate::put_right;
 
 /// A longer value would make the fix longer than the program.
-const LONGEST_FIX_VALUE: usize = 60;
-const LONGEST_FIX: usize = 300;
+const LONGEST_FIX_VALUE: usize = 240;
+const LONGEST_FIX: usize = 600;
 
 /// One argument of a call, of which a program's text may not tell the value.
 #[derive(Clone, Copy, Debug, Default)]
@@ -113,8 +115,41 @@ impl ArgumentErrorCode {
     }
 }
 
+/// What is done about arguments that are not as the tool's schema wants them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Validation {
+    /// The call is refused.
+    #[default]
+    Error,
+    /// The call is made, and its program is told.
+    Warn,
+    /// They are not looked at.
+    Off,
+}
+
+impl Validation {
+    pub const ALL: [Validation; 3] = [Validation::Error, Validation::Warn, Validation::Off];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Validation::Error => "error",
+            Validation::Warn => "warn",
+            Validation::Off => "off",
+        }
+    }
+}
+
+/// Arguments that can be sent.
+#[derive(Debug)]
+pub struct BoundArguments {
+    /// The `arguments` of the `tools/call`.
+    pub json: Box<RawValue>,
+    /// What the schema has against them, under [`Validation::Warn`].
+    pub warning: Option<String>,
+}
+
 impl Tool {
-    /// Binds what a program wrote to the tool's parameters: the `arguments` of the `tools/call`.
+    /// Binds what a program wrote to the tool's parameters, and validates it against their schema.
     ///
     /// Values are passed on byte for byte. Variants of a name (`issueNumber` for `issue_number`)
     /// are accepted when only one parameter can be meant. One positional value is bound when it is
@@ -124,18 +159,25 @@ impl Tool {
         &self,
         positional: &[&RawValue],
         named: &[(String, &RawValue)],
+        validation: Validation,
         language: Language,
-    ) -> Result<Box<RawValue>, ArgumentError> {
+    ) -> Result<BoundArguments, ArgumentError> {
         let arguments = Arguments::known(positional, named);
-        let call = Call::new(self, language);
-        let bound = call.bind(&arguments)?;
-        Ok(serde_json::value::to_raw_value(&Object(&bound)).expect("raw JSON serialises"))
+        let call = Call::new(self, validation, language);
+        let (bound, warning) = call.bind(&arguments)?;
+        let json = serde_json::value::to_raw_value(&Object(&bound)).expect("raw JSON serialises");
+        Ok(BoundArguments { json, warning })
     }
 
     /// Whether a call that stands in a program's text can be bound, as far as the text tells: an
     /// error is what [`Tool::bind`] would certainly answer when the program made the call.
-    pub fn check(&self, arguments: &Arguments, language: Language) -> Result<(), ArgumentError> {
-        let call = Call::new(self, language);
+    pub fn check(
+        &self,
+        arguments: &Arguments,
+        validation: Validation,
+        language: Language,
+    ) -> Result<(), ArgumentError> {
+        let call = Call::new(self, validation, language);
         call.bind(arguments).map(drop)
     }
 
@@ -145,8 +187,9 @@ impl Tool {
         if arguments.open {
             return None;
         }
-        let call = Call::new(self, language);
-        call.fix(&call.bind(arguments).ok()?)
+        let call = Call::new(self, Validation::Error, language);
+        let (bound, _) = call.bind(arguments).ok()?;
+        call.fix(&bound)
     }
 }
 
@@ -170,6 +213,7 @@ struct Bound<'v> {
 struct Call<'a> {
     tool: &'a Tool,
     fields: Fields<'a>,
+    validation: Validation,
     language: Language,
 }
 
@@ -181,16 +225,21 @@ enum Meaning<'a> {
 }
 
 impl<'a> Call<'a> {
-    fn new(tool: &'a Tool, language: Language) -> Call<'a> {
+    fn new(tool: &'a Tool, validation: Validation, language: Language) -> Call<'a> {
         let schema = tool.input_schema();
         Call {
             tool,
             fields: Fields::of(schema, schema, &mut MOST_STEPS.clone()),
+            validation,
             language,
         }
     }
 
-    fn bind<'v>(&'v self, arguments: &Arguments<'v>) -> Result<Vec<Bound<'v>>, ArgumentError> {
+    /// The arguments with their parameters, and what the schema has against them if that is no error.
+    fn bind<'v>(
+        &'v self,
+        arguments: &Arguments<'v>,
+    ) -> Result<(Vec<Bound<'v>>, Option<String>), ArgumentError> {
         let named = arguments.named.iter().enumerate();
         let mut written: Vec<Written> = named
             .filter(|(_, (_, argument))| {
@@ -203,11 +252,13 @@ impl<'a> Call<'a> {
             })
             .collect();
         let open = self.place(&arguments.positional, arguments.open, &mut written)?;
-        let bound = self.match_names(&written, open)?;
+        let mut bound = self.match_names(&written, open)?;
+        self.leave_out_nulls(&mut bound);
         if !open {
             self.require(&bound)?;
         }
-        Ok(bound)
+        let warning = self.validate(&bound, open)?;
+        Ok((bound, warning))
     }
 
     /// Gives each positional value a name, and puts it before those `written` with one. Returns
@@ -306,6 +357,25 @@ impl<'a> Call<'a> {
         Ok(bound)
     }
 
+    /// Leaves out what a program gives as `None` or `null` for a parameter that is not required and
+    /// may not be null: it can only mean that there is nothing, as the first cursor of a loop.
+    fn leave_out_nulls(&self, bound: &mut Vec<Bound>) {
+        if self.validation != Validation::Error {
+            return;
+        }
+        bound.retain(|one| {
+            let is_null = one
+                .argument
+                .value
+                .is_some_and(|value| value.get() == "null");
+            let may_go = || {
+                let field = self.fields.get(&one.parameter);
+                field.is_some_and(|field| !field.required) && !self.is_accepted(one)
+            };
+            !(is_null && may_go())
+        });
+    }
+
     fn require(&self, bound: &[Bound]) -> Result<(), ArgumentError> {
         let missing = self.missing(bound);
         if missing.is_empty() {
@@ -313,6 +383,33 @@ impl<'a> Call<'a> {
         }
         let message = format!("{} needs {}", self.name(), listed(&missing, "and"));
         Err(self.error(ArgumentErrorCode::MissingArgument, None, message, None))
+    }
+
+    fn validate(&self, bound: &[Bound], open: bool) -> Result<Option<String>, ArgumentError> {
+        if self.validation == Validation::Off {
+            return Ok(None);
+        }
+        let problems = self.tool.validator().problems(&value_of(bound, open));
+        let Some(first) = problems.first() else {
+            return Ok(None);
+        };
+        let said: Vec<String> = problems
+            .iter()
+            .map(|problem| match problem.path() {
+                whole if whole.is_empty() => format!("{}: {}", self.name(), problem.rule),
+                path => format!("{path}: {}", problem.rule),
+            })
+            .collect();
+        let message = said.join("; ");
+        if self.validation == Validation::Warn {
+            return Ok(Some(message));
+        }
+        let concerned = bound
+            .iter()
+            .find(|one| Some(&*one.parameter) == first.member());
+        let code = ArgumentErrorCode::InvalidArgument;
+        let fix = if open { None } else { self.fix(bound) };
+        Err(self.error(code, concerned.map(|one| one.position), message, fix))
     }
 
     fn missing(&self, bound: &[Bound]) -> Vec<&'a str> {
@@ -385,69 +482,211 @@ impl<'a> Call<'a> {
 
     fn unknown(&self, unknown: &Written, written: &[Written], open: bool) -> ArgumentError {
         let name = &unknown.name;
-        let unmet = |parameter: &str| !written.iter().any(|one| self.means(&one.name, parameter));
-        let nearest = self
-            .fields
-            .all
-            .iter()
-            .filter(|field| unmet(field.name))
-            .map(|field| (likeness(name, field.name), field.name))
-            .filter(|(likeness, _)| *likeness >= ALIKE)
-            // The first of equals: required ones come first.
-            .reduce(|best, next| if next.0 > best.0 { next } else { best })
-            .map(|(_, parameter)| parameter);
+        let meant = self.meant(written);
         let mut message = format!("{} has no parameter {}", self.name(), plain::quoted(name));
-        if let Some(nearest) = nearest {
-            message.push_str(&format!("; did you mean {}?", plain::quoted(nearest)));
+        let at = written.iter().position(|one| one.name == *name);
+        if let Some(meant) = at.and_then(|at| meant[at]) {
+            message.push_str(&format!("; did you mean {}?", plain::quoted(meant)));
         }
-        let fix = nearest.filter(|_| !open).and_then(|nearest| {
-            let renamed: Vec<Bound> = written
-                .iter()
-                .map(|one| {
-                    let meant = if one.name == *name {
-                        Meaning::Parameter(nearest)
-                    } else {
-                        self.meaning(&one.name)
-                    };
-                    match meant {
-                        Meaning::Parameter(parameter) => Some(Bound {
-                            parameter: Cow::Borrowed(parameter),
-                            argument: one.argument,
-                            position: one.position,
-                        }),
-                        _ => None,
-                    }
-                })
-                .collect::<Option<_>>()?;
-            self.fix(&renamed)
-        });
+        let fix = if open {
+            None
+        } else {
+            self.without_wrapping(written)
+                .or_else(|| self.as_members(written))
+                .or_else(|| self.renamed(written, &meant))
+        };
         let code = ArgumentErrorCode::UnknownParameter;
         self.error(code, Some(unknown.position), message, fix)
     }
 
-    /// Positional values that could mean several parameters: the fix names them in schema order,
-    /// for the agent to check, which the order alone could not.
+    /// The parameters that written names were probably meant for: those that they are, then those
+    /// that are most like them, then the only one that is missing for the only one that is left.
+    fn meant(&self, written: &[Written]) -> Vec<Option<&'a str>> {
+        /// Pairs of names that are compared at most.
+        const MOST_PAIRS: usize = 4_000;
+        let mut meant: Vec<Option<&'a str>> = written
+            .iter()
+            .map(|one| match self.meaning(&one.name) {
+                Meaning::Parameter(parameter) => Some(parameter),
+                _ => None,
+            })
+            .collect();
+        if written.len() * self.fields.all.len() > MOST_PAIRS {
+            return meant;
+        }
+        let mut alike: Vec<(f32, usize, &'a str)> = Vec::new();
+        for (at, one) in written.iter().enumerate() {
+            if meant[at].is_none() {
+                let fields = self.fields.all.iter();
+                alike.extend(fields.filter_map(|field| {
+                    let likeness = likeness(&one.name, field.name);
+                    (likeness >= ALIKE).then_some((likeness, at, field.name))
+                }));
+            }
+        }
+        // Of equals the first: required ones come first.
+        alike.sort_by(|one, other| other.0.total_cmp(&one.0));
+        for (_, at, parameter) in alike {
+            if meant[at].is_none() && !meant.contains(&Some(parameter)) {
+                meant[at] = Some(parameter);
+            }
+        }
+        let mut left = (0..written.len()).filter(|at| meant[*at].is_none());
+        let mut missing = self
+            .fields
+            .required()
+            .map(|field| field.name)
+            .filter(|name| !meant.contains(&Some(name)));
+        if let (Some(at), None, Some(parameter), None) =
+            (left.next(), left.next(), missing.next(), missing.next())
+        {
+            meant[at] = Some(parameter);
+        }
+        meant
+    }
+
+    /// The call with the names that were meant, without switches that the tool does not have. What
+    /// else it does not have may be what the call is about.
+    fn renamed(&self, written: &[Written], meant: &[Option<&'a str>]) -> Option<String> {
+        let mut bound = Vec::with_capacity(written.len());
+        for (one, meant) in written.iter().zip(meant) {
+            match meant {
+                Some(parameter) => bound.push(Bound {
+                    parameter: Cow::Borrowed(parameter),
+                    argument: one.argument,
+                    position: one.position,
+                }),
+                None if matches!(one.argument.value?.get(), "true" | "false" | "null") => {}
+                None => return None,
+            }
+        }
+        self.fix(&bound)
+    }
+
+    /// The call without the object that all its arguments were put in.
+    fn without_wrapping(&self, written: &[Written]) -> Option<String> {
+        const WRAPPINGS: [&str; 7] = [
+            "args",
+            "arguments",
+            "data",
+            "input",
+            "kwargs",
+            "parameters",
+            "params",
+        ];
+        let [only] = written else { return None };
+        if !WRAPPINGS.contains(&&*only.name) {
+            return None;
+        }
+        self.of_object(only.argument.value?)
+    }
+
+    /// The call with the members of an object as its arguments, if all of them are parameters.
+    fn of_object(&self, object: &RawValue) -> Option<String> {
+        let members: Vec<Written> = members(object)?
+            .into_iter()
+            .map(|(name, value)| Written {
+                name: Cow::Owned(name),
+                argument: Argument::known(value),
+                position: Position::Positional(0),
+            })
+            .collect();
+        self.fix(&self.match_names(&members, false).ok()?)
+    }
+
+    /// The call with its arguments as the members of what its only parameter is, or is a list of.
+    fn as_members(&self, written: &[Written]) -> Option<String> {
+        let parameter = self.sole_parameter()?;
+        let root = self.tool.input_schema();
+        let schema = resolved(root, self.fields.get(parameter)?.schema?)?;
+        let object = schema.get("items").unwrap_or(schema);
+        let fields = Fields::of(root, object, &mut MOST_STEPS.clone());
+        if !written.iter().all(|one| fields.get(&one.name).is_some()) {
+            return None;
+        }
+        let members: Option<Vec<String>> = written
+            .iter()
+            .map(|one| {
+                let name = serde_json::to_string(&one.name).expect("a string serialises");
+                Some(format!("{name}:{}", one.argument.value?.get()))
+            })
+            .collect();
+        let object = format!("{{{}}}", members?.join(","));
+        [object.clone(), format!("[{object}]")]
+            .into_iter()
+            .find_map(|json| {
+                let value = RawValue::from_string(json).ok()?;
+                let bound = Bound {
+                    parameter: Cow::Borrowed(parameter),
+                    argument: Argument::known(&value),
+                    position: Position::Positional(0),
+                };
+                self.is_accepted(&bound).then(|| self.fix(&[bound]))?
+            })
+    }
+
+    /// Whether a parameter's value is one that its schema describes.
+    fn is_accepted(&self, bound: &Bound) -> bool {
+        let value = value_of(std::slice::from_ref(bound), true);
+        self.tool.validator().problems(&value).is_empty()
+    }
+
+    /// Positional values that could mean several parameters. The fix names them, for the agent to
+    /// check, which the order alone could not: those that are required in schema order, then those
+    /// that only one other parameter accepts.
     fn ambiguous(&self, positional: &[Argument], open: bool, written: &[Written]) -> ArgumentError {
         let message = format!("{} takes its arguments by name", self.name());
-        let fix = self.match_names(written, open).ok().and_then(|mut bound| {
-            let free = self.missing(&bound);
-            if open || free.len() != positional.len() {
-                return None;
-            }
-            let named = free.into_iter().zip(positional).enumerate();
-            let named = named.map(|(at, (parameter, &argument))| Bound {
-                parameter: Cow::Borrowed(parameter),
-                argument,
-                position: Position::Positional(at),
-            });
-            bound.splice(0..0, named);
-            self.fix(&bound)
-        });
+        let fix = if open {
+            None
+        } else {
+            self.of_json_text(positional, written)
+                .or_else(|| self.named(positional, written))
+        };
         let code = ArgumentErrorCode::AmbiguousArgument;
         self.error(code, Some(Position::Positional(0)), message, fix)
     }
 
-    /// The call as one line, if it would be bound and is short enough to be read.
+    fn named(&self, positional: &[Argument], written: &[Written]) -> Option<String> {
+        let mut bound = self.match_names(written, false).ok()?;
+        let missing = self.missing(&bound);
+        for (at, &argument) in positional.iter().enumerate() {
+            let as_value_of = |parameter: &'a str| Bound {
+                parameter: Cow::Borrowed(parameter),
+                argument,
+                position: Position::Positional(at),
+            };
+            let named = match missing.get(at) {
+                Some(parameter) => as_value_of(parameter),
+                None => {
+                    argument.value?;
+                    let free = self.fields.all.iter().filter(|field| {
+                        !field.required && !bound.iter().any(|one| one.parameter == field.name)
+                    });
+                    let mut fitting = free
+                        .map(|field| as_value_of(field.name))
+                        .filter(|named| self.is_accepted(named));
+                    match (fitting.next(), fitting.next()) {
+                        (Some(only), None) => only,
+                        _ => return None,
+                    }
+                }
+            };
+            bound.insert(at, named);
+        }
+        self.fix(&bound)
+    }
+
+    /// The call with the arguments that its only value holds as the text of their JSON.
+    fn of_json_text(&self, positional: &[Argument], written: &[Written]) -> Option<String> {
+        let ([argument], []) = (positional, written) else {
+            return None;
+        };
+        let text: String = serde_json::from_str(argument.value?.get()).ok()?;
+        self.of_object(serde_json::from_str(&text).ok()?)
+    }
+
+    /// The call as one line, with what is wrong in its values put right, if it would be accepted and
+    /// is short enough to be read.
     fn fix(&self, bound: &[Bound]) -> Option<String> {
         let repeated = bound.iter().enumerate().any(|(at, one)| {
             let mut earlier = bound[..at].iter();
@@ -458,15 +697,15 @@ impl<'a> Call<'a> {
         }
         let mut arguments = Vec::new();
         let mut unpacked = Vec::new();
-        for one in bound {
-            let name = &*one.parameter;
-            let value = as_written(one.argument, self.language)
-                .filter(|text| text.len() <= LONGEST_FIX_VALUE)?;
-            let plain_name = is_plain_parameter(name, self.language);
+        for (name, value) in self.accepted(bound)? {
+            if value.len() > LONGEST_FIX_VALUE {
+                return None;
+            }
+            let plain_name = is_plain_parameter(&name, self.language);
             if !plain_name && name.chars().any(plain::is_treacherous) {
                 return None;
             }
-            let quoted = serde_json::to_string(name).expect("a string serialises");
+            let quoted = serde_json::to_string(&name).expect("a string serialises");
             match self.language {
                 Language::Python if plain_name => arguments.push(format!("{name}={value}")),
                 Language::Python => unpacked.push(format!("{quoted}: {value}")),
@@ -487,6 +726,45 @@ impl<'a> Call<'a> {
             _ => format!("tools.{path}({arguments})"),
         };
         (fix.len() <= LONGEST_FIX).then_some(fix)
+    }
+
+    /// What each parameter is to be given, as it stands in the program where nothing is wrong with
+    /// it; `None` if it is not certain what would be accepted.
+    fn accepted(&self, bound: &[Bound]) -> Option<Vec<(String, String)>> {
+        /// A value that is put right may be wrong in another way.
+        const ROUNDS: usize = 2;
+        let written = value_of(bound, false);
+        let mut value = written.clone();
+        if self.validation == Validation::Error {
+            let validator = self.tool.validator();
+            let mut rounds = 0;
+            loop {
+                let problems = validator.problems(&value);
+                if problems.is_empty() {
+                    break;
+                }
+                if rounds == ROUNDS {
+                    return None;
+                }
+                rounds += 1;
+                value = put_right(&value, &problems)?;
+            }
+        }
+        let Json::Object { members, .. } = &value else {
+            return None;
+        };
+        let accepted = members.iter().map(|(name, value)| {
+            let text = value.text();
+            let same = bound.iter().find(|one| {
+                one.parameter == *name && written.get(name).is_some_and(|it| it.text() == text)
+            });
+            let shown = match same {
+                Some(one) => as_written(one.argument, self.language),
+                None => as_literal(&RawValue::from_string(text?).ok()?, self.language),
+            };
+            Some((name.to_string(), shown?))
+        });
+        accepted.collect()
     }
 
     fn error(
@@ -512,6 +790,19 @@ impl<'a> Call<'a> {
             .rsplit('.')
             .next()
             .expect("a path has parts")
+    }
+}
+
+/// The arguments as one value, of which only what is known matters.
+fn value_of<'v>(bound: &'v [Bound], open: bool) -> Json<'v> {
+    let members = bound.iter().map(|one| {
+        let value = one.argument.value.map(RawValue::get);
+        let value = value.map_or(Json::Unknown, Json::parse);
+        (Cow::Borrowed(&*one.parameter), value)
+    });
+    Json::Object {
+        members: members.collect(),
+        open,
     }
 }
 

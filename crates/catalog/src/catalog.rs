@@ -69,14 +69,15 @@ impl ServerTools {
         }
         let names: Vec<&str> = usable.iter().map(|(_, facts, _)| &*facts.name).collect();
         let identifiers = name::identifiers(&names);
+        let name: Arc<str> = Arc::from(&*server.name);
         let mut tools: Vec<Arc<Tool>> = usable
             .into_iter()
             .zip(identifiers)
             .map(|((known, facts, raw), tool)| {
-                let path = format!("{identifier}.{tool}");
+                let path = [&identifier, ".", &tool].concat();
                 match known {
                     Some(known) if known.path() == path => Arc::clone(known),
-                    _ => Arc::new(Tool::new(&server.name, facts, path, raw)),
+                    _ => Arc::new(Tool::new(&name, facts, path, raw)),
                 }
             })
             .collect();
@@ -155,6 +156,9 @@ pub struct Catalog {
     servers: Vec<Arc<ServerTools>>,
     tools: usize,
     index: OnceLock<Index>,
+    /// The SDK of all servers in each language, once somebody wanted it.
+    pub(crate) python: OnceLock<String>,
+    pub(crate) typescript: OnceLock<String>,
 }
 
 impl Catalog {
@@ -208,7 +212,7 @@ impl Catalog {
         Catalog {
             tools: servers.iter().map(|server| server.tools.len()).sum(),
             servers,
-            index: OnceLock::new(),
+            ..Catalog::default()
         }
     }
 
@@ -344,6 +348,15 @@ impl Catalog {
         if nearest.is_empty() {
             nearest = self.nearest(tool);
         }
+        // A tool of that very name is another server's.
+        let name = folded(plain::head(tool, LONGEST_COMPARED_BYTES));
+        let same = self.servers().flat_map(|server| server.variants(&name));
+        for path in paths(same) {
+            if !nearest.contains(&path) {
+                nearest.insert(0, path);
+                nearest.truncate(MOST_NEAREST);
+            }
+        }
         UnknownTool {
             path: path.to_owned(),
             nearest,
@@ -378,7 +391,9 @@ impl Catalog {
             .filter_map(|path| self.exact(bare(path)))
             .filter(|tool| {
                 let (words, found) = read(tool.name());
-                words == wanted || name::distance(&letters, &found, most) <= most
+                // `github_get_issue` for `github.get_issue`.
+                let joined = || read(tool.path()).0 == wanted;
+                words == wanted || joined() || name::distance(&letters, &found, most) <= most
             });
         match (meant.next(), meant.next()) {
             (Some(tool), None) => Some(tool),

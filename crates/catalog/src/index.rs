@@ -36,7 +36,7 @@ const MOST_PARAMETERS: usize = 200;
 const MOST_WORDS: usize = 4_096;
 
 /// A catalog with more different words than this has more than all languages together.
-const MOST_SPELLINGS: u32 = 1 << 24;
+pub(crate) const MOST_SPELLINGS: u32 = 1 << 24;
 
 /// Occurrences in one field beyond this say nothing more.
 const MOST_COUNTED: u32 = 3;
@@ -109,7 +109,6 @@ impl Field {
 #[derive(Clone, Debug)]
 pub(crate) struct Spelling {
     pub(crate) text: Arc<str>,
-    pub(crate) term: u32,
     /// How many fields of tools and servers contain it.
     pub(crate) uses: u32,
 }
@@ -118,7 +117,6 @@ impl Default for Spelling {
     fn default() -> Spelling {
         Spelling {
             text: Arc::from(""),
-            term: 0,
             uses: 0,
         }
     }
@@ -206,24 +204,38 @@ impl Occurrence {
         self.0 >> 5
     }
 
-    /// `None` when the number was not made here.
-    pub(crate) fn field(self) -> Option<Field> {
-        Field::ALL.get((self.0 >> 2 & 7) as usize).copied()
+    fn field(self) -> Field {
+        Field::ALL[(self.0 >> 2 & 7) as usize]
     }
 
     fn count(self) -> u32 {
         (self.0 & 3) + 1
     }
 
-    /// The number apart from the spelling.
-    pub(crate) fn rest(self) -> u8 {
-        (self.0 & 31) as u8
+    /// The field and how often, as a number below [`Occurrence::KINDS`].
+    fn kind(self) -> usize {
+        (self.0 & 31) as usize
     }
 
-    pub(crate) fn with_rest(spelling: u32, rest: u8) -> Option<Occurrence> {
-        let occurrence = Occurrence(spelling << 5 | u32::from(rest & 31));
-        let valid = spelling < MOST_SPELLINGS && occurrence.count() <= MOST_COUNTED;
-        occurrence.field().filter(|_| valid).map(|_| occurrence)
+    const KINDS: usize = 32;
+
+    pub(crate) fn with_spelling(self, spelling: u32) -> Occurrence {
+        Occurrence(spelling << 5 | self.0 & 31)
+    }
+
+    pub(crate) fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) fn from_bits(bits: u32) -> Occurrence {
+        Occurrence(bits)
+    }
+
+    /// Whether this is one of a spelling below `spellings`, if it was made of bits from elsewhere.
+    pub(crate) fn is_valid(self, spellings: u32) -> bool {
+        (self.spelling() < spellings)
+            & ((self.0 >> 2 & 7) < FIELDS as u32)
+            & (self.count() <= MOST_COUNTED)
     }
 }
 
@@ -232,6 +244,21 @@ impl Occurrence {
 pub(crate) struct Text {
     pub(crate) occurrences: Arc<[Occurrence]>,
     pub(crate) lengths: [u16; FIELDS],
+}
+
+impl Text {
+    /// What an occurrence of each kind is worth in fields of these lengths.
+    fn worths(&self) -> [Worth; Occurrence::KINDS] {
+        let mut worths = [Worth::default(); Occurrence::KINDS];
+        for field in Field::ALL {
+            let once = field.frequency(1, self.lengths[field as usize]);
+            for count in 1..=MOST_COUNTED {
+                let kind = Occurrence::new(0, field, count).kind();
+                worths[kind] = Worth::new(field, once * count as f32);
+            }
+        }
+        worths
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -247,12 +274,16 @@ pub(crate) struct Document {
 /// Names with the same number come first when one of them is asked for; that a server may choose one
 /// gains it nothing that the name itself would not.
 pub(crate) fn name_hash(name: &str) -> u32 {
+    let next = |hash: u32, c: u32| (hash ^ c).wrapping_mul(0x0100_0193);
+    let begin = 0x811c_9dc5;
+    if name.is_ascii() {
+        // The same as below, at a tenth of the time.
+        let letters = name.bytes().filter(u8::is_ascii_alphanumeric);
+        return letters.fold(begin, |hash, c| next(hash, c.to_ascii_lowercase().into()));
+    }
     let letters = name.chars().filter(|c| c.is_alphanumeric());
-    letters
-        .flat_map(char::to_lowercase)
-        .fold(0x811c_9dc5, |hash, c| {
-            (hash ^ u32::from(c)).wrapping_mul(0x0100_0193)
-        })
+    let letters = letters.flat_map(char::to_lowercase);
+    letters.fold(begin, |hash, c| next(hash, c.into()))
 }
 
 /// A server: what its tools share.
@@ -264,10 +295,13 @@ pub(crate) struct Group {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
-    spelled: Dictionary,
+    /// The numbers of spellings. Only who reads words asks for them, so they are put together then.
+    spelled: Option<Dictionary>,
     spellings: Numbered<Spelling>,
     /// By spelling, for the search of similar ones.
     pub(crate) outlines: Chunked<u32, 256>,
+    /// By spelling, the term of its stem.
+    term_of: Chunked<u32, 256>,
     stems: Dictionary,
     terms: Numbered<Term>,
     servers: Dictionary,
@@ -297,9 +331,39 @@ impl Index {
         index
     }
 
+    /// An index of no tools that knows words: each as it is written, and where its stem is in `stems`.
+    /// They are numbered in their order.
+    pub(crate) fn of_words(stems: &[&str], words: &[(&str, u32)]) -> Index {
+        let term = |stem: &&str| Term {
+            stem: Arc::from(*stem),
+            ..Term::default()
+        };
+        let spelling = |(written, _): &(&str, u32)| Spelling {
+            text: Arc::from(*written),
+            uses: 0,
+        };
+        let outline = |(written, _): &(&str, u32)| crate::spelling::outline(written);
+        Index {
+            spellings: words.iter().map(spelling).collect(),
+            outlines: words.iter().map(outline).collect(),
+            term_of: words.iter().map(|(_, term)| *term).collect(),
+            stems: stems.iter().copied().zip(0..).collect(),
+            terms: stems.iter().map(term).collect(),
+            ..Index::default()
+        }
+    }
+
     /// Becomes the index of `after`, having been that of `before`. Tools that are the same value in
     /// both are not looked at.
     pub(crate) fn follow(&mut self, before: &[Arc<ServerTools>], after: &[Arc<ServerTools>]) {
+        // Mostly one server changes, and the others are not even looked at.
+        let alike = before.iter().zip(after);
+        let alike = alike.take_while(|(old, new)| Arc::ptr_eq(old, new)).count();
+        let (before, after) = (&before[alike..], &after[alike..]);
+        let ends = before.iter().rev().zip(after.iter().rev());
+        let alike = ends.take_while(|(old, new)| Arc::ptr_eq(old, new)).count();
+        let before = &before[..before.len() - alike];
+        let after = &after[..after.len() - alike];
         let mut changes = Changes::new(self);
         let mut old: Vec<&Arc<ServerTools>> = before.iter().collect();
         old.sort_unstable_by_key(|server| server.name());
@@ -392,6 +456,10 @@ impl Index {
         self.spellings.get(number)
     }
 
+    pub(crate) fn term_of(&self, spelling: u32) -> u32 {
+        *self.term_of.get(spelling)
+    }
+
     pub(crate) fn term(&self, number: u32) -> &Term {
         self.terms.get(number)
     }
@@ -422,12 +490,11 @@ impl Index {
         let mut worth = Worth::default();
         for text in [group, text] {
             for &occurrence in text.occurrences.iter() {
-                if let Some(field) = occurrence.field()
-                    && self.spellings.get(occurrence.spelling()).term == term
-                {
+                if self.term_of(occurrence.spelling()) == term {
+                    let field = occurrence.field();
                     let frequency =
                         field.frequency(occurrence.count(), text.lengths[field as usize]);
-                    worth.add(field, frequency);
+                    worth.add(Worth::new(field, frequency));
                     parts[field as usize] += frequency;
                 }
             }
@@ -459,15 +526,15 @@ impl Worth {
     const TELLS_RARITY: u32 = 1 << 30;
     const MOST_BESIDE: u32 = (MOST_BESIDE_NAME * Worth::UNIT) as u32;
 
-    fn add(&mut self, field: Field, frequency: f32) {
-        let mut other = Worth(((frequency * Worth::UNIT) as u32).clamp(1, Worth::MOST_BESIDE));
+    fn new(field: Field, frequency: f32) -> Worth {
+        let mut worth = Worth(((frequency * Worth::UNIT) as u32).clamp(1, Worth::MOST_BESIDE));
         if field == Field::Name {
-            other = Worth(Worth::NAME);
+            worth = Worth(Worth::NAME);
         }
         if Field::COUNTS_FOR_RARITY[field as usize] {
-            other.0 |= Worth::TELLS_RARITY;
+            worth.0 |= Worth::TELLS_RARITY;
         }
-        self.join(other);
+        worth
     }
 
     fn has_name(self) -> bool {
@@ -478,8 +545,7 @@ impl Worth {
         self.0 & Worth::TELLS_RARITY != 0
     }
 
-    /// Adds what a server's texts are worth to what a tool's own are.
-    fn join(&mut self, other: Worth) {
+    fn add(&mut self, other: Worth) {
         let flags = (self.0 | other.0) & (Worth::NAME | Worth::TELLS_RARITY);
         self.0 = flags | (self.beside() + other.beside()).min(Worth::MOST_BESIDE);
     }
@@ -515,7 +581,7 @@ pub(crate) struct Changes<'a> {
     touched: Vec<u32>,
     /// What the texts of the group at hand are worth to each of its tools.
     group: Option<(u32, Vec<(u32, Worth)>)>,
-    added: Vec<Added>,
+    added: Vec<(u32, Added)>,
     /// By term, how many were added, and the terms of which there are some.
     counts: Vec<u32>,
     terms_added: Vec<u32>,
@@ -527,7 +593,6 @@ pub(crate) struct Changes<'a> {
 /// A posting to be.
 #[derive(Clone, Copy, Default)]
 struct Added {
-    term: u32,
     document: u32,
     worth: Worth,
 }
@@ -550,6 +615,11 @@ impl<'a> Changes<'a> {
             used: Vec::new(),
             index,
         }
+    }
+
+    /// Makes room for documents with so many different words in all.
+    pub(crate) fn reserve(&mut self, words: usize) {
+        self.added.reserve(words);
     }
 
     pub(crate) fn finish(mut self) {
@@ -637,20 +707,15 @@ impl<'a> Changes<'a> {
             text,
             likeness: OnceLock::new(),
         });
-        for &term in &self.touched {
+        self.added.extend(self.touched.drain(..).map(|term| {
             let worth = std::mem::take(&mut self.worths[term as usize]);
             let count = &mut self.counts[term as usize];
             if *count == 0 {
                 self.terms_added.push(term);
             }
             *count += 1;
-            self.added.push(Added {
-                term,
-                document,
-                worth,
-            });
-        }
-        self.touched.clear();
+            (term, Added { document, worth })
+        }));
         let at = document as usize;
         let end = self.names.len().max(at + 1);
         self.group_of.resize(end, 0);
@@ -673,17 +738,19 @@ impl<'a> Changes<'a> {
             next += std::mem::replace(count, next);
         }
         let mut sorted = vec![Added::default(); self.added.len()];
-        for added in self.added.drain(..) {
-            let place = &mut self.counts[added.term as usize];
+        for (term, added) in self.added.drain(..) {
+            let place = &mut self.counts[term as usize];
             sorted[*place as usize] = added;
             *place += 1;
         }
-        for of_term in sorted.chunk_by(|a, b| a.term == b.term) {
-            let number = of_term[0].term;
-            self.index.terms.get_mut(number).add(of_term);
-            self.counts[number as usize] = 0;
+        let mut sorted = &mut sorted[..];
+        let mut from = 0;
+        for term in self.terms_added.drain(..) {
+            let end = std::mem::take(&mut self.counts[term as usize]);
+            let (of_term, rest) = sorted.split_at_mut((end - from) as usize);
+            self.index.terms.get_mut(term).add(of_term);
+            (sorted, from) = (rest, end);
         }
-        self.terms_added.clear();
     }
 
     /// Removes a document; none that was added may be unsettled.
@@ -723,7 +790,9 @@ impl<'a> Changes<'a> {
             spelling.uses -= 1;
             if spelling.uses == 0 {
                 let text = self.index.spellings.remove(number).text;
-                self.index.spelled.remove(&text);
+                if let Some(spelled) = &mut self.index.spelled {
+                    spelled.remove(&text);
+                }
                 *self.index.outlines.get_mut(number) = 0;
             }
         }
@@ -745,22 +814,19 @@ impl<'a> Changes<'a> {
             if worth.0 == 0 {
                 self.touched.push(term);
             }
-            worth.join(of_group);
+            worth.add(of_group);
         }
     }
 
     fn weigh_text(&mut self, text: &Text) {
-        let once = Field::ALL.map(|field| field.frequency(1, text.lengths[field as usize]));
+        let worths = text.worths();
         for &occurrence in text.occurrences.iter() {
-            let Some(field) = occurrence.field() else {
-                continue;
-            };
-            let term = self.index.spellings.get(occurrence.spelling()).term;
+            let term = self.index.term_of(occurrence.spelling());
             let worth = &mut self.worths[term as usize];
             if worth.0 == 0 {
                 self.touched.push(term);
             }
-            worth.add(field, once[field as usize] * occurrence.count() as f32);
+            worth.add(worths[occurrence.kind()]);
         }
     }
 
@@ -845,34 +911,36 @@ impl<'a> Changes<'a> {
     }
 
     /// The number of a spelling, which is made known.
-    pub(crate) fn spelling(&mut self, written: &str) -> Option<u32> {
-        if let Some(known) = self.index.spelled.get(written) {
+    fn spelling(&mut self, written: &str) -> Option<u32> {
+        let index = &mut *self.index;
+        let spelled = index.spelled.get_or_insert_with(|| {
+            let spellings = index.spellings.iter();
+            let known = spellings.filter(|(_, spelling)| !spelling.text.is_empty());
+            known.map(|(at, spelling)| (&*spelling.text, at)).collect()
+        });
+        if let Some(known) = spelled.get(written) {
             return Some(known);
         }
-        if self.index.spellings.end() >= MOST_SPELLINGS {
+        if index.spellings.end() >= MOST_SPELLINGS {
             return None;
         }
         let stem = words::stem(written);
-        let term = match self.index.stems.get(&stem) {
-            Some(term) => term,
-            None => {
-                let stem: Arc<str> = Arc::from(stem);
-                let term = self.index.terms.insert(Term {
-                    stem: Arc::clone(&stem),
-                    ..Term::default()
-                });
-                self.index.stems.insert(&stem, term);
-                term
-            }
-        };
-        let spelling = self.index.spellings.insert(Spelling {
+        let term = index.stems.get(&stem).unwrap_or_else(|| {
+            let term = index.terms.insert(Term {
+                stem: Arc::from(&*stem),
+                ..Term::default()
+            });
+            index.stems.insert(&stem, term);
+            term
+        });
+        let spelling = index.spellings.insert(Spelling {
             text: Arc::from(written),
-            term,
             uses: 0,
         });
-        self.index.spelled.insert(written, spelling);
-        *self.index.outlines.get_mut(spelling) = crate::spelling::outline(written);
-        let (spellings, terms) = (self.index.spellings.end(), self.index.terms.end());
+        spelled.insert(written, spelling);
+        *index.outlines.get_mut(spelling) = crate::spelling::outline(written);
+        *index.term_of.get_mut(spelling) = term;
+        let (spellings, terms) = (index.spellings.end(), index.terms.end());
         self.places.resize(spellings as usize, 0);
         self.uses.resize(spellings as usize, 0);
         self.worths.resize(terms as usize, Worth::default());
@@ -882,7 +950,11 @@ impl<'a> Changes<'a> {
 }
 
 impl Term {
-    fn add(&mut self, added: &[Added]) {
+    fn add(&mut self, added: &mut [Added]) {
+        // The numbers of removed documents come back in any order.
+        if !added.is_sorted_by_key(|added| added.document) {
+            added.sort_unstable_by_key(|added| added.document);
+        }
         let mut blocks = self.blocks.to_vec();
         for added in added.chunk_by(|a, b| a.document / BLOCK == b.document / BLOCK) {
             let number = added[0].document / BLOCK;

@@ -8,16 +8,17 @@
 //! Everything a server says about its tools is hostile: names may be keywords, quotes or bidi
 //! controls, descriptions megabytes, schemas recursive. Work and depth are bounded everywhere, what
 //! is shown is first made plain, and a tool that cannot be used is left out and reported. This crate
-//! reads no files and does not log. Whether a call is permitted, and whether an argument has the
-//! type its schema asks for, is left to others.
+//! reads no files and does not log. Whether a call is permitted is left to others.
 
 mod answer;
 mod bind;
 mod catalog;
 mod index;
+mod json;
 mod lexicon;
 mod matches;
 mod name;
+mod pattern;
 mod phrase;
 mod plain;
 mod schema;
@@ -28,10 +29,13 @@ mod signature;
 mod snapshot;
 mod spelling;
 mod tool;
+mod validate;
 mod words;
 
 pub use answer::{Detail, Found, Row, SearchRequest, Signals, answer, rows};
-pub use bind::{Argument, ArgumentError, ArgumentErrorCode, Arguments, Position};
+pub use bind::{
+    Argument, ArgumentError, ArgumentErrorCode, Arguments, BoundArguments, Position, Validation,
+};
 pub use catalog::{Catalog, Server, ServerTools, UnknownTool};
 pub use name::is_same_name;
 pub use phrase::Repair;

@@ -89,6 +89,9 @@ pub(crate) fn told_apart(
     let (settled, mut disputed): (Vec<usize>, Vec<usize>) = (0..names.len()).partition(|&at| {
         !taken.contains(&found[at]) && (found[at] == names[at] || claims[found[at].as_str()] == 1)
     });
+    if disputed.is_empty() {
+        return found;
+    }
     taken.extend(settled.iter().map(|&at| found[at].clone()));
     disputed.sort_by_key(|&at| names[at]);
     for at in disputed {
@@ -116,10 +119,7 @@ pub(crate) fn pascal(name: &str) -> String {
 
 /// The identifier that `raw` would have if it were alone.
 pub(crate) fn identifier(raw: &str) -> String {
-    let mapped: String = raw
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .collect();
+    let mapped = raw.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_");
     let stripped = mapped.trim_start_matches('_');
     if stripped.is_empty() {
         return "unnamed".to_owned();
@@ -136,10 +136,15 @@ pub(crate) fn identifier(raw: &str) -> String {
     } else {
         ""
     };
-    format!("{prefix}{stripped}{suffix}")
+    [prefix, stripped, suffix].concat()
 }
 
 fn is_reserved(word: &str) -> bool {
+    // Most names of tools are longer or have an underscore, and need not be compared with all.
+    const LONGEST_BYTES: usize = "hasOwnProperty".len();
+    if word.len() > LONGEST_BYTES || !word.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return false;
+    }
     PYTHON_KEYWORDS.contains(&word)
         || JAVASCRIPT_KEYWORDS.contains(&word)
         || SDK_NAMES.contains(&word)
@@ -249,6 +254,14 @@ mod tests {
         check("搜索", "unnamed");
         check("a\"]\n#b", "a____b");
         check("_", "unnamed");
+    }
+
+    #[test]
+    fn every_reserved_word_is_told_apart() {
+        let all = [&PYTHON_KEYWORDS[..], &JAVASCRIPT_KEYWORDS, &SDK_NAMES].concat();
+        for word in all {
+            assert_eq!(identifier(word), format!("{word}_"));
+        }
     }
 
     #[test]

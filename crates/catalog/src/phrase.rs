@@ -180,15 +180,11 @@ impl Reader<'_> {
             return;
         }
         self.attempts += 1;
-        let candidates = spelling::repaired(self.index, word);
-        let candidates = candidates.into_iter().map(|at| self.index.spelling(at));
         let mut readings: Vec<(Reading, &str)> = Vec::new();
-        for spelling in candidates {
-            if readings
-                .iter()
-                .all(|(known, _)| known.term != spelling.term)
-            {
-                readings.push((self.literal(spelling.term), &spelling.text));
+        for spelling in spelling::repaired(self.index, word) {
+            let term = self.index.term_of(spelling);
+            if readings.iter().all(|(known, _)| known.term != term) {
+                readings.push((self.literal(term), &self.index.spelling(spelling).text));
             }
         }
         match readings.len() {

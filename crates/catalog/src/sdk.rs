@@ -20,7 +20,9 @@ use crate::answer::counted;
 use crate::catalog::{Catalog, ServerTools};
 use crate::name::{self, pascal};
 use crate::plain;
-use crate::schema::{Fields, Kind, MOST_STEPS, Shape, kinds, referred, shape, step, unwrapped};
+use crate::schema::{
+    Fields, Items, Kind, MOST_STEPS, Shape, kinds, referred, resolved, said, shape, step, unwrapped,
+};
 use crate::tool::Tool;
 
 /// What a tool's declarations may take. The recorded ones take less than 30 KB each.
@@ -33,6 +35,12 @@ const MOST_DECLARED: usize = 200;
 /// Enums with more values are shown as their type.
 const MOST_VALUES: usize = 400;
 const LONGEST_VALUE_BYTES: usize = 256;
+
+/// Values of which the meaning is told.
+const MOST_MEANINGS: usize = 20;
+
+/// Elements of an array, or patterns of names, that have types of their own.
+const MOST_TUPLE: usize = 32;
 
 /// A member with a longer name is left out.
 const LONGEST_MEMBER_BYTES: usize = 256;
@@ -79,12 +87,24 @@ impl Catalog {
     /// The tools as a Python stub file (`.pyi`), for Python 3.11 and newer: those of `server`, which
     /// may be written as for [`Catalog::server`], or of all.
     pub fn python_stubs(&self, server: Option<&str>) -> String {
-        python::stubs(&Sdk::of(self, server))
+        match server {
+            None => self
+                .python
+                .get_or_init(|| python::stubs(&Sdk::of(self, None)))
+                .clone(),
+            some => python::stubs(&Sdk::of(self, some)),
+        }
     }
 
     /// The tools as TypeScript declarations (`.d.ts`): those of `server`, or of all.
     pub fn typescript_declarations(&self, server: Option<&str>) -> String {
-        typescript::declarations(&Sdk::of(self, server))
+        match server {
+            None => self
+                .typescript
+                .get_or_init(|| typescript::declarations(&Sdk::of(self, None)))
+                .clone(),
+            some => typescript::declarations(&Sdk::of(self, some)),
+        }
     }
 }
 
@@ -122,7 +142,8 @@ struct Declared<'a> {
 enum Body<'a> {
     Members {
         members: Vec<Member<'a>>,
-        open: bool,
+        /// The type of members that are not declared, if there may be some.
+        others: Option<Type<'a>>,
     },
     /// Another name for a type that contains itself.
     Alias(Type<'a>),
@@ -134,6 +155,9 @@ struct Member<'a> {
     value: Type<'a>,
     description: Option<&'a str>,
     default: Option<&'a Value>,
+    format: Option<&'a str>,
+    /// What its values mean, where the schema says it of each.
+    meanings: Vec<(&'a Value, &'a str)>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -143,6 +167,13 @@ enum Type<'a> {
     Plain(Kind),
     Literal(&'a Value),
     List(Box<Type<'a>>),
+    /// A list whose first elements have types of their own.
+    Tuple {
+        first: Vec<Type<'a>>,
+        /// How many of them are there at least.
+        least: usize,
+        others: Option<Box<Type<'a>>>,
+    },
     /// An object used as a map from strings.
     Map(Box<Type<'a>>),
     /// The index of a declared type.
@@ -263,7 +294,7 @@ impl<'a> ToolTypes<'a> {
             description: None,
             body: Body::Members {
                 members: Vec::new(),
-                open: true,
+                others: Some(Type::Any),
             },
             mentioned: false,
         };
@@ -277,9 +308,9 @@ impl<'a> ToolTypes<'a> {
         }
     }
 
-    fn arguments(&self) -> (&[Member<'a>], bool) {
+    fn arguments(&self) -> (&[Member<'a>], Option<&Type<'a>>) {
         match &self.declared[0].body {
-            Body::Members { members, open } => (members, *open),
+            Body::Members { members, others } => (members, others.as_ref()),
             Body::Alias(_) => unreachable!("arguments are members"),
         }
     }
@@ -306,9 +337,20 @@ impl<'a> ToolTypes<'a> {
 impl Member<'_> {
     /// What is known of the member besides its type, on one line.
     fn description(&self, docs: &mut usize) -> String {
-        let line = plain::line(self.description.unwrap_or(""), MEMBER_CHARS.min(*docs));
+        let mut about = self.description.unwrap_or("").to_owned();
+        for (at, (value, meaning)) in self.meanings.iter().enumerate() {
+            about.push_str(if at > 0 { "; " } else { " " });
+            about.push_str(&format!("{value}: {meaning}"));
+        }
+        let line = plain::line(&about, MEMBER_CHARS.min(*docs));
         *docs -= line.chars().count().min(*docs);
         line
+    }
+
+    /// The name of a format that says more than the type.
+    fn format(&self) -> Option<String> {
+        let format = self.format.filter(|format| format.len() <= DEFAULT_CHARS)?;
+        Some(plain::line(format, DEFAULT_CHARS)).filter(|format| !format.is_empty())
     }
 
     /// The default as JSON, unless it is long; null says no more than leaving the member out.
@@ -348,7 +390,7 @@ impl<'a> Reading<'a> {
         // A schema that refers to the whole of itself means the arguments.
         self.finished.insert(input, Type::Named(at));
         let fields = Fields::of(input, input, &mut self.steps);
-        self.members_of(fields, at);
+        self.members_of(fields, input, at);
     }
 
     /// The type of a schema; one which no value satisfies is not typed.
@@ -419,7 +461,7 @@ impl<'a> Reading<'a> {
     }
 
     fn by_shape(&mut self, schema: &'a Value, place: &str) -> Type<'a> {
-        match shape(schema) {
+        let found = match shape(self.root, schema) {
             Shape::Values(values) => self.literals(values).unwrap_or_else(|| {
                 let nullable = values.contains(&Value::Null);
                 match self.by_kind(schema, nullable, place) {
@@ -427,25 +469,70 @@ impl<'a> Reading<'a> {
                     kind => kind,
                 }
             }),
-            Shape::Union(variants) => {
-                let several = variants.len() > 1;
-                let mut union = Vec::new();
-                for (at, variant) in variants.iter().enumerate() {
-                    let option = format!("{place}.Option{}", at + 1);
-                    let nested = if several { &option } else { place };
-                    match self.read(variant, nested) {
-                        // What stands beside the variants may say more than they do.
-                        Type::Any => return self.by_kind(schema, false, place),
-                        variant => add(&mut union, variant),
-                    }
-                    if union.len() > MOST_VALUES {
-                        return self.any(place, "it has too many alternatives");
-                    }
-                }
-                one_or_union(union)
-            }
+            Shape::Union(variants) => self
+                .variants_of_object(schema, variants, place)
+                .unwrap_or_else(|| self.union(schema, variants, place)),
             Shape::Kinds(_) => self.by_kind(schema, false, place),
+        };
+        if found == Type::Any || said(self.root, schema, "nullable") != Some(&Value::Bool(true)) {
+            return found;
         }
+        let mut union = Vec::new();
+        add(&mut union, found);
+        add(&mut union, Type::Plain(Kind::Null));
+        one_or_union(union)
+    }
+
+    fn union(&mut self, schema: &'a Value, variants: &'a [Value], place: &str) -> Type<'a> {
+        // What stands beside the variants says what they have in common.
+        if said(self.root, schema, "properties").is_some() {
+            return self.by_kind(schema, false, place);
+        }
+        let several = variants.len() > 1;
+        let mut union = Vec::new();
+        for (at, variant) in variants.iter().enumerate() {
+            let option = format!("{place}.Option{}", at + 1);
+            let nested = if several { &option } else { place };
+            match self.read(variant, nested) {
+                // What stands beside the variants may say more than they do.
+                Type::Any => return self.by_kind(schema, false, place),
+                variant => add(&mut union, variant),
+            }
+            if union.len() > MOST_VALUES {
+                return self.any(place, "it has too many alternatives");
+            }
+        }
+        one_or_union(union)
+    }
+
+    /// The types of an object which has members in any case and others by variant; `None` if it is
+    /// no such object.
+    fn variants_of_object(
+        &mut self,
+        schema: &'a Value,
+        variants: &'a [Value],
+        place: &str,
+    ) -> Option<Type<'a>> {
+        said(self.root, schema, "properties")?;
+        let declares = |variant: &'a Value| {
+            let variant = resolved(self.root, variant)?;
+            said(self.root, variant, "properties")
+        };
+        let all = variants.iter().all(|variant| declares(variant).is_some());
+        if !all || self.declared.len() + variants.len() > MOST_DECLARED {
+            return None;
+        }
+        let mut union = Vec::new();
+        for (at, variant) in variants.iter().enumerate() {
+            let fields = Fields::of_variant(self.root, schema, variant, &mut self.steps);
+            let option = format!("{place}.Option{}", at + 1);
+            let about = text(variant, "description").or_else(|| text(schema, "description"));
+            let named = self.declare(option, about);
+            self.declared[named].mentioned = true;
+            self.members_of(fields, schema, named);
+            add(&mut union, Type::Named(named));
+        }
+        Some(one_or_union(union))
     }
 
     /// Enums are taken as they are, or not at all.
@@ -474,18 +561,12 @@ impl<'a> Reading<'a> {
     }
 
     fn by_kind(&mut self, schema: &'a Value, nullable: bool, place: &str) -> Type<'a> {
-        let kinds = kinds(schema);
+        let kinds = kinds(self.root, schema);
         let alone = kinds.len() == 1 && !nullable;
         let mut union = Vec::new();
         for kind in &kinds {
             let alternative = match kind {
-                Kind::Array => {
-                    let items = match schema.get("items") {
-                        Some(items) => self.inside(items, &format!("{place}.Item")),
-                        None => Type::Any,
-                    };
-                    Type::List(Box::new(items))
-                }
+                Kind::Array => self.array(schema, place),
                 Kind::Object => self.object(schema, alone, place),
                 Kind::Unknown => return self.any(place, "its type is none of JSON Schema"),
                 plain => Type::Plain(*plain),
@@ -501,16 +582,62 @@ impl<'a> Reading<'a> {
         one_or_union(union)
     }
 
+    fn array(&mut self, schema: &'a Value, place: &str) -> Type<'a> {
+        let items = Items::of(self.root, schema);
+        let others = items
+            .others
+            .map(|others| self.inside(others, &format!("{place}.Item")));
+        if items.first.len() > MOST_TUPLE {
+            let any = self.any(place, "it has too many elements of their own");
+            return Type::List(Box::new(any));
+        }
+        if items.first.is_empty() {
+            return Type::List(Box::new(others.unwrap_or(Type::Any)));
+        }
+        let least = said(self.root, schema, "minItems").and_then(Value::as_u64);
+        let first: Vec<Type> = (1..)
+            .zip(items.first)
+            .map(|(at, item)| self.inside(item, &format!("{place}.Item{at}")))
+            .collect();
+        Type::Tuple {
+            least: least.map_or(0, |least| first.len().min(least as usize)),
+            others: (!items.closed).then(|| Box::new(others.unwrap_or(Type::Any))),
+            first,
+        }
+    }
+
+    /// The type of members that an object does not declare, if it says that there may be some.
+    fn others(&mut self, schema: &'a Value, place: &str) -> Option<Type<'a>> {
+        let mut schemas: Vec<&Value> = Vec::new();
+        let by_pattern = said(self.root, schema, "patternProperties").and_then(Value::as_object);
+        schemas.extend(
+            by_pattern
+                .into_iter()
+                .flat_map(|by_pattern| by_pattern.values()),
+        );
+        let additional = said(self.root, schema, "additionalProperties");
+        schemas.extend(additional.filter(|additional| **additional != Value::Bool(false)));
+        let several = schemas.len() > 1;
+        let mut union = Vec::new();
+        for (at, values) in schemas.into_iter().take(MOST_TUPLE).enumerate() {
+            let number = if several {
+                (at + 1).to_string()
+            } else {
+                String::new()
+            };
+            match self.inside(values, &format!("{place}.Value{number}")) {
+                Type::Any => return Some(Type::Any),
+                values => add(&mut union, values),
+            }
+        }
+        (!union.is_empty()).then(|| one_or_union(union))
+    }
+
     /// `alone` is whether the schema allows nothing but objects.
     fn object(&mut self, schema: &'a Value, alone: bool, place: &str) -> Type<'a> {
         let fields = Fields::of(self.root, schema, &mut self.steps);
         if fields.all.is_empty() {
-            let values = schema
-                .get("additionalProperties")
-                .filter(|values| values.is_object());
-            let values = values.map_or(Type::Any, |values| {
-                self.inside(values, &format!("{place}.Value"))
-            });
+            let values = self.others(schema, place).unwrap_or(Type::Any);
             return Type::Map(Box::new(values));
         }
         if self.declared.len() == MOST_DECLARED {
@@ -522,14 +649,18 @@ impl<'a> Reading<'a> {
         if alone && let Some(open) = self.open.last_mut() {
             open.named = Some(at);
         }
-        self.members_of(fields, at);
+        self.members_of(fields, schema, at);
         Type::Named(at)
     }
 
-    fn members_of(&mut self, fields: Fields<'a>, at: usize) {
+    fn members_of(&mut self, fields: Fields<'a>, schema: &'a Value, at: usize) {
         let place = self.declared[at].place.clone();
         let mut members = Vec::with_capacity(fields.all.len());
-        let mut open = fields.open;
+        let mut others = if fields.open {
+            Some(self.others(schema, &place).unwrap_or(Type::Any))
+        } else {
+            None
+        };
         if self.steps == 0 {
             self.any(&place, TOO_LARGE);
         }
@@ -540,7 +671,7 @@ impl<'a> Reading<'a> {
                     &format!("{place}.{name}"),
                     "its name is too long to be declared",
                 );
-                open = true;
+                others = Some(Type::Any);
                 continue;
             }
             let value = match field.schema {
@@ -549,7 +680,7 @@ impl<'a> Reading<'a> {
             };
             let about = |keyword| {
                 let own = field.schema.and_then(|schema| schema.get(keyword));
-                own.or_else(|| referred(self.root, field.schema?)?.0.get(keyword))
+                own.or_else(|| said(self.root, resolved(self.root, field.schema?)?, keyword))
             };
             members.push(Member {
                 name: field.name,
@@ -557,9 +688,37 @@ impl<'a> Reading<'a> {
                 value,
                 description: about("description").and_then(Value::as_str),
                 default: about("default"),
+                format: about("format").and_then(Value::as_str),
+                meanings: field
+                    .schema
+                    .map_or_else(Vec::new, |schema| self.meanings(schema)),
             });
         }
-        self.declared[at].body = Body::Members { members, open };
+        self.declared[at].body = Body::Members { members, others };
+    }
+
+    /// What the values of a schema, or of its elements, mean: a union of constants says it of each.
+    fn meanings(&self, schema: &'a Value) -> Vec<(&'a Value, &'a str)> {
+        let of = |schema: &'a Value| -> Vec<(&'a Value, &'a str)> {
+            let Some(schema) = resolved(self.root, schema) else {
+                return Vec::new();
+            };
+            let Shape::Union(variants) = shape(self.root, schema) else {
+                return Vec::new();
+            };
+            let meaning = |variant: &'a Value| {
+                let meaning = text(variant, "description").or_else(|| text(variant, "title"))?;
+                Some((variant.get("const")?, meaning))
+            };
+            variants
+                .iter()
+                .filter_map(meaning)
+                .take(MOST_MEANINGS)
+                .collect()
+        };
+        let own = of(schema);
+        let items = schema.get("items").filter(|_| own.is_empty());
+        items.map_or(own, of)
     }
 
     /// The type of a schema inside a list, a map or an object.
@@ -585,6 +744,10 @@ impl<'a> Reading<'a> {
         match value {
             Type::Named(at) => self.declared[*at].mentioned = true,
             Type::List(value) | Type::Map(value) => self.mention(value),
+            Type::Tuple { first, others, .. } => {
+                first.iter().for_each(|value| self.mention(value));
+                others.iter().for_each(|value| self.mention(value));
+            }
             Type::Union(alternatives) => alternatives.iter().for_each(|value| self.mention(value)),
             Type::Any | Type::Plain(_) | Type::Literal(_) => {}
         }
@@ -609,6 +772,10 @@ impl Type<'_> {
     fn size(&self) -> usize {
         match self {
             Type::List(value) | Type::Map(value) => 1 + value.size(),
+            Type::Tuple { first, others, .. } => {
+                let others = others.as_ref().map_or(0, |others| others.size());
+                1 + others + first.iter().map(Type::size).sum::<usize>()
+            }
             Type::Union(alternatives) => alternatives.iter().map(Type::size).sum(),
             _ => 1,
         }

@@ -38,6 +38,20 @@ impl<T: Clone + Default, const CHUNK: usize> Chunked<T, CHUNK> {
     }
 }
 
+impl<T: Clone + Default, const CHUNK: usize> FromIterator<T> for Chunked<T, CHUNK> {
+    fn from_iter<I: IntoIterator<Item = T>>(elements: I) -> Chunked<T, CHUNK> {
+        let mut elements: Vec<T> = elements.into_iter().collect();
+        elements.resize(elements.len().next_multiple_of(CHUNK), T::default());
+        let mut left = elements.drain(..);
+        let mut chunks = Vec::with_capacity(left.len() / CHUNK);
+        while left.len() > 0 {
+            chunks.push(left.by_ref().take(CHUNK).collect());
+        }
+        drop(left);
+        Chunked { chunks }
+    }
+}
+
 /// Things by number; the number of one that was removed is given to another.
 #[derive(Clone, Debug)]
 pub(crate) struct Numbered<T> {
@@ -79,6 +93,12 @@ impl<T: Clone + Default> Numbered<T> {
         self.things.get_mut(number)
     }
 
+    /// All numbers with their things; those that are free have the default.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        let parts = self.things.parts().flat_map(|(_, things)| things);
+        (0..self.next).zip(parts)
+    }
+
     /// One more than the greatest number.
     pub(crate) fn end(&self) -> u32 {
         self.next
@@ -87,6 +107,18 @@ impl<T: Clone + Default> Numbered<T> {
     /// How many things there are.
     pub(crate) fn len(&self) -> usize {
         self.next as usize - self.free.len()
+    }
+}
+
+impl<T: Clone + Default> FromIterator<T> for Numbered<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(things: I) -> Numbered<T> {
+        let mut next = 0;
+        let counted = things.into_iter().inspect(|_| next += 1);
+        Numbered {
+            things: counted.collect(),
+            next,
+            free: Vec::new(),
+        }
     }
 }
 
@@ -134,6 +166,25 @@ impl Dictionary {
         let hash = self.key.hash_one(text);
         // The map itself uses the highest and the lowest bits.
         ((hash >> 32) as usize % SHARDS, hash)
+    }
+}
+
+impl<'a> FromIterator<(&'a str, u32)> for Dictionary {
+    fn from_iter<I: IntoIterator<Item = (&'a str, u32)>>(texts: I) -> Dictionary {
+        let mut dictionary = Dictionary::default();
+        let placed = |(text, number)| (dictionary.place(text), number);
+        let placed: Vec<((usize, u64), u32)> = texts.into_iter().map(placed).collect();
+        let mut counts = [0; SHARDS];
+        for ((shard, _), _) in &placed {
+            counts[*shard] += 1;
+        }
+        let empty = |count: &usize| Shard::with_capacity_and_hasher(*count, Default::default());
+        let mut shards: Vec<Shard> = counts.iter().map(empty).collect();
+        for ((shard, hash), number) in placed {
+            shards[shard].insert(hash, number);
+        }
+        dictionary.shards = shards.into_iter().map(Arc::new).collect();
+        dictionary
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::name::PYTHON_KEYWORDS;
 use crate::plain;
 use crate::schema::{
-    Field, Fields, Kind, MOST_STEPS, Shape, kinds, resolved, shape, step, unwrapped,
+    Field, Fields, Items, Kind, MOST_STEPS, Shape, kinds, resolved, said, shape, step, unwrapped,
 };
 
 /// The language of a program, which decides the words for types and the form of a call.
@@ -216,11 +216,19 @@ impl<'a> Drawing<'a> {
         let Some(schema) = resolved(self.root, schema).filter(|_| step(&mut self.steps)) else {
             return Type::default();
         };
-        match shape(schema) {
+        let mut kind = match shape(self.root, schema) {
             Shape::Values(values) => self.literals(values, schema, depth),
+            // What all variants have in common says more than their differences.
+            Shape::Union(_) if said(self.root, schema, "properties").is_some() => {
+                self.object(schema, depth)
+            }
             Shape::Union(variants) => self.union(variants, depth),
             Shape::Kinds(kinds) => self.by_kind(&kinds, schema, depth),
+        };
+        if !kind.alternatives.is_empty() {
+            kind.nullable |= said(self.root, schema, "nullable") == Some(&Value::Bool(true));
         }
+        kind
     }
 
     fn union(&mut self, variants: &'a [Value], depth: usize) -> Type {
@@ -262,8 +270,8 @@ impl<'a> Drawing<'a> {
                 alternatives,
                 nullable,
             },
-            None if schema.get("type").is_some() => {
-                let mut kind = self.by_kind(&kinds(schema), schema, depth);
+            None if said(self.root, schema, "type").is_some() => {
+                let mut kind = self.by_kind(&kinds(self.root, schema), schema, depth);
                 kind.nullable |= nullable;
                 kind
             }
@@ -296,11 +304,25 @@ impl<'a> Drawing<'a> {
                 nullable: true,
             },
             Kind::Array => {
-                let items = match schema.get("items") {
-                    Some(items) if depth < MOST_MEMBERS.len() => {
-                        self.type_of(items, depth + 1).shown(self.language)
+                let schema = Items::of(self.root, schema);
+                let items = if depth < MOST_MEMBERS.len() {
+                    let mut items = Type::default();
+                    let all = schema
+                        .first
+                        .iter()
+                        .take(MOST_LOOKED_AT)
+                        .chain(schema.others);
+                    for item in all {
+                        let item = self.type_of(item, depth + 1);
+                        if item.alternatives.is_empty() && !item.nullable {
+                            items = Type::default();
+                            break;
+                        }
+                        items.add(item);
                     }
-                    _ => "any".to_owned(),
+                    items.shown(self.language)
+                } else {
+                    "any".to_owned()
                 };
                 Type::word(format!("[{items}]"))
             }
@@ -320,9 +342,12 @@ impl<'a> Drawing<'a> {
         }
         let fields = Fields::of(self.root, schema, &mut self.steps);
         if fields.all.is_empty() {
-            let values = schema
-                .get("additionalProperties")
-                .filter(|values| values.is_object());
+            let values = said(self.root, schema, "additionalProperties")
+                .filter(|values| values.is_object())
+                .or_else(|| {
+                    let by_pattern = said(self.root, schema, "patternProperties")?.as_object()?;
+                    by_pattern.values().next().filter(|_| by_pattern.len() == 1)
+                });
             let values = values.map(|values| self.type_of(values, depth + 1).shown(self.language));
             return Type::word(match values {
                 Some(values) if values != "any" => {

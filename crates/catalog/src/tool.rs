@@ -1,6 +1,6 @@
 //! One tool, as its upstream described it.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::plain;
 use crate::signature::{self, Language};
+use crate::validate::Validator;
 
 /// What of a description is kept for search and display. The whole of it stays in [`Tool::raw`].
 const DESCRIPTION_BYTES: usize = 8 * 1024;
@@ -20,12 +21,13 @@ const SUMMARY_CHARS: usize = 110;
 /// A tool as its upstream described it.
 #[derive(Debug)]
 pub struct Tool {
-    server: String,
+    server: Arc<str>,
     facts: Facts,
     path: String,
     raw: Box<RawValue>,
     description: OnceLock<String>,
     schemas: OnceLock<Schemas>,
+    validator: OnceLock<Validator>,
 }
 
 /// What is known of a listed tool that can be called.
@@ -106,14 +108,15 @@ pub const DESTROYS: &str = "DESTROYS";
 
 impl Tool {
     /// `facts` are those of `raw`, `path` is its address within the catalog.
-    pub(crate) fn new(server: &str, facts: Facts, path: String, raw: Box<RawValue>) -> Tool {
+    pub(crate) fn new(server: &Arc<str>, facts: Facts, path: String, raw: Box<RawValue>) -> Tool {
         Tool {
-            server: server.to_owned(),
+            server: Arc::clone(server),
             facts,
             path,
             raw,
             description: OnceLock::new(),
             schemas: OnceLock::new(),
+            validator: OnceLock::new(),
         }
     }
 
@@ -165,6 +168,14 @@ impl Tool {
     /// The schema of the structured result, if the upstream promises one.
     pub fn output_schema(&self) -> Option<&Value> {
         self.schemas().output.as_ref()
+    }
+
+    /// The rules for the arguments, from the schema as it was listed.
+    pub(crate) fn validator(&self) -> &Validator {
+        self.validator.get_or_init(|| {
+            let schema = self.listed().input_schema.map_or("{}", RawValue::get);
+            Validator::new(schema)
+        })
     }
 
     pub fn read_only_hint(&self) -> Option<bool> {

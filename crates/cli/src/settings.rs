@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use gateway::{Configured, Limits, Stanza, Transport};
+use gateway::{Configured, Limits, Stanza, Transport, Validation};
 use sandbox::Tier;
 
 use crate::trust;
@@ -144,6 +144,7 @@ struct Server {
     own: bool,
     written: Written,
     max_in_flight: Option<u64>,
+    validation: Validation,
     /// Why it cannot be used, whatever the environment.
     fault: Option<String>,
     /// How to be rid of it: `[upstream.github] from FILE`.
@@ -308,6 +309,7 @@ impl Settings {
                 "url",
                 "headers",
                 "max_in_flight",
+                "validate",
             ])?;
             servers.push(Server {
                 name: name.to_owned(),
@@ -315,6 +317,7 @@ impl Settings {
                 own: source.own,
                 written: self.read_server(name, &table, Format::Toolmill)?,
                 max_in_flight: table.number("max_in_flight")?,
+                validation: read_validation(&table)?,
                 fault: None,
                 place: format!("[upstream.{name}] from {}", source.path.display()),
             });
@@ -374,6 +377,7 @@ impl Settings {
                 own: source.own,
                 written: self.read_server(name, &table, Format::Claude)?,
                 max_in_flight: None,
+                validation: Validation::default(),
                 fault,
                 place: format!("\"{name}\" from {}", source.path.display()),
             });
@@ -553,8 +557,30 @@ impl Settings {
         if let Some(calls) = server.max_in_flight {
             stanza.max_in_flight = calls as usize;
         }
-        self.upstreams.push(Configured { stanza, blocked });
+        self.upstreams.push(Configured {
+            stanza,
+            blocked,
+            validation: server.validation,
+        });
     }
+}
+
+/// What is to be done about arguments that do not fit the server's schemas.
+fn read_validation(table: &Table) -> Result<Validation> {
+    let Some(written) = table.text("validate")? else {
+        return Ok(Validation::default());
+    };
+    let known = Validation::ALL
+        .into_iter()
+        .find(|one| one.as_str() == written);
+    known.ok_or_else(|| {
+        let problem = format!(
+            "`validate`{} must be \"error\", \"warn\" or \"off\", not \"{}\"",
+            table.place(),
+            document::shown(written)
+        );
+        table.error("validate", &problem)
+    })
 }
 
 impl Written {

@@ -16,7 +16,9 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use toolmill_gateway::execute::{Language, Request, execute};
-use toolmill_gateway::{Config, Configured, Face, Gateway, Limits, Session, Stanza, Transport};
+use toolmill_gateway::{
+    Config, Configured, Face, Gateway, Limits, Session, Stanza, Transport, Validation,
+};
 
 /// A program, and how it is to be run.
 #[derive(Deserialize)]
@@ -68,6 +70,7 @@ fn host() -> ExitCode {
         upstreams: vec![Configured {
             stanza: Stanza::new("bench", server),
             blocked: None,
+            validation: Validation::default(),
         }],
         limits: Limits::default(),
         workspaces: state.join("workspaces"),

@@ -53,6 +53,9 @@ pub(crate) struct Calls {
     samples: Mutex<BTreeMap<String, String>>,
     /// What the program's text gave reason to say.
     findings: Mutex<Findings>,
+    /// What the first call that was sent in spite of its schema had against it, and how many there
+    /// were.
+    sent_anyway: Mutex<Option<(String, u32)>>,
 }
 
 /// A call that a program made, as its answer shows it.
@@ -103,6 +106,7 @@ impl Calls {
             called: Mutex::default(),
             samples: Mutex::default(),
             findings: Mutex::default(),
+            sent_anyway: Mutex::default(),
         }
     }
 
@@ -120,6 +124,19 @@ impl Calls {
             })
             .take(3)
             .collect()
+    }
+
+    /// One line about calls that were sent although their arguments do not fit the tool's schema.
+    pub(crate) fn sent_anyway(&self) -> Option<String> {
+        let sent = self
+            .sent_anyway
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let (first, count) = sent.as_ref()?;
+        Some(match count {
+            1 => first.clone(),
+            more => format!("{first}; so were {} more calls like it", more - 1),
+        })
     }
 
     /// Every call that reached a server, by number.
@@ -150,9 +167,11 @@ impl Calls {
             return Box::pin(results::read(&self.session, &call)).await;
         }
         let deadline = Instant::now() + self.limits.call_time;
+        let call = self.with_whole_path(call);
         let tool = self.resolve(&call, deadline).await?;
-        let arguments = tool
-            .bind(&call.positional, &call.named.0, self.language)
+        let validation = self.gateway.upstreams.validation(tool.server());
+        let bound = tool
+            .bind(&call.positional, &call.named.0, validation, self.language)
             .map_err(|error| Raise {
                 code: code_of_argument(error.code),
                 message: error.message,
@@ -162,15 +181,42 @@ impl Calls {
                 fix: error.fix,
                 signature: Some(error.signature),
             })?;
-        self.spend(arguments.get().len())?;
-        self.send(&tool, &arguments, call.raw, deadline).await
+        self.spend(bound.json.get().len())?;
+        if let Some(warning) = bound.warning {
+            self.sent_anyway
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .get_or_insert_with(|| (format!("{} was sent: {warning}", tool.path()), 0))
+                .1 += 1;
+        }
+        self.send(&tool, &bound.json, call.raw, deadline).await
+    }
+
+    /// `call_tool("github", "get_issue", {…})`, as client libraries have it, with the path in one.
+    fn with_whole_path<'a>(&self, mut call: protocol::Call<'a>) -> protocol::Call<'a> {
+        if !call.path.contains('.')
+            && let Some(first) = call.positional.first()
+            && let Ok(name) = serde_json::from_str::<String>(first.get())
+        {
+            let path = format!("{}.{name}", call.path);
+            if self.catalog.resolve(&path).is_ok() {
+                call.path = path;
+                call.positional.remove(0);
+            }
+        }
+        call
     }
 
     /// Says whether a program may run, by the calls in its text.
     pub(crate) fn check(&self, check: &Check) -> Checked {
-        let found = Findings::of(check, &self.catalog, self.language, |path| {
-            self.gateway.upstreams.may_bring(path)
-        });
+        let upstreams = &self.gateway.upstreams;
+        let found = Findings::of(
+            check,
+            &self.catalog,
+            self.language,
+            |server| upstreams.validation(server),
+            |path| upstreams.may_bring(path),
+        );
         let checked = Checked {
             error: found.error.clone(),
         };

@@ -5,7 +5,7 @@
 //! fail if it were reached is said beside the answer, and what is made at run time is left to the
 //! call itself.
 
-use catalog::{Argument, Arguments, Catalog, DESTROYS, Language, Position, Tool};
+use catalog::{Argument, Arguments, Catalog, DESTROYS, Language, Position, Tool, Validation};
 use protocol::{Check, ErrorCode, Place, ProgramError, Repeats, Written, WrittenCall};
 
 use crate::call::code_of_argument;
@@ -28,12 +28,14 @@ struct Note {
 }
 
 impl Findings {
-    /// Looks at the calls that a program's text makes. `may_come` says of a path that its tool may be
-    /// there when it is called, though it is not in the catalog.
+    /// Looks at the calls that a program's text makes. `validation` is that of a server's calls;
+    /// `may_come` says of a path that its tool may be there when it is called, though it is not in the
+    /// catalog.
     pub(crate) fn of(
         check: &Check,
         catalog: &Catalog,
         language: Language,
+        validation: impl Fn(&str) -> Validation,
         may_come: impl Fn(&str) -> bool,
     ) -> Findings {
         let mut findings = Findings::default();
@@ -45,10 +47,13 @@ impl Findings {
             }
             let failure = match catalog.resolve(&call.path) {
                 Ok(tool) => {
-                    let failure = failure(call, tool, language);
+                    let validation = validation(tool.server());
+                    let failure = failure(call, tool, validation, language);
                     match &failure {
                         None => findings.warn_of_repetition(call, tool),
-                        Some(_) => is_error = is_error && fails_anyway(call, tool, language),
+                        Some(_) => {
+                            is_error = is_error && fails_anyway(call, tool, validation, language);
+                        }
                     }
                     failure
                 }
@@ -108,8 +113,13 @@ impl Findings {
 }
 
 /// Why a call of `tool` fails, if all its arguments are there.
-fn failure(call: &WrittenCall, tool: &Tool, language: Language) -> Option<ProgramError> {
-    let error = tool.check(&arguments(call), language).err()?;
+fn failure(
+    call: &WrittenCall,
+    tool: &Tool,
+    validation: Validation,
+    language: Language,
+) -> Option<ProgramError> {
+    let error = tool.check(&arguments(call), validation, language).err()?;
     let argument = match error.argument {
         Some(Position::Positional(index)) => call.positional.get(index),
         Some(Position::Named(index)) => call.named.get(index).map(|(_, argument)| argument),
@@ -127,7 +137,12 @@ fn failure(call: &WrittenCall, tool: &Tool, language: Language) -> Option<Progra
 }
 
 /// Whether a call fails even if those of its arguments that may be absent are.
-fn fails_anyway(call: &WrittenCall, tool: &Tool, language: Language) -> bool {
+fn fails_anyway(
+    call: &WrittenCall,
+    tool: &Tool,
+    validation: Validation,
+    language: Language,
+) -> bool {
     let mut arguments = Arguments {
         open: call.open,
         ..Arguments::default()
@@ -146,7 +161,7 @@ fn fails_anyway(call: &WrittenCall, tool: &Tool, language: Language) -> bool {
             arguments.named.push((name, argument(written)));
         }
     }
-    tool.check(&arguments, language).is_err()
+    tool.check(&arguments, validation, language).is_err()
 }
 
 fn arguments<'a>(call: &'a WrittenCall) -> Arguments<'a> {
@@ -203,9 +218,13 @@ mod tests {
     fn check(calls: &str, expected: &[&str]) {
         let message = format!(r#"{{"calls":[{calls}]}}"#);
         let check: Check = serde_json::from_str(&message).unwrap();
-        let found = Findings::of(&check, &catalog(), Language::Python, |path| {
-            path.starts_with("coming.")
-        });
+        let found = Findings::of(
+            &check,
+            &catalog(),
+            Language::Python,
+            |_| Validation::Error,
+            |path| path.starts_with("coming."),
+        );
         let mut lines = Vec::new();
         if let Some(error) = &found.error {
             lines.push(format!(
@@ -326,7 +345,13 @@ mod tests {
     fn what_ended_the_program_is_not_said_twice() {
         let message = format!(r#"{{"calls":[{{"path":"github.nothing",{PLACE}}}]}}"#);
         let check: Check = serde_json::from_str(&message).unwrap();
-        let found = Findings::of(&check, &catalog(), Language::Python, |_| false);
+        let found = Findings::of(
+            &check,
+            &catalog(),
+            Language::Python,
+            |_| Validation::Error,
+            |_| false,
+        );
         assert_eq!(found.notes(None).count(), 1);
         let at_call = ProgramError {
             line: Some(3),

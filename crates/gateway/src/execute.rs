@@ -278,6 +278,7 @@ impl Run<'_> {
         }
         let notes = calls.notes(ended.done.error.as_ref());
         ended.done.notes.extend(notes);
+        ended.done.notes.extend(calls.sent_anyway());
         if is_empty(&ended) {
             let shapes = calls.shapes();
             if !shapes.is_empty() {

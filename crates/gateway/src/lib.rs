@@ -39,7 +39,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 pub use call::call_tool;
-pub use catalog::{Catalog, Detail, Found, Row, SearchRequest, Tool};
+pub use catalog::{Catalog, Detail, Found, Row, SearchRequest, Tool, Validation};
 pub use enter::enter;
 pub use id::Short;
 pub use limits::Limits;

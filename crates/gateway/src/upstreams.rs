@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
-use catalog::Catalog;
+use catalog::{Catalog, Validation};
 use journal::Event;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -23,6 +23,8 @@ pub struct Configured {
     pub stanza: Stanza,
     /// Why it must not be started yet, and what to type: `not trusted yet: toolmill trust`.
     pub blocked: Option<String>,
+    /// What is done about arguments that do not fit what the server says of its tools.
+    pub validation: Validation,
 }
 
 /// A server as an operator or an agent is shown it.
@@ -84,15 +86,17 @@ impl Upstreams {
                 .map(|one| (one.stanza.name.clone(), one))
                 .collect();
             running.retain(|name, present| {
-                let keep = wanted
+                let kept = wanted
                     .get(name)
                     .is_some_and(|new| same(new, &present.configured));
-                if keep {
-                    wanted.remove(name);
-                } else {
-                    gone.push(present.upstream.take());
+                match wanted.get(name).filter(|_| kept) {
+                    Some(new) => {
+                        present.configured.validation = new.validation;
+                        wanted.remove(name);
+                    }
+                    None => gone.push(present.upstream.take()),
                 }
-                keep
+                kept
             });
             if !gone.is_empty() {
                 self.list_only(&running);
@@ -205,6 +209,14 @@ impl Upstreams {
         let running = self.running.read().expect("no panics under this lock");
         let server = running.get(name)?;
         Some((server.upstream.clone()?, server.process.clone()))
+    }
+
+    /// What is done about wrong arguments for a server.
+    pub(crate) fn validation(&self, name: &str) -> Validation {
+        let running = self.running.read().expect("no panics under this lock");
+        running
+            .get(name)
+            .map_or_else(Validation::default, |one| one.configured.validation)
     }
 
     /// Waits until every server that has never been listed is listed or has failed, or until then.
@@ -348,7 +360,8 @@ fn same_listing(one: &Option<Arc<Listing>>, other: &Option<Arc<Listing>>) -> boo
     }
 }
 
-/// Whether a stanza is unchanged, so that its server keeps running.
+/// Whether a stanza is unchanged, so that its server keeps running. How its calls are validated does
+/// not concern the server.
 fn same(one: &Configured, other: &Configured) -> bool {
     one.stanza == other.stanza && one.blocked == other.blocked
 }

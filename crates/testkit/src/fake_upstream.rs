@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::str::FromStr;
 use std::sync::mpsc::{self, Sender};
@@ -72,6 +72,11 @@ pub struct Options {
     pub linger: bool,
     /// Appends a line for every message received: the method, and for calls the tool.
     pub log_methods: Option<PathBuf>,
+    /// A file with a JSON array of tools, which are listed in place of the table's. A call of one
+    /// answers with its name.
+    pub catalog: Option<PathBuf>,
+    /// Appends a line for every call: the tool and its arguments, each byte of them.
+    pub record: Option<PathBuf>,
 }
 
 impl Options {
@@ -108,6 +113,8 @@ impl Options {
                 "--exit-on-discover" => options.exit_on_discover = true,
                 "--banner" => options.banner = true,
                 "--linger" => options.linger = true,
+                "--catalog" => options.catalog = Some(value(&option, &mut args)),
+                "--record" => options.record = Some(value(&option, &mut args)),
                 "--log-methods" => options.log_methods = Some(value(&option, &mut args)),
                 other => panic!("the fake upstream has no option {other}"),
             }
@@ -156,6 +163,8 @@ pub struct FakeUpstream(Arc<Server>);
 struct Server {
     options: Options,
     log: Option<Mutex<File>>,
+    record: Option<Mutex<File>>,
+    catalog: Option<Vec<Box<RawValue>>>,
     state: Mutex<State>,
     /// Signalled when `State::meeting` or `State::together` changes.
     meeting_changed: Condvar,
@@ -188,7 +197,7 @@ struct Message {
 #[derive(Deserialize, Default)]
 struct Params {
     name: Option<String>,
-    arguments: Option<Arguments>,
+    arguments: Option<Box<RawValue>>,
     cursor: Option<String>,
     #[serde(rename = "_meta", default)]
     meta: BTreeMap<String, Value>,
@@ -204,13 +213,19 @@ impl Params {
 
 impl FakeUpstream {
     pub fn new(options: Options) -> Self {
-        let log = options.log_methods.as_ref().map(|path| {
-            let file = File::options().create(true).append(true).open(path);
-            Mutex::new(file.unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+        let log = options.log_methods.as_deref().map(appending);
+        let record = options.record.as_deref().map(appending);
+        let catalog = options.catalog.as_ref().map(|path| {
+            let text = std::fs::read_to_string(path).unwrap_or_else(|error| {
+                panic!("{}: {error}", path.display());
+            });
+            serde_json::from_str(&text).expect("a JSON array of tools")
         });
         Self(Arc::new(Server {
             options,
             log,
+            record,
+            catalog,
             state: Mutex::default(),
             meeting_changed: Condvar::new(),
         }))
@@ -347,15 +362,16 @@ impl Server {
         }
     }
 
-    fn page(&self, cursor: Option<&str>) -> Value {
+    fn page(&self, cursor: Option<&str>) -> Page {
         let added = self.state().added_tools;
-        let dummies = (0..self.options.tools).map(|n| dummy("dummy", n));
-        let all: Vec<_> = self
-            .tools()
-            .iter()
-            .map(Tool::describe)
+        let raw = |tool: Value| to_raw_value(&tool).expect("plain JSON");
+        let table = self.tools().iter().map(|tool| raw(tool.describe()));
+        let own = self.catalog.clone().unwrap_or_else(|| table.collect());
+        let dummies = (0..self.options.tools).map(|n| raw(dummy("dummy", n)));
+        let all: Vec<Box<RawValue>> = own
+            .into_iter()
             .chain(dummies)
-            .chain((0..added).map(|n| dummy("added", n)))
+            .chain((0..added).map(|n| raw(dummy("added", n))))
             .collect();
         let begin = cursor
             .and_then(|cursor| cursor.parse().ok())
@@ -365,11 +381,12 @@ impl Server {
             .options
             .page
             .map_or(all.len(), |page| (begin + page).min(all.len()));
-        let mut page = json!({ "tools": all[begin..end], "ttlMs": 0, "cacheScope": "private" });
-        if end < all.len() {
-            page["nextCursor"] = json!(end.to_string());
+        Page {
+            tools: all[begin..end].to_vec(),
+            ttl_ms: 0,
+            cache_scope: "private",
+            next_cursor: (end < all.len()).then(|| end.to_string()),
         }
-        page
     }
 
     fn call(self: &Arc<Self>, params: &Params, id: &Value, output: &Output) -> Reply {
@@ -377,8 +394,19 @@ impl Server {
         if name.starts_with("dummy_") || name.starts_with("added_") {
             return Reply::text(name);
         }
-        let nothing = Arguments::default();
-        let arguments = params.arguments.as_ref().unwrap_or(&nothing);
+        let written = params.arguments.as_deref().map_or("{}", RawValue::get);
+        if let Some(record) = &self.record {
+            let line = format!("{{\"tool\":{},\"arguments\":{written}}}\n", json!(name));
+            record
+                .lock()
+                .expect("writing does not panic")
+                .write_all(line.as_bytes())
+                .expect("a writable record");
+        }
+        if self.catalog.is_some() {
+            return Reply::text(name);
+        }
+        let arguments = &serde_json::from_str(written).unwrap_or_default();
         match self.tools().iter().find(|tool| tool.name == name) {
             Some(tool) => (tool.run)(&Call {
                 server: self,
@@ -390,6 +418,22 @@ impl Server {
             None => Reply::Rpc(-32602, format!("unknown tool: {name}")),
         }
     }
+}
+
+fn appending(path: &Path) -> Mutex<File> {
+    let file = File::options().create(true).append(true).open(path);
+    Mutex::new(file.unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+}
+
+/// A page of `tools/list`, of which tools keep their bytes.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    tools: Vec<Box<RawValue>>,
+    ttl_ms: u32,
+    cache_scope: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
 }
 
 /// Arguments, or the members of one, each as its own bytes.

@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{Body, DOCS_CHARS, Declared, MEMBER_CHARS, Member, Sdk, ServerTypes, ToolTypes, Type};
+use super::{
+    Body, DOCS_CHARS, Declared, MEMBER_CHARS, Member, Sdk, ServerTypes, ToolTypes, Type, add,
+    one_or_union,
+};
 use crate::name::{folded, identifier};
 use crate::plain;
 use crate::schema::Kind;
@@ -193,7 +196,7 @@ impl<'t, 'a> Writer<'t, 'a> {
             }
         }
         let (_, open) = self.types.arguments();
-        if !self.others.is_empty() && !open {
+        if !self.others.is_empty() && open.is_none() {
             let name = self.others_name();
             let others = self.others.clone();
             self.push_class(&mut out, &name, &self.types.declared[0], &others);
@@ -315,8 +318,14 @@ impl<'t, 'a> Writer<'t, 'a> {
             parameters.push(format!("{keyword}: {value}{default}"));
         }
         // Type checkers allow no keyword that such a type does not name.
-        if open {
-            parameters.push(format!("**others: {}", self.word("Any")));
+        if let Some(others) = open {
+            // A keyword that cannot be written has a type of its own.
+            let value = if self.others.is_empty() {
+                self.type_of(others, true)
+            } else {
+                self.word("Any")
+            };
+            parameters.push(format!("**others: {value}"));
         } else if !self.others.is_empty() {
             let unpack = self.word("Unpack");
             parameters.push(format!("**others: {unpack}[{}]", self.others_name()));
@@ -358,6 +367,7 @@ impl<'t, 'a> Writer<'t, 'a> {
             parts.push(format!("(sent as {})", plain::quoted(member.name)));
         }
         parts.push(member.description(&mut self.docs));
+        parts.extend(member.format().map(|format| format!("(format {format})")));
         if let Some(default) = member.default() {
             parts.push(format!("(default {default})"));
         }
@@ -379,6 +389,19 @@ impl<'t, 'a> Writer<'t, 'a> {
             Type::Plain(kind) => word(Language::Python.word(*kind)),
             Type::Literal(value) => format!("{}[{}]", word("Literal"), literal(value)),
             Type::List(items) => format!("{}[{}]", word("list"), self.type_of(items, in_class)),
+            // Programs write and get lists, which no tuple takes.
+            Type::Tuple { first, others, .. } => {
+                let mut union = Vec::new();
+                for item in first.iter().chain(others.as_deref()) {
+                    add(&mut union, item.clone());
+                }
+                let items = if union.contains(&Type::Any) {
+                    Type::Any
+                } else {
+                    one_or_union(union)
+                };
+                self.type_of(&Type::List(Box::new(items)), in_class)
+            }
             Type::Map(values) => format!(
                 "{}[{}, {}]",
                 word("dict"),

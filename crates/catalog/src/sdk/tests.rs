@@ -261,6 +261,223 @@ fn each_kind_of_schema_has_a_type() {
     check(json!({"$ref": "#"}), "XFArgs", "XFArgs");
     check(json!({"$ref": "#/$defs/Loop"}), "Any", "unknown");
     check(json!({"type": "nonsense"}), "Any", "unknown");
+    // What OpenAPI calls nullable.
+    check(
+        json!({"type": "string", "nullable": true}),
+        "str | None",
+        "string | null",
+    );
+    check(
+        json!({"allOf": [{"$ref": "#/$defs/Level"}], "nullable": true}),
+        r#"Literal["low", "high"] | None"#,
+        r#""low" | "high" | null"#,
+    );
+    // Tuples, as both drafts write them.
+    check(
+        json!({"type": "array", "prefixItems": [{"type": "number"}, {"type": ["string", "null"]}], "items": false, "minItems": 1}),
+        "list[float | str | None]",
+        "[number, (string | null)?]",
+    );
+    check(
+        json!({"items": [{"type": "number"}, {"type": "string"}], "additionalItems": {"type": "boolean"}, "minItems": 2}),
+        "list[float | str | bool]",
+        "[number, string, ...boolean[]]",
+    );
+    check(
+        json!({"prefixItems": [{"type": "number"}]}),
+        "list[Any]",
+        "[number?, ...unknown[]]",
+    );
+    check(
+        json!({"type": "object", "patternProperties": {"^x-": {"type": "integer"}}, "additionalProperties": false}),
+        "dict[str, int]",
+        "{ [key: string]: number }",
+    );
+    check(
+        json!({"patternProperties": {"^a": {"type": "integer"}, "^b": {"type": "string"}}, "additionalProperties": {"type": "null"}}),
+        "dict[str, int | str | None]",
+        "{ [key: string]: number | string | null }",
+    );
+    // What stands in parts of a schema counts as if it stood in it.
+    check(
+        json!({"allOf": [{"type": ["string", "integer"]}, {"type": ["number", "null"]}]}),
+        "int",
+        "number",
+    );
+    check(
+        json!({"type": "array", "allOf": [{"items": {"type": "string"}}]}),
+        "list[str]",
+        "string[]",
+    );
+    check(
+        json!({"$ref": "#/$defs/Level", "type": "string"}),
+        r#"Literal["low", "high"]"#,
+        r#""low" | "high""#,
+    );
+    check(
+        json!({"allOf": [{"anyOf": [{"type": "string"}, {"type": "boolean"}]}, {"description": "x"}]}),
+        "str | bool",
+        "string | boolean",
+    );
+    check(
+        json!({"$ref": "#/$defs/Poi%6et"}),
+        "XFArgsPoi6et",
+        "XFArgsPoi6et",
+    );
+}
+
+#[test]
+fn an_object_of_several_parts_has_the_members_of_all() {
+    insta::assert_snapshot!(written(&[with(json!({
+        "allOf": [
+            {"$ref": "#/$defs/Point"},
+            {"properties": {"id": {"type": "string", "format": "uuid"}}, "required": ["id"]},
+        ],
+        "properties": {"at": {"type": "string", "format": "date-time", "description": "In UTC", "default": "now"}},
+        "additionalProperties": {"type": "integer"},
+    }))]), @r#"
+    class XFArgsP(TypedDict):
+        x: float
+        id: str
+        """(format uuid)"""
+        at: NotRequired[str]
+        """In UTC (format date-time) (default "now")"""
+
+    class X:
+        def f(self, p: XFArgsP) -> Any:
+            """WRITES"""
+    ----
+    interface XFArgs {
+      p: XFArgsP;
+    }
+
+    interface XFArgsP {
+      x: number;
+      /** @format uuid */
+      id: string;
+      /**
+       * In UTC
+       * @format date-time
+       * @default "now"
+       */
+      at?: string;
+      [key: string]: number | string | undefined;
+    }
+
+    declare const tools: {
+      x: {
+        /** WRITES */
+        f(args: XFArgs): Promise<any>;
+      };
+    };
+    "#);
+    // The members in common, and those of each variant.
+    insta::assert_snapshot!(written(&[with(json!({
+        "type": "object",
+        "properties": {"kind": {"type": "string"}, "note": {"type": "string"}},
+        "required": ["kind"],
+        "oneOf": [
+            {"properties": {"kind": {"const": "circle"}, "radius": {"type": "number"}}, "required": ["radius"]},
+            {"properties": {"kind": {"const": "text"}}, "description": "Words"},
+        ],
+    }))]), @r#"
+    class XFArgsPOption1(TypedDict):
+        kind: Literal["circle"]
+        radius: float
+        note: NotRequired[str]
+
+    class XFArgsPOption2(TypedDict):
+        """Words"""
+        kind: Literal["text"]
+        note: NotRequired[str]
+
+    class X:
+        def f(self, p: XFArgsPOption1 | XFArgsPOption2) -> Any:
+            """WRITES"""
+    ----
+    interface XFArgs {
+      p: XFArgsPOption1 | XFArgsPOption2;
+    }
+
+    interface XFArgsPOption1 {
+      kind: "circle";
+      radius: number;
+      note?: string;
+    }
+
+    /** Words */
+    interface XFArgsPOption2 {
+      kind: "text";
+      note?: string;
+    }
+
+    declare const tools: {
+      x: {
+        /** WRITES */
+        f(args: XFArgs): Promise<any>;
+      };
+    };
+    "#);
+    // What values mean is said with them.
+    insta::assert_snapshot!(written(&[with(json!({
+        "properties": {"order": {
+            "description": "How to sort.",
+            "oneOf": [{"const": "asc", "description": "oldest first"}, {"const": "desc", "title": "newest first"}],
+        }},
+    }))]), @r#"
+    class XFArgsP(TypedDict):
+        order: NotRequired[Literal["asc", "desc"]]
+        """How to sort. "asc": oldest first; "desc": newest first"""
+
+    class X:
+        def f(self, p: XFArgsP) -> Any:
+            """WRITES"""
+    ----
+    interface XFArgs {
+      p: XFArgsP;
+    }
+
+    interface XFArgsP {
+      /** How to sort. "asc": oldest first; "desc": newest first */
+      order?: "asc" | "desc";
+    }
+
+    declare const tools: {
+      x: {
+        /** WRITES */
+        f(args: XFArgs): Promise<any>;
+      };
+    };
+    "#);
+    // Variants that only ask for some of them say nothing of types.
+    insta::assert_snapshot!(written(&[with(json!({
+        "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
+        "anyOf": [{"required": ["a"]}, {"required": ["b"]}],
+    }))]), @r#"
+    class XFArgsP(TypedDict):
+        a: NotRequired[str]
+        b: NotRequired[str]
+
+    class X:
+        def f(self, p: XFArgsP) -> Any:
+            """WRITES"""
+    ----
+    interface XFArgs {
+      p: XFArgsP;
+    }
+
+    interface XFArgsP {
+      a?: string;
+      b?: string;
+    }
+
+    declare const tools: {
+      x: {
+        /** WRITES */
+        f(args: XFArgs): Promise<any>;
+      };
+    };
+    "#);
 }
 
 #[test]

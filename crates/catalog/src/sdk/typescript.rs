@@ -67,8 +67,9 @@ impl Writer<'_, '_> {
         let mut out = String::new();
         for declared in &self.types.declared {
             match &declared.body {
-                Body::Members { members, open } => {
-                    if members.is_empty() && !declared.mentioned {
+                Body::Members { members, others } => {
+                    let said = others.as_ref().is_some_and(|others| *others != Type::Any);
+                    if members.is_empty() && !said && !declared.mentioned {
                         continue;
                     }
                     out.push('\n');
@@ -80,8 +81,9 @@ impl Writer<'_, '_> {
                     for member in members {
                         self.push_member(&mut out, member);
                     }
-                    if *open {
-                        out.push_str("  [key: string]: unknown;\n");
+                    if let Some(others) = others {
+                        let value = self.index(members, others);
+                        let _ = writeln!(out, "  [key: string]: {value};");
                     }
                     out.push_str("}\n");
                 }
@@ -93,8 +95,30 @@ impl Writer<'_, '_> {
         out
     }
 
+    /// The type that an index has: it has to take the declared members in.
+    fn index(&self, members: &[Member], others: &Type) -> String {
+        if *others == Type::Any {
+            return self.type_of(others);
+        }
+        let mut parts = vec![self.type_of(others)];
+        for member in members {
+            let part = self.type_of(&member.value);
+            if part == "unknown" {
+                return part;
+            }
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
+        if members.iter().any(|member| !member.required) {
+            parts.push("undefined".to_owned());
+        }
+        parts.join(" | ")
+    }
+
     fn push_member(&mut self, out: &mut String, member: &Member) {
         let mut lines = vec![member.description(&mut self.docs)];
+        lines.extend(member.format().map(|format| format!("@format {format}")));
         lines.extend(
             member
                 .default()
@@ -115,10 +139,10 @@ impl Writer<'_, '_> {
         let mut out = String::new();
         let path = self.types.tool.path();
         let name = path.split_once('.').map_or(path, |(_, tool)| tool);
-        let (members, open) = self.types.arguments();
-        let arguments = match (members, open) {
-            ([], false) => String::new(),
-            ([], true) => "args?: { [key: string]: unknown }".to_owned(),
+        let (members, others) = self.types.arguments();
+        let arguments = match (members, others) {
+            ([], None) => String::new(),
+            ([], Some(Type::Any)) => "args?: { [key: string]: unknown }".to_owned(),
             _ if members.iter().any(|member| member.required) => {
                 format!("args: {}", self.types.declared[0].name)
             }
@@ -138,16 +162,43 @@ impl Writer<'_, '_> {
         out
     }
 
+    fn list(&self, items: &Type) -> String {
+        match items {
+            Type::Union(alternatives) if !alternatives.is_empty() => {
+                format!("({})[]", self.type_of(items))
+            }
+            _ => format!("{}[]", self.type_of(items)),
+        }
+    }
+
     fn type_of(&self, value: &Type) -> String {
         match value {
             Type::Any => "unknown".to_owned(),
             Type::Plain(kind) => Language::TypeScript.word(*kind).to_owned(),
             Type::Literal(Value::String(text)) => string(text),
             Type::Literal(value) => value.to_string(),
-            Type::List(items) => match **items {
-                Type::Union(_) => format!("({})[]", self.type_of(items)),
-                _ => format!("{}[]", self.type_of(items)),
-            },
+            Type::List(items) => self.list(items),
+            Type::Tuple {
+                first,
+                least,
+                others,
+            } => {
+                let mut parts: Vec<String> = first
+                    .iter()
+                    .enumerate()
+                    .map(|(at, item)| match (self.type_of(item), at < *least, item) {
+                        (item, true, _) => item,
+                        (item, false, Type::Union(_)) => format!("({item})?"),
+                        (item, false, _) => format!("{item}?"),
+                    })
+                    .collect();
+                parts.extend(
+                    others
+                        .iter()
+                        .map(|others| format!("...{}", self.list(others))),
+                );
+                format!("[{}]", parts.join(", "))
+            }
             Type::Map(values) => format!("{{ [key: string]: {} }}", self.type_of(values)),
             Type::Named(at) => self.types.declared[*at].name.clone(),
             Type::Union(alternatives) if alternatives.is_empty() => "unknown".to_owned(),

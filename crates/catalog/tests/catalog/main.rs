@@ -9,7 +9,8 @@ use std::sync::Arc;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use toolmill_catalog::{
-    Catalog, Detail, Language, SearchQuery, SearchRequest, Server, Signals, Tool, answer,
+    Catalog, Detail, Language, SearchQuery, SearchRequest, Server, Signals, Tool, Validation,
+    answer,
 };
 
 fn server(name: &str, tools: Value) -> Server {
@@ -153,6 +154,31 @@ fn a_signature_draws_each_kind_of_schema() {
     }
     check(json!({}), "any");
     check(json!(true), "any");
+    check(json!({"type": "string", "nullable": true}), "str?");
+    check(
+        json!({"items": [{"type": "number"}, {"type": "string"}], "additionalItems": false}),
+        "[float|str]",
+    );
+    check(
+        json!({"prefixItems": [{"type": "number"}], "items": {"type": "null"}}),
+        "[float?]",
+    );
+    check(
+        json!({"patternProperties": {"^x": {"type": "integer"}}, "additionalProperties": false}),
+        "{str: int}",
+    );
+    check(
+        json!({"allOf": [{"enum": ["a", "b"]}, {"type": "string"}]}),
+        "\"a\"|\"b\"",
+    );
+    check(
+        json!({"$ref": "#/$defs/Point", "required": ["y"], "properties": {"z": {"type": "integer"}}}),
+        "{x: float, y: float, z?: int}",
+    );
+    check(
+        json!({"type": "object", "properties": {"a": {"type": "string"}}, "anyOf": [{"required": ["a"]}]}),
+        "{a?: str}",
+    );
     check(json!({"type": "string", "format": "uuid"}), "str");
     check(json!({"type": "array"}), "[any]");
     check(json!({"type": "object"}), "dict");
@@ -304,6 +330,12 @@ fn an_unknown_path_means_a_tool_only_when_no_other_is_as_near() {
         Some("tracker.delete_branch"),
     );
     check(&catalog, "create_issue", Some("tracker.create_issue"));
+    check(
+        &catalog,
+        "tracker_create_issue",
+        Some("tracker.create_issue"),
+    );
+    check(&catalog, "tracker.readText", Some("my_files.readText"));
     let tools =
         json!([{"name": "git_log", "inputSchema": {}}, {"name": "git_status", "inputSchema": {}}]);
     check(
@@ -344,8 +376,8 @@ fn bound(tool: &Tool, positional: &[&str], named: &[(&str, &str)], language: Lan
         .iter()
         .map(|(name, value)| (name.clone(), &**value))
         .collect();
-    match tool.bind(&positional, &named, language) {
-        Ok(arguments) => arguments.get().to_owned(),
+    match tool.bind(&positional, &named, Validation::Error, language) {
+        Ok(arguments) => arguments.json.get().to_owned(),
         Err(error) => {
             let fix = error
                 .fix
@@ -354,6 +386,154 @@ fn bound(tool: &Tool, positional: &[&str], named: &[(&str, &str)], language: Lan
             format!("{}: {}{fix}", error.code.as_str(), error.message)
         }
     }
+}
+
+#[test]
+fn a_fix_is_the_call_that_was_meant() {
+    let text = json!({"type": "string"});
+    let observation = json!({"type": "object", "required": ["entityName", "contents"], "properties": {
+        "entityName": text, "contents": {"type": "array", "items": text}}});
+    let object = |required: &[&str], properties: serde_json::Value| json!({"type": "object", "required": required, "properties": properties, "additionalProperties": false});
+    let catalog = Catalog::new(vec![server(
+        "s",
+        json!([
+            {"name": "observe", "inputSchema": object(&["observations"], json!({
+                "observations": {"type": "array", "items": observation}}))},
+            {"name": "mail", "inputSchema": object(&["to", "subject", "body"], json!({
+                "to": text, "subject": text, "body": text, "cc": {"type": "array", "items": text}}))},
+            {"name": "convert", "inputSchema": object(&["source_timezone", "time", "target_timezone"], json!({
+                "source_timezone": text, "time": text, "target_timezone": text}))},
+            {"name": "log", "inputSchema": object(&["repo_path"], json!({
+                "repo_path": text, "max_count": {"type": "integer"}, "since": text, "until": text,
+                "page": {"type": ["boolean", "null"]}}))},
+        ]),
+    )]);
+    #[track_caller]
+    fn check(
+        catalog: &Catalog,
+        tool: &str,
+        positional: &[&str],
+        named: &[(&str, &str)],
+        expected: &str,
+    ) {
+        let tool = catalog.resolve(&format!("s.{tool}")).unwrap();
+        let found = bound(tool, positional, named, Language::Python);
+        let fix = found.lines().find_map(|line| line.strip_prefix("fix: "));
+        assert_eq!(fix.unwrap_or(&found), expected, "{found}");
+    }
+    let all = r#"{"to":"a","subject":"b","body":"c"}"#;
+    // The only name left is meant for the only parameter left.
+    check(
+        &catalog,
+        "mail",
+        &[],
+        &[("to", r#""a""#), ("subject", r#""b""#), ("text", r#""c""#)],
+        r#"tools.s.mail(to="a", subject="b", body="c")"#,
+    );
+    check(
+        &catalog,
+        "convert",
+        &[],
+        &[
+            ("source_tz", r#""a""#),
+            ("time", r#""b""#),
+            ("target_tz", r#""c""#),
+        ],
+        r#"tools.s.convert(source_timezone="a", time="b", target_timezone="c")"#,
+    );
+    check(
+        &catalog,
+        "mail",
+        &[],
+        &[("arguments", all)],
+        r#"tools.s.mail(to="a", subject="b", body="c")"#,
+    );
+    check(
+        &catalog,
+        "mail",
+        &[&serde_json::to_string(all).unwrap()],
+        &[],
+        r#"tools.s.mail(to="a", subject="b", body="c")"#,
+    );
+    // What means nothing is left out once nothing is missing.
+    check(
+        &catalog,
+        "log",
+        &[],
+        &[("repo_path", r#""a""#), ("short", "true")],
+        r#"tools.s.log(repo_path="a")"#,
+    );
+    check(
+        &catalog,
+        "mail",
+        &[],
+        &[("to", r#""a""#), ("urgent", "true")],
+        "unknown_parameter: mail has no parameter \"urgent\"",
+    );
+    // By position: what is required in order, then what only one parameter accepts.
+    check(
+        &catalog,
+        "log",
+        &[r#""a""#, "5"],
+        &[],
+        r#"tools.s.log(repo_path="a", max_count=5)"#,
+    );
+    check(
+        &catalog,
+        "log",
+        &[r#""a""#, r#""b""#],
+        &[],
+        "ambiguous_argument: log takes its arguments by name",
+    );
+    // Nothing for what need not be there is left out, but for what may be null.
+    check(
+        &catalog,
+        "log",
+        &[],
+        &[
+            ("repo_path", r#""a""#),
+            ("max_count", "null"),
+            ("page", "null"),
+        ],
+        r#"{"repo_path":"a","page":null}"#,
+    );
+    check(
+        &catalog,
+        "mail",
+        &[],
+        &[("to", "null"), ("subject", r#""b""#), ("body", r#""c""#)],
+        "invalid_argument: to: must be a string, is null",
+    );
+    let observed = r#"tools.s.observe(observations=[{"entityName": "a", "contents": ["b"]}])"#;
+    for observations in [
+        r#"{"entityName":"a","contents":["b"]}"#,
+        r#"[{"entity_name":"a","contents":["b"]}]"#,
+        r#"[{"entityName":"a","observations":["b"]}]"#,
+        r#"[{"entityName":"a","contents":"b"}]"#,
+        r#""[{\"entityName\":\"a\",\"contents\":[\"b\"]}]""#,
+    ] {
+        check(
+            &catalog,
+            "observe",
+            &[],
+            &[("observations", observations)],
+            observed,
+        );
+    }
+    check(
+        &catalog,
+        "observe",
+        &[],
+        &[("entityName", r#""a""#), ("contents", r#"["b"]"#)],
+        observed,
+    );
+    check(
+        &catalog,
+        "observe",
+        &[],
+        &[("entity", r#""a""#), ("text", r#"["b"]"#)],
+        "unknown_parameter: observe has no parameter \"entity\"",
+    );
 }
 
 #[test]
@@ -368,11 +548,11 @@ fn arguments_are_bound_when_they_can_mean_one_thing() {
         "tracker.get_issue",
         &[],
         &[
-            ("issueNumber", "12345678901234567890.50"),
+            ("issueNumber", "12345678901234567890.00"),
             ("repo", r#""r""#),
             ("owner", r#""o""#),
         ],
-        r#"{"issue_number":12345678901234567890.50,"repo":"r","owner":"o"}"#,
+        r#"{"issue_number":12345678901234567890.00,"repo":"r","owner":"o"}"#,
     );
     check(
         "tracker.get_issue",
@@ -408,7 +588,10 @@ fn arguments_that_cannot_be_bound_say_what_to_write() {
     unknown_parameter: get_issue has no parameter "number"; did you mean "issue_number"?
     fix: tools.tracker.get_issue(owner="o", repo="r", issue_number=17)
     "#);
-    insta::assert_snapshot!(check("tracker.get_issue", &[], &[owner, repo, ("colour", "17")]), @r#"unknown_parameter: get_issue has no parameter "colour""#);
+    insta::assert_snapshot!(check("tracker.get_issue", &[], &[owner, repo, ("colour", "17")]), @r#"
+    unknown_parameter: get_issue has no parameter "colour"; did you mean "issue_number"?
+    fix: tools.tracker.get_issue(owner="o", repo="r", issue_number=17)
+    "#);
     // The fix would not run without the repository, so there is none.
     insta::assert_snapshot!(check("tracker.get_issue", &[], &[owner, ("number", "17")]), @r#"unknown_parameter: get_issue has no parameter "number"; did you mean "issue_number"?"#);
     insta::assert_snapshot!(check("tracker.get_issue", &[], &[owner]), @r#"missing_argument: get_issue needs "repo" and "issue_number""#);
@@ -457,7 +640,7 @@ fn a_fix_is_written_in_the_language_of_the_program() {
     fix: tools.x.do_it({from: "a\u0000😀", "max-results": 12345678901234567890n, options: {"deep": [true, null], "n": 1.50}})
     "#);
     // A value too long to be read again, and one that would not read as it runs.
-    insta::assert_snapshot!(check(Language::Python, &format!("[{}1]", "1,".repeat(40))), @r#"unknown_parameter: do_it has no parameter "max_result"; did you mean "max-results"?"#);
+    insta::assert_snapshot!(check(Language::Python, &format!("[{}1]", "1,".repeat(150))), @r#"unknown_parameter: do_it has no parameter "max_result"; did you mean "max-results"?"#);
     insta::assert_snapshot!(check(Language::Python, "\"\u{202e}\""), @r#"unknown_parameter: do_it has no parameter "max_result"; did you mean "max-results"?"#);
 }
 
@@ -757,7 +940,7 @@ impl Hostile {
 fn refusal(tool: &Tool) -> String {
     let value = to_raw_value(&json!({"a": 1})).unwrap();
     let (named, positional) = ([("A".to_owned(), &*value)], [&*value]);
-    tool.bind(&positional, &named, Language::Python)
+    tool.bind(&positional, &named, Validation::Error, Language::Python)
         .map_or_else(
             |error| [error.message, error.fix.unwrap_or_default()].concat(),
             |_| String::new(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use gateway::server::{Reader, serve_stdio};
-use gateway::{Config, Configured, Gateway, Limits, Stanza, Transport};
+use gateway::{Config, Configured, Gateway, Limits, Stanza, Transport, Validation};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -59,6 +59,7 @@ fn config() -> Result<Config> {
         upstreams: vec![Configured {
             stanza: server,
             blocked: None,
+            validation: Validation::default(),
         }],
         limits: Limits::default(),
         workspaces: places.workspaces(),

@@ -74,6 +74,7 @@ fn a_whole_file_is_read() {
         env = { GITHUB_TOKEN = "${GITHUB_TOKEN}", MAX_TOKENS = "5", TOOLMILL_DEPTH = "0" }
         cwd = "sub/${BIN}"
         max_in_flight = 3
+        validate = "warn"
 
         [upstream."a.b"]
         url = "https://example.org/${BIN}"
@@ -110,6 +111,12 @@ fn a_whole_file_is_read() {
     assert_eq!(settings.warnings, [""; 0]);
     assert_eq!(blocked(&settings), [("a.b", None), ("github", None)]);
     assert_eq!(settings.upstreams[1].stanza.max_in_flight, 3);
+    let validation: Vec<Validation> = settings
+        .upstreams
+        .iter()
+        .map(|one| one.validation)
+        .collect();
+    assert_eq!(validation, [Validation::Error, Validation::Warn]);
     let text = |text: &str| text.to_owned();
     assert!(
         settings.upstreams[0].stanza.transport
@@ -243,6 +250,10 @@ fn errors_name_the_file_the_line_and_the_key() {
         "[upstream.x]\ncommand = \"x\"\nmax_in_flight = 0",
         ":3: `max_in_flight` in [upstream.x] must be a whole number from 1 to 1000000000, \
          not zero or less",
+    );
+    check(
+        "[upstream.x]\ncommand = \"x\"\nvalidate = \"of\"",
+        ":3: `validate` in [upstream.x] must be \"error\", \"warn\" or \"off\", not \"of\"",
     );
     check(
         "upstream = 5",

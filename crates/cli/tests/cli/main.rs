@@ -1,8 +1,10 @@
 //! The whole product from outside: the built binary, against fake servers.
 
+mod arguments;
 mod attacks;
 mod check;
 mod demo;
+mod dialect;
 mod doctor;
 mod embed;
 mod faults;

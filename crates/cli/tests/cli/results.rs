@@ -131,7 +131,7 @@ fn a_handle_is_nothing_to_another_session_and_an_error_says_what_there_is() {
     assert!(text.contains("it keeps r_1"), "{text}");
     let (text, _) = first.execute("python", "results.open('r_1').at('/x')");
     assert!(text.contains("\"x\" is no index of an array"), "{text}");
-    let kept = place.path("state/results");
+    let kept = place.path("state/toolmill/results");
     assert!(kept.exists(), "{}", kept.display());
     let _ = first.close();
     let _ = second.close();

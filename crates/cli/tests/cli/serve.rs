@@ -145,12 +145,12 @@ fn errors_show_the_place_the_remedy_and_what_has_been_done() {
     let mut agent = connected(&place);
     let (text, is_error) = agent.execute(
         "python",
-        "tools.fake.write(key='a', value='b')\ntools.fake.echo(text='x')\ntools.fake.echo(text='y')\nr = tools.fake.echo(txt='z')",
+        "tools.fake.write(key='a', value='b')\ntools.fake.echo(text='x')\ntools.fake.echo(text='y')\nwrong = {'txt': 'z'}\nr = tools.fake.echo(**wrong)",
     );
     assert!(is_error);
     assert_snapshot!(timeless(&text), @r#"
-    error x1 unknown_parameter · line 4, column 5
-      4 | r = tools.fake.echo(txt='z')
+    error x1 unknown_parameter · line 5, column 5
+      5 | r = tools.fake.echo(**wrong)
         |     ^^^^^^^^^^^^^^^^^^^^^^^^
     echo has no parameter "txt"; did you mean "text"?
     fix: tools.fake.echo(text="z")

@@ -10,6 +10,7 @@ use rquickjs::{Atom, Ctx, Function, Object, Promise, Result, Value};
 use serde_json::value::RawValue;
 
 use super::channel::{Channel, Lost};
+use super::holds::Answers;
 use super::prelude::Prelude;
 use super::value::{Purpose, Refusal, Writer, from_json};
 
@@ -25,6 +26,8 @@ pub(super) struct Calls<'js> {
     in_flight: Cell<usize>,
     message_bytes: Cell<usize>,
     last_id: Cell<u32>,
+    /// For what is to be said if the program fails.
+    pub(super) answers: Answers,
     open: RefCell<HashMap<u32, Caller<'js>>>,
     waiting: RefCell<VecDeque<(Vec<u8>, Caller<'js>)>>,
 }
@@ -46,6 +49,7 @@ impl<'js> Calls<'js> {
             in_flight: Cell::new(1),
             message_bytes: Cell::new(0),
             last_id: Cell::new(0),
+            answers: Answers::default(),
             open: RefCell::default(),
             waiting: RefCell::default(),
         }
@@ -190,18 +194,17 @@ impl<'js> Calls<'js> {
     }
 
     /// Ends the call that a message answers, and sends the next one.
-    pub(super) fn answer(
-        &self,
-        ctx: &Ctx<'js>,
-        message: &Message,
-    ) -> std::result::Result<(), Lost> {
+    pub(super) fn answer(&self, ctx: &Ctx<'js>, message: Message) -> std::result::Result<(), Lost> {
         let caller = self.open.borrow_mut().remove(&message.id).ok_or(Lost)?;
         if let Some((body, next)) = self.waiting.borrow_mut().pop_front() {
             self.send(&body, next);
         }
         let ended = match message.kind {
             Kind::Return => match from_json(ctx, &self.prelude, &message.body) {
-                Ok(value) => caller.resolve.call::<_, ()>((value,)),
+                Ok(value) => {
+                    self.answers.keep(&caller.path, message.body);
+                    caller.resolve.call::<_, ()>((value,))
+                }
                 Err(_) => {
                     let reason = ctx.catch();
                     let about = (reason.clone(), caller.path, caller.stack);

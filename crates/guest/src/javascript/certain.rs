@@ -4,21 +4,20 @@
 //! All three are read off the way from the call up to the program. What is not known here to be
 //! sure is not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use oxc::ast::AstKind;
 use oxc::ast::ast::{
-    ArrowFunctionExpression, BindingPattern, BreakStatement, CallExpression, Class,
-    ContinueStatement, Expression, Function, ReturnStatement, ThrowStatement, YieldExpression,
+    ArrowFunctionExpression, BreakStatement, CallExpression, Class, ContinueStatement, Expression,
+    Function, ReturnStatement, ThrowStatement, YieldExpression,
 };
 use oxc::ast_visit::Visit;
 use oxc::semantic::NodeId;
 use oxc::span::{GetSpan, Span};
 use oxc::syntax::scope::ScopeFlags;
-use oxc::syntax::symbol::SymbolId;
 use protocol::Repeats;
 
-use super::names::Names;
+use super::tree::{Tree, is_callee, is_wrapper};
 
 /// Methods that call a function once for each of something.
 const EACH: &[&str] = &[
@@ -36,28 +35,40 @@ const EACH: &[&str] = &[
     "some",
 ];
 
+/// Functions that call each other in a row, which are followed.
+const MOST_CALLERS: usize = 100;
+
 pub(super) struct Certainty<'n, 's, 'a> {
-    names: &'n Names<'s, 'a>,
+    tree: Tree<'s, 'a>,
     /// The function that is called after the program's last line.
     entry_point: Option<&'n str>,
+    /// Calls before which an `await` was put in.
+    awaited: &'n HashSet<NodeId>,
     /// For lists of statements, the end of the first after which the rest may not be reached.
     ends: HashMap<NodeId, u32>,
     /// Functions that are surely called, and those that may not be.
     called: HashMap<NodeId, bool>,
+    depth: usize,
     /// Loops without an end in their text, and those with one.
     endless: HashMap<NodeId, bool>,
 }
 
 impl<'n, 's, 'a> Certainty<'n, 's, 'a> {
-    pub(super) fn new(names: &'n Names<'s, 'a>, entry_point: Option<&'n str>) -> Self {
+    pub(super) fn new(
+        tree: Tree<'s, 'a>,
+        entry_point: Option<&'n str>,
+        awaited: &'n HashSet<NodeId>,
+    ) -> Self {
         let mut certainty = Certainty {
-            names,
+            tree,
             entry_point,
+            awaited,
             ends: HashMap::new(),
             called: HashMap::new(),
+            depth: 0,
             endless: HashMap::new(),
         };
-        for node in names.nodes {
+        for node in tree.nodes {
             if let AstKind::ReturnStatement(_) | AstKind::ThrowStatement(_) = node.kind() {
                 certainty.end_lists_around(node.id());
             }
@@ -68,8 +79,8 @@ impl<'n, 's, 'a> Certainty<'n, 's, 'a> {
     /// Notes for each list of statements around a `return` or `throw` that it may end there. Nodes
     /// come in the order of the text, so what is noted first stands first.
     fn end_lists_around(&mut self, jump: NodeId) {
-        let mut end = self.names.nodes.kind(jump).span().end;
-        for (id, node) in self.names.nodes.ancestors_enumerated(jump) {
+        let mut end = self.tree.nodes.kind(jump).span().end;
+        for (id, node) in self.tree.nodes.ancestors_enumerated(jump) {
             match node.kind() {
                 AstKind::Program(_)
                 | AstKind::BlockStatement(_)
@@ -96,8 +107,11 @@ impl<'n, 's, 'a> Certainty<'n, 's, 'a> {
     /// Whether nothing catches the failure of a call of a tool or of a function of the program's,
     /// as far as its promise goes: it is awaited, returned or left alone.
     fn ends_the_program(&self, call: NodeId) -> bool {
-        let nodes = self.names.nodes;
-        let (mut child, mut parent) = self.outside(call);
+        let nodes = self.tree.nodes;
+        if self.awaited.contains(&call) {
+            return true;
+        }
+        let (mut child, mut parent) = self.tree.outside(call);
         loop {
             match nodes.kind(parent) {
                 AstKind::AwaitExpression(_)
@@ -105,7 +119,7 @@ impl<'n, 's, 'a> Certainty<'n, 's, 'a> {
                 | AstKind::ReturnStatement(_)
                 | AstKind::ArrowFunctionExpression(_) => return true,
                 AstKind::ArrayExpression(_) => {
-                    let (array, call) = self.outside(parent);
+                    let (array, call) = self.tree.outside(parent);
                     match nodes.kind(call) {
                         AstKind::CallExpression(all)
                             if self.is_promise_all(all)
@@ -113,7 +127,7 @@ impl<'n, 's, 'a> Certainty<'n, 's, 'a> {
                                     arguments.contains_inclusive(nodes.kind(array).span())
                                 }) =>
                         {
-                            (child, parent) = self.outside(call);
+                            (child, parent) = self.tree.outside(call);
                         }
                         _ => return false,
                     }
@@ -126,14 +140,14 @@ impl<'n, 's, 'a> Certainty<'n, 's, 'a> {
                             .span()
                             .contains_inclusive(nodes.kind(child).span()) =>
                 {
-                    let (callee, call) = self.outside(parent);
+                    let (callee, call) = self.tree.outside(parent);
                     match nodes.kind(call) {
                         AstKind::CallExpression(then)
                             if then.arguments.len() == 1
                                 && !then.arguments[0].is_spread()
                                 && is_callee(then, nodes.kind(callee).span()) =>
                         {
-                            (child, parent) = self.outside(call);
+                            (child, parent) = self.tree.outside(call);
                         }
                         _ => return false,
                     }
@@ -146,28 +160,15 @@ impl<'n, 's, 'a> Certainty<'n, 's, 'a> {
     fn is_promise_all(&self, call: &CallExpression<'a>) -> bool {
         match call.callee.get_inner_expression() {
             Expression::StaticMemberExpression(member) => {
-                member.property.name == "all" && self.names.is_global(&member.object, "Promise")
+                member.property.name == "all" && self.tree.is_global(&member.object, "Promise")
             }
             _ => false,
         }
     }
 
-    /// An expression with the parentheses and types around it, and what it stands in.
-    fn outside(&self, expression: NodeId) -> (NodeId, NodeId) {
-        let nodes = self.names.nodes;
-        let mut child = expression;
-        loop {
-            let parent = nodes.parent_id(child);
-            if !is_wrapper(nodes.kind(parent)) {
-                return (child, parent);
-            }
-            child = parent;
-        }
-    }
-
     /// Whether the program comes to a place, unless it fails before.
     fn is_reached(&mut self, place: NodeId) -> bool {
-        let nodes = self.names.nodes;
+        let nodes = self.tree.nodes;
         let mut child = nodes.kind(place).span();
         for (id, node) in nodes.ancestors_enumerated(place) {
             let kind = node.kind();
@@ -235,13 +236,19 @@ impl<'n, 's, 'a> Certainty<'n, 's, 'a> {
         if let Some(called) = self.called.get(&function) {
             return *called;
         }
-        // Until it is known: a function that only calls itself is not called.
+        // Until it is known: a function that only calls itself is not called. What nobody wrote must
+        // not use up the stack.
         self.called.insert(function, false);
+        if self.depth == MOST_CALLERS {
+            return false;
+        }
+        self.depth += 1;
         let called = self.is_entry_point(function)
             || self
                 .calls_of(function)
                 .into_iter()
                 .any(|call| self.is_certain(call));
+        self.depth -= 1;
         self.called.insert(function, called);
         called
     }
@@ -250,27 +257,27 @@ impl<'n, 's, 'a> Certainty<'n, 's, 'a> {
         let Some(entry_point) = self.entry_point else {
             return false;
         };
-        match self.symbol_of(function) {
+        match self.tree.symbol_of_function(function) {
             Some(symbol) => {
-                self.names.scoping.symbol_name(symbol) == entry_point
-                    && self.names.scoping.get_root_binding(entry_point.into()) == Some(symbol)
+                self.tree.scoping.symbol_name(symbol) == entry_point
+                    && self.tree.scoping.get_root_binding(entry_point.into()) == Some(symbol)
             }
             None => {
-                let (_, parent) = self.outside(function);
-                entry_point == "__default"
-                    && matches!(
-                        self.names.nodes.kind(parent),
-                        AstKind::ExportDefaultDeclaration(_)
-                    )
+                let (_, parent) = self.tree.outside(function);
+                match self.tree.nodes.kind(parent) {
+                    AstKind::ExportDefaultDeclaration(_) => entry_point == "__default",
+                    AstKind::ExpressionStatement(_) => entry_point == "__value",
+                    _ => false,
+                }
             }
         }
     }
 
     /// The calls of a function, as far as they are by its own name or in its own place.
     fn calls_of(&self, function: NodeId) -> Vec<NodeId> {
-        let nodes = self.names.nodes;
+        let nodes = self.tree.nodes;
         let calls = |callee: NodeId| {
-            let (callee, parent) = self.outside(callee);
+            let (callee, parent) = self.tree.outside(callee);
             match nodes.kind(parent) {
                 AstKind::CallExpression(call) if is_callee(call, nodes.kind(callee).span()) => {
                     Some(parent)
@@ -278,9 +285,9 @@ impl<'n, 's, 'a> Certainty<'n, 's, 'a> {
                 _ => None,
             }
         };
-        match self.symbol_of(function) {
+        match self.tree.symbol_of_function(function) {
             Some(symbol) => self
-                .names
+                .tree
                 .scoping
                 .get_resolved_references(symbol)
                 .filter_map(|reference| calls(reference.node_id()))
@@ -289,30 +296,9 @@ impl<'n, 's, 'a> Certainty<'n, 's, 'a> {
         }
     }
 
-    /// The name of a function, if it always stands for it.
-    fn symbol_of(&self, function: NodeId) -> Option<SymbolId> {
-        let nodes = self.names.nodes;
-        let symbol = match nodes.kind(function) {
-            AstKind::Function(function) if function.is_declaration() => {
-                function.id.as_ref()?.symbol_id()
-            }
-            _ => {
-                let (_, parent) = self.outside(function);
-                match nodes.kind(parent) {
-                    AstKind::VariableDeclarator(variable) => match &variable.id {
-                        BindingPattern::BindingIdentifier(name) => name.symbol_id(),
-                        _ => return None,
-                    },
-                    _ => return None,
-                }
-            }
-        };
-        self.names.is_constant(symbol).then_some(symbol)
-    }
-
     /// Whether a place is in a loop of its function, callbacks of `map` and its like included.
     pub(super) fn repeats(&mut self, place: NodeId) -> Repeats {
-        let nodes = self.names.nodes;
+        let nodes = self.tree.nodes;
         let mut child = nodes.kind(place).span();
         let mut found = Repeats::No;
         for (id, node) in nodes.ancestors_enumerated(place) {
@@ -347,8 +333,8 @@ impl<'n, 's, 'a> Certainty<'n, 's, 'a> {
     }
 
     fn callback(&self, function: NodeId) -> Callback {
-        let nodes = self.names.nodes;
-        let (function, parent) = self.outside(function);
+        let nodes = self.tree.nodes;
+        let (function, parent) = self.tree.outside(function);
         let AstKind::CallExpression(call) = nodes.kind(parent) else {
             return Callback::Unknown;
         };
@@ -368,7 +354,7 @@ impl<'n, 's, 'a> Certainty<'n, 's, 'a> {
     }
 
     fn is_endless(&mut self, id: NodeId) -> bool {
-        let nodes = self.names.nodes;
+        let nodes = self.tree.nodes;
         *self.endless.entry(id).or_insert_with(|| {
             let mut exits = Exits(false);
             match nodes.kind(id) {
@@ -387,23 +373,6 @@ enum Callback {
     Each,
     Once,
     Unknown,
-}
-
-fn is_callee(call: &CallExpression, expression: Span) -> bool {
-    call.callee.span().contains_inclusive(expression)
-}
-
-/// What stands around an expression without doing anything.
-fn is_wrapper(kind: AstKind) -> bool {
-    matches!(
-        kind,
-        AstKind::ParenthesizedExpression(_)
-            | AstKind::TSAsExpression(_)
-            | AstKind::TSSatisfiesExpression(_)
-            | AstKind::TSNonNullExpression(_)
-            | AstKind::TSTypeAssertion(_)
-            | AstKind::TSInstantiationExpression(_)
-    )
 }
 
 fn is_true(test: &Expression) -> bool {

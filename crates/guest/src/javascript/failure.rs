@@ -4,8 +4,9 @@ use protocol::{ErrorCode, ProgramError};
 use rquickjs::atom::PredefinedAtom;
 use rquickjs::{Coerced, Ctx, Exception, IntoAtom, Object, Value};
 
+use super::holds::{Answers, Told};
 use super::prelude::Prelude;
-use super::source::{Place, Script};
+use super::source::{Mark, Place, Script};
 
 /// The name of the program's script in the engine's stacks.
 pub(super) const SCRIPT_NAME: &str = "program";
@@ -18,6 +19,7 @@ pub(super) struct Failure<'a, 'js> {
     pub(super) ctx: &'a Ctx<'js>,
     pub(super) prelude: &'a Prelude<'js>,
     pub(super) script: &'a Script,
+    pub(super) answers: &'a Answers,
     pub(super) memory_bytes: usize,
 }
 
@@ -48,7 +50,7 @@ impl<'js> Failure<'_, 'js> {
         }
         let path = self.path_of(object);
         if let Some(mut place) = self.place(object) {
-            if let Some(path) = &path {
+            if let Some(path) = path.as_ref().filter(|_| code != ErrorCode::NotAwaited) {
                 place = self.script.start_of_call(place, path);
             }
             error.line = Some(place.line);
@@ -58,6 +60,9 @@ impl<'js> Failure<'_, 'js> {
             ErrorCode::UndefinedName => {
                 if let Some(name) = message.strip_suffix(" is not defined") {
                     error.hint = Some(name_hint(name));
+                    error.fix = python_name(name)
+                        .and_then(|(_, fix)| fix)
+                        .map(str::to_owned);
                     if let (Some(line), Some(column)) = (error.line, error.column) {
                         error.end_column = self.script.end_of_word(Place { line, column }, name);
                     }
@@ -67,6 +72,17 @@ impl<'js> Failure<'_, 'js> {
                 let module = self.text(object, "module").unwrap_or_default();
                 error.hint = Some(import_hint(&module));
             }
+            ErrorCode::NotAwaited => error.hint = Some(AWAIT_HINT.into()),
+            ErrorCode::Exception if let (Some(line), Some(column)) = (error.line, error.column) => {
+                let told = self.held(&class, &message, Place { line, column });
+                if let Some((told, mark)) = told {
+                    (error.line, error.column) = (mark.line, mark.column);
+                    error.end_column = mark.end_column;
+                    error.hint = Some(told.hint);
+                    // It would go where the mark is.
+                    error.fix = told.fix.filter(|_| mark.end_column.is_some());
+                }
+            }
             _ => {}
         }
         if path.is_some() {
@@ -74,6 +90,27 @@ impl<'js> Failure<'_, 'js> {
             error.signature = self.text(object, "signature");
         }
         error
+    }
+
+    /// What the program's expressions held where the engine only says that something was not there,
+    /// with its place.
+    fn held(&self, class: &str, message: &str, place: Place) -> Option<(Told, Mark)> {
+        if !matches!(class, "TypeError" | "SyntaxError") {
+            return None;
+        }
+        let absent = message
+            .strip_prefix("cannot read property '")
+            .and_then(|rest| rest.rsplit_once("' of "));
+        let answers = self.answers.read();
+        self.script.explain(place, &answers, |holds, at, line| {
+            match (class, message, absent) {
+                (_, _, Some((key, _))) => holds.absent(at, key),
+                ("SyntaxError", _, _) => holds.parsed(line),
+                (_, "not a function", _) => holds.no_function(at),
+                (_, message, _) if message.contains("not iterable") => holds.no_list(),
+                _ => None,
+            }
+        })
     }
 
     /// The error for a failed operation of the runtime's own.
@@ -172,8 +209,8 @@ impl<'js> Failure<'_, 'js> {
 
 /// The message, led by the class where the class says more than that it failed.
 fn described(class: &str, message: &str, code: ErrorCode) -> String {
-    let is_plain =
-        matches!(class, "" | "Error" | "ToolError") || code == ErrorCode::InvalidArgument;
+    let is_plain = matches!(class, "" | "Error" | "ToolError")
+        || matches!(code, ErrorCode::InvalidArgument | ErrorCode::NotAwaited);
     match (is_plain, message) {
         (true, "") => "Error".into(),
         (true, message) => message.to_owned(),
@@ -195,6 +232,9 @@ fn position(line: &str) -> Option<(u32, u32)> {
         place => Some(place),
     }
 }
+
+const AWAIT_HINT: &str = "put await before the call whose promise it is; a function that awaits is \
+                          async, and its own calls are awaited too";
 
 const NO_NETWORK: &str = "programs have no network: call a tool instead (search_tools finds one)";
 const NO_FILES: &str =
@@ -219,8 +259,93 @@ pub(super) fn import_hint(module: &str) -> String {
     instead.to_owned()
 }
 
+/// What to write for a name of Python's, and the same as a fix.
+fn python_name(name: &str) -> Option<(&'static str, Option<&'static str>)> {
+    Some(match name {
+        "None" => ("in JavaScript it is null", Some("null")),
+        "True" => ("in JavaScript it is true", Some("true")),
+        "False" => ("in JavaScript it is false", Some("false")),
+        "print" => ("in JavaScript it is console.log(…)", Some("console.log")),
+        "len" => (
+            "in JavaScript it is list.length, and Object.keys(object).length",
+            None,
+        ),
+        "str" => ("in JavaScript it is String(…)", Some("String")),
+        "int" | "float" => ("in JavaScript it is Number(…)", Some("Number")),
+        "range" => (
+            "in JavaScript it is for (let i = 0; i < n; i++), or [...Array(n).keys()]",
+            None,
+        ),
+        "dict" => ("in JavaScript it is {…}, or Object.fromEntries(…)", None),
+        "list" => ("in JavaScript it is [...values]", None),
+        "sorted" => ("in JavaScript it is [...list].sort((a, b) => a - b)", None),
+        "sum" => (
+            "in JavaScript it is list.reduce((sum, x) => sum + x, 0)",
+            None,
+        ),
+        "json" => (
+            "results are parsed already; text is parsed by JSON.parse(…)",
+            None,
+        ),
+        "asyncio" => ("in JavaScript it is await Promise.all([…])", None),
+        _ => return None,
+    })
+}
+
+/// What to do about a syntax error where the text looks like another language's.
+pub(super) fn syntax_hint(source: &str, offset: usize) -> Option<&'static str> {
+    let begin = source[..offset]
+        .rfind('\n')
+        .map_or(0, |newline| newline + 1);
+    let line = source[begin..].lines().next().unwrap_or_default();
+    let words = line.trim();
+    let starts = |word: &str| {
+        words
+            .strip_prefix(word)
+            .is_some_and(|rest| rest.starts_with([' ', ':', '(']))
+    };
+    let f_string = |quote: char| {
+        line.match_indices(quote).any(|(at, _)| {
+            let before = &line[..at];
+            before.ends_with('f') && !before[..before.len() - 1].ends_with(char::is_alphanumeric)
+        })
+    };
+    if starts("elif") {
+        return Some("JavaScript writes `else if (…) { … }`");
+    }
+    if starts("def") || words.starts_with("async def ") || starts("lambda") {
+        return Some("JavaScript writes `function name(…) { … }` or `(…) => …`");
+    }
+    if f_string('"') || f_string('\'') {
+        return Some("an f-string is a template in JavaScript: `text ${value}`");
+    }
+    if words.starts_with('#') {
+        return Some("a comment of JavaScript begins with //");
+    }
+    if line.contains(['“', '”', '‘', '’']) {
+        return Some("these are typographic quotation marks: write \" or ' instead");
+    }
+    if words.ends_with(':')
+        && [
+            "for", "if", "while", "else", "try", "except", "with", "class",
+        ]
+        .into_iter()
+        .any(starts)
+    {
+        return Some("blocks of JavaScript are in braces: `for (const x of list) { … }`");
+    }
+    let operators = [" and ", " or ", " not ", " is "];
+    if operators.iter().any(|word| line.contains(word)) {
+        return Some("JavaScript writes &&, || and !, and compares by ===");
+    }
+    None
+}
+
 /// What to do about a name that is not there.
 fn name_hint(name: &str) -> String {
+    if let Some((hint, _)) = python_name(name) {
+        return hint.into();
+    }
     match name {
         "fetch" | "XMLHttpRequest" | "WebSocket" | "EventSource" | "axios" => NO_NETWORK.into(),
         "process" | "Deno" | "Bun" => NO_PROCESS.into(),
@@ -230,7 +355,6 @@ fn name_hint(name: &str) -> String {
         "window" | "document" | "navigator" | "localStorage" => {
             "programs run in no browser: call a tool of a browser server instead".into()
         }
-        "print" => "print with console.log(…)".into(),
         "mcp" | "client" | "server" | "api" => {
             "tools are called by tools.server.tool({…}); search_tools lists them".into()
         }

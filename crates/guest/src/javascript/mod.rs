@@ -10,16 +10,23 @@
 //! well-formed messages, and even those only as long as the engine is sound. It enforces no limit
 //! of time; the host kills.
 
+mod asynced;
+mod awaits;
 mod calls;
 mod certain;
 mod channel;
+mod edits;
 mod failure;
+mod flow;
+mod holds;
 mod names;
 mod prelude;
 mod program;
+mod promises;
 mod random;
 mod source;
 mod timers;
+mod tree;
 mod value;
 mod web;
 mod written;

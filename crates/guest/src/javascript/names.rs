@@ -10,8 +10,9 @@ use oxc::ast::ast::{
     BindingPattern, CallExpression, ChainElement, Expression, IdentifierReference,
     ImportDeclaration, ImportDeclarationSpecifier, MemberExpression, ObjectPattern,
 };
-use oxc::semantic::{AstNodes, Scoping, Semantic};
 use oxc::syntax::symbol::SymbolId;
+
+use super::tree::Tree;
 
 /// What an expression of the SDK is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,25 +45,22 @@ pub(super) struct ToolCall {
 
 /// The names of one program.
 pub(super) struct Names<'s, 'a> {
-    pub(super) nodes: &'s AstNodes<'a>,
-    pub(super) scoping: &'s Scoping,
+    pub(super) tree: Tree<'s, 'a>,
     symbols: HashMap<SymbolId, Meaning>,
 }
 
-/// Whether a text may call tools at all.
+/// Whether a text may call tools.
 pub(super) fn may_call_tools(source: &str) -> bool {
     ["tool", "Tool"].iter().any(|word| source.contains(word))
 }
 
 impl<'s, 'a> Names<'s, 'a> {
-    /// To be made of an analysis that has kept its nodes.
-    pub(super) fn new(semantic: &'s Semantic<'a>) -> Self {
+    pub(super) fn new(tree: Tree<'s, 'a>) -> Self {
         let mut names = Names {
-            nodes: semantic.nodes(),
-            scoping: semantic.scoping(),
+            tree,
             symbols: HashMap::new(),
         };
-        for node in names.nodes {
+        for node in tree.nodes {
             match node.kind() {
                 AstKind::VariableDeclarator(variable) => {
                     if let Some(value) = &variable.init
@@ -95,56 +93,20 @@ impl<'s, 'a> Names<'s, 'a> {
         Some(ToolCall { path, skipped })
     }
 
-    /// The variable that an expression names, if it always has the value it is bound to.
-    pub(super) fn constant(&self, name: &IdentifierReference) -> Option<SymbolId> {
-        let symbol = self.symbol(name)?;
-        self.is_constant(symbol).then_some(symbol)
-    }
-
-    pub(super) fn is_constant(&self, symbol: SymbolId) -> bool {
-        !self.scoping.symbol_is_mutated(symbol)
-            && self.scoping.symbol_redeclarations(symbol).is_empty()
-    }
-
-    /// Whether an expression is the built-in of this name.
-    pub(super) fn is_global(&self, expression: &Expression, name: &str) -> bool {
-        match expression.get_inner_expression() {
-            Expression::Identifier(known) => known.name == name && self.global(known),
+    /// Whether an expression is a tool, not its call.
+    pub(super) fn is_tool(&self, expression: &Expression<'a>) -> bool {
+        match self.meaning(expression) {
+            Some(Meaning::Tool { depth, .. }) => depth >= 2,
+            Some(Meaning::Raw { .. }) => true,
             _ => false,
         }
-    }
-
-    fn symbol(&self, name: &IdentifierReference) -> Option<SymbolId> {
-        let reference = name.reference_id.get()?;
-        self.scoping.get_reference(reference).symbol_id()
-    }
-
-    /// Whether a name is one of the global scope that the program never assigns to.
-    fn global(&self, name: &IdentifierReference) -> bool {
-        if let Some(symbol) = self.symbol(name) {
-            return self.is_declared_only(symbol);
-        }
-        let known = self.scoping.root_unresolved_references();
-        known.get(name.name.as_str()).is_some_and(|references| {
-            references
-                .iter()
-                .all(|reference| !self.scoping.get_reference(*reference).is_write())
-        })
-    }
-
-    /// `declare const tools: any`, which TypeScript forgets.
-    fn is_declared_only(&self, symbol: SymbolId) -> bool {
-        let declaration = self.scoping.symbol_declaration(symbol);
-        matches!(
-            self.nodes.parent_kind(declaration),
-            AstKind::VariableDeclaration(variables) if variables.declare
-        )
     }
 
     fn meaning(&self, expression: &Expression<'a>) -> Option<Meaning> {
         match expression.get_inner_expression() {
             Expression::Identifier(name) => {
                 let known = self
+                    .tree
                     .constant(name)
                     .and_then(|symbol| self.symbols.get(&symbol));
                 known.cloned().or_else(|| self.meaning_of_global(name))
@@ -176,7 +138,7 @@ impl<'s, 'a> Names<'s, 'a> {
             "require" => Meaning::Require,
             _ => return None,
         };
-        self.global(name).then_some(meaning)
+        self.tree.is_global_name(name).then_some(meaning)
     }
 
     fn meaning_of_call(&self, call: &CallExpression<'a>) -> Option<Meaning> {

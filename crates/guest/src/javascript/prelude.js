@@ -7,8 +7,9 @@
 (function (promiseState, loadShim) {
   "use strict";
 
-  const { apply, construct, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys } =
-    Reflect;
+  const {
+    apply, construct, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys, setPrototypeOf,
+  } = Reflect;
   const { isArray } = Array;
   const { isError, captureStackTrace } = Error;
   const { stringify } = JSON;
@@ -20,6 +21,8 @@
   const BuiltinError = Error;
   const BuiltinTypeError = TypeError;
   const BuiltinProxy = Proxy;
+  const BuiltinPromise = Promise;
+  const promiseAll = Promise.all;
   const BuiltinMath = Math;
   const { trunc } = Math;
   const ObjectPrototype = Object.prototype;
@@ -52,7 +55,7 @@
   const unboxString = method(String.prototype.valueOf);
   const unboxBoolean = method(Boolean.prototype.valueOf);
   const unboxBigInt = method(BigInt.prototype.valueOf);
-  const { toPrimitive, toStringTag } = Symbol;
+  const { asyncIterator, iterator, toPrimitive, toStringTag } = Symbol;
 
   // The answer of a method that throws on every object but its own kind, else undefined.
   const ask = (question, object) => {
@@ -102,6 +105,62 @@
     return error;
   };
 
+  // The promises of calls, each with the call's path.
+  const calls = new WeakMap();
+
+  // What a promise has beside `then` and its like: nothing. To ask for more, or for its text, is to
+  // have forgotten `await`; to look whether it is an object of some kind is not.
+  const guard = new BuiltinProxy({}, {
+    __proto__: null,
+    get(_, key, promise) {
+      if (promiseState(promise) === undefined) return ObjectPrototype[key];
+      let use;
+      switch (key) {
+        case "hasOwnProperty":
+        case "isPrototypeOf":
+        case "propertyIsEnumerable":
+        case "__proto__":
+          return ObjectPrototype[key];
+        case toPrimitive:
+        case "toString":
+        case "toLocaleString":
+        case "valueOf":
+        case "toJSON":
+          use = "used as a value";
+          break;
+        case iterator:
+        case asyncIterator:
+          use = "used as a list";
+          break;
+        default:
+          if (typeof key === "symbol") return undefined;
+          use = "asked for " + quote(key);
+      }
+      const path = madeGet(calls, promise);
+      const what = path === undefined ? "a promise" : "the promise of " + name(path) + "(…)";
+      const facts = { __proto__: null, code: "not_awaited" };
+      throw makeError(BuiltinTypeError, what + " was " + use + " before it was awaited", facts, path ?? "");
+    },
+  });
+  setPrototypeOf(Promise.prototype, guard);
+
+  // What forgotten awaits become: waits for what an array holds, arrays in it included.
+  const all = (list) => {
+    if (!isArray(list)) return list;
+    const waiting = [];
+    for (let i = 0; i < list.length; i++) append(waiting, all(list[i]));
+    return apply(promiseAll, BuiltinPromise, [waiting]);
+  };
+
+  // `forEach` that waits for each call before the next.
+  const each = async (list, callback, self) => {
+    const turns = [];
+    list.forEach((...args) => {
+      append(turns, args);
+    });
+    for (let i = 0; i < turns.length; i++) await apply(callback, self, turns[i]);
+  };
+
   // Answers with a tool's path.
   const PATH = Symbol("path");
 
@@ -111,7 +170,9 @@
   const invoke = (path, raw, args) => {
     const site = { __proto__: null };
     captureStackTrace(site, invoke);
-    return call(path, raw, args, site.stack);
+    const promise = call(path, raw, args, site.stack);
+    madeSet(calls, promise, path);
+    return promise;
   };
 
   // Nothing is known here of which tools there are: every path is one until the host says no.
@@ -662,10 +723,12 @@
   return {
     __proto__: null,
     adopt,
+    all,
     argumentError,
     bigInt: BigInt,
     describeFunction,
     dynamicImport,
+    each,
     inspect,
     install,
     objectPrototype: ObjectPrototype,

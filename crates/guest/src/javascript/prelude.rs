@@ -12,6 +12,8 @@ const SOURCE: &str = include_str!("prelude.js");
 pub(super) struct Prelude<'js> {
     /// `(error, path, stack)`: makes an error of the engine's one about a call.
     pub(super) adopt: Function<'js>,
+    /// `(array) → Promise`: what forgotten awaits of arrays become.
+    pub(super) all: Function<'js>,
     /// `(message, code, path, stack) → TypeError` about a call's arguments.
     pub(super) argument_error: Function<'js>,
     /// The `BigInt` function.
@@ -20,6 +22,8 @@ pub(super) struct Prelude<'js> {
     pub(super) describe_function: Function<'js>,
     /// What `import(…)` became.
     pub(super) dynamic_import: Function<'js>,
+    /// `(list, function, this) → Promise`: what `forEach` with an async function becomes.
+    pub(super) each: Function<'js>,
     /// `(value) → string`: text for people.
     pub(super) inspect: Function<'js>,
     /// `(natives)`: gives the globals what they need of the host.
@@ -52,10 +56,12 @@ impl<'js> Prelude<'js> {
         let exports: Object = evaluate.call((promise_state, load_shim))?;
         Ok(Prelude {
             adopt: exports.get("adopt")?,
+            all: exports.get("all")?,
             argument_error: exports.get("argumentError")?,
             big_int: exports.get("bigInt")?,
             describe_function: exports.get("describeFunction")?,
             dynamic_import: exports.get("dynamicImport")?,
+            each: exports.get("each")?,
             inspect: exports.get("inspect")?,
             install: exports.get("install")?,
             path_of: exports.get("pathOf")?,

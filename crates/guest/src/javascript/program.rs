@@ -253,6 +253,8 @@ impl<'a, 'js> Program<'a, 'js> {
         let imports = (
             self.stage.prelude.require.clone(),
             self.stage.prelude.dynamic_import.clone(),
+            self.stage.prelude.all.clone(),
+            self.stage.prelude.each.clone(),
         );
         main.call(imports).map_err(|error| self.failed(&error))
     }
@@ -272,7 +274,7 @@ impl<'a, 'js> Program<'a, 'js> {
             // What has come goes first, so that timers cannot keep an answer waiting.
             let message = self.stage.channel.borrow_mut().receive(due)?;
             match message {
-                Some(message) => self.stage.calls.answer(&self.stage.ctx, &message)?,
+                Some(message) => self.stage.calls.answer(&self.stage.ctx, message)?,
                 None => self
                     .stage
                     .timers
@@ -365,6 +367,7 @@ impl<'a, 'js> Program<'a, 'js> {
             ctx: &self.stage.ctx,
             prelude: &self.stage.prelude,
             script: &self.script,
+            answers: &self.stage.calls.answers,
             memory_bytes: self.stage.memory_bytes,
         }
     }

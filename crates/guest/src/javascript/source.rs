@@ -6,7 +6,7 @@
 //! body of one async function, where `await` and `return` are at home. TypeScript alone is printed
 //! anew, without its types, and mapped back through the printer's source map.
 
-use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use oxc::allocator::Allocator;
@@ -14,8 +14,8 @@ use oxc::ast::ast::{
     ArrowFunctionExpression, AwaitExpression, BindingIdentifier, BindingPattern, CallExpression,
     Class, Declaration, ExportDefaultDeclaration, ExportDefaultDeclarationKind, Expression,
     FormalParameters, Function, IdentifierReference, ImportDeclaration, ImportDeclarationSpecifier,
-    ImportExpression, ImportOrExportKind, NewExpression, Program, Statement, StringLiteral,
-    TaggedTemplateExpression, VariableDeclaration,
+    ImportExpression, ImportOrExportKind, NewExpression, NumericLiteral, Program, PropertyKey,
+    Statement, StringLiteral, TaggedTemplateExpression, VariableDeclaration,
 };
 use oxc::ast_visit::{Visit, walk};
 use oxc::codegen::{Codegen, CodegenOptions, CommentOptions};
@@ -28,13 +28,19 @@ use oxc::syntax::symbol::SymbolId;
 use oxc::transformer::{TransformOptions, Transformer};
 use protocol::{ErrorCode, ProgramError};
 
-use super::failure::import_hint;
+use super::asynced::{self, MadeAsync};
+use super::awaits;
+use super::certain::Certainty;
+use super::edits::Edits;
+use super::failure::{import_hint, syntax_hint};
+use super::holds::{Holds, Told};
 use super::names::{Names, may_call_tools};
+use super::tree::Tree;
 use super::written;
 
-/// What stands before the program in the script. The names are what its imports become. The program
-/// begins on a line of its own, since the engine miscounts columns on the first.
-const HEAD: &str = "(async function (__require, __import) {\n";
+/// What stands before the program in the script. The names are what its imports and forgotten awaits
+/// become. The program begins on a line of its own, since the engine miscounts columns on the first.
+const HEAD: &str = "(async function (__require, __import, __all, __each) {\n";
 const TAIL: &str = "\n})";
 
 type Result<T> = std::result::Result<T, Box<ProgramError>>;
@@ -181,15 +187,34 @@ fn without_fence(code: &str) -> Result<(String, bool)> {
 fn script(source: &str, source_type: SourceType) -> Result<Script> {
     let allocator = Allocator::default();
     let parsed = parser(&allocator, source, source_type).parse();
-    refuse_errors(source, parsed.diagnostics.errors())?;
-    let program = parsed.program;
     let may_call_tools = may_call_tools(source);
+    let may_be_made_async = |error: &&OxcDiagnostic| {
+        may_call_tools && !parsed.panicked && asynced::is_misplaced_await(error)
+    };
+    let errors = || parsed.diagnostics.errors();
+    refuse_errors(source, errors().filter(|error| !may_be_made_async(error)))?;
+    let program = parsed.program;
     let analysis = SemanticBuilder::new()
         .with_check_syntax_error(true)
         .with_build_nodes(may_call_tools)
         .build(&program);
-    refuse_errors(source, analysis.diagnostics.errors())?;
+    let later_errors = || analysis.diagnostics.errors();
+    refuse_errors(
+        source,
+        later_errors().filter(|error| !may_be_made_async(error)),
+    )?;
     refuse_await_as_a_name(source, &program)?;
+    let misplaced = || errors().chain(later_errors()).filter(may_be_made_async);
+    let made_async = match misplaced().next() {
+        None => MadeAsync::default(),
+        Some(_) => match asynced::of(source, analysis.semantic.nodes()) {
+            Some(made_async) => made_async,
+            None => {
+                refuse_errors(source, misplaced())?;
+                MadeAsync::default()
+            }
+        },
+    };
 
     let mut rewrite = Rewrite {
         source,
@@ -202,14 +227,35 @@ fn script(source: &str, source_type: SourceType) -> Result<Script> {
     let result_unused = rewrite.program(&program)?;
     let Rewrite {
         mut edits,
-        notes,
+        mut notes,
         entry_point,
         ..
     } = rewrite;
-    let check = may_call_tools
-        .then(|| Names::new(&analysis.semantic))
-        .and_then(|names| written::check(source, &names, entry_point.as_deref()));
-    edits.0.sort_by_key(|edit| (edit.span.start, edit.span.end));
+    let mut check = None;
+    if may_call_tools {
+        let mut long = LongIntegers(Vec::new());
+        long.visit_program(&program);
+        for span in &long.0 {
+            edits.insert(span.end, "n");
+        }
+        if let Some(first) = long.0.first() {
+            let digits = &source[first.start as usize..first.end as usize];
+            let line = line_of(source, first.start as usize);
+            notes.push(format!(
+                "line {line}: {digits} keeps its digits, as a BigInt"
+            ));
+        }
+        for at in &made_async.at {
+            edits.insert(*at, "async ");
+        }
+        notes.extend(made_async.note);
+        let names = Names::new(Tree::of(&analysis.semantic, &made_async.functions));
+        let repaired = awaits::repair(source, &names, &mut edits)?;
+        notes.extend(repaired.note);
+        let certainty = Certainty::new(names.tree, entry_point.as_deref(), &repaired.awaited);
+        check = written::check(source, &names, certainty);
+    }
+    edits.sort();
 
     let edited = edits.apply(source);
     let (body, printed) = if source_type.is_typescript() {
@@ -289,17 +335,45 @@ fn refuse_errors<'a>(
     };
     if let Some(label) = first.labels.first() {
         let start = label.offset() as usize;
+        if let Some(hint) = syntax_hint(source, source.floor_char_boundary(start)) {
+            error.hint = Some(hint.into());
+        }
         mark(&mut error, source, start, start + label.len() as usize);
     }
     Err(Box::new(error))
 }
 
+/// The place of a piece of source, as errors have it.
+pub(super) struct Mark {
+    pub(super) line: Option<u32>,
+    pub(super) column: Option<u32>,
+    /// Of what ends on the line on which it begins.
+    pub(super) end_column: Option<u32>,
+}
+
+impl Mark {
+    fn of(source: &str, span: Span) -> Mark {
+        let start = place_of(source, span.start as usize);
+        let end = place_of(source, span.end as usize);
+        let is_on_a_line = start.line == end.line && start.column < end.column;
+        Mark {
+            line: Some(start.line),
+            column: Some(start.column),
+            end_column: is_on_a_line.then_some(end.column),
+        }
+    }
+}
+
 /// Enters the place of a piece of source into an error.
-fn mark(error: &mut ProgramError, source: &str, start: usize, end: usize) {
-    let (start, end) = (place_of(source, start), place_of(source, end));
-    error.line = Some(start.line);
-    error.column = Some(start.column);
-    error.end_column = (start.line == end.line && start.column < end.column).then_some(end.column);
+pub(super) fn mark(error: &mut ProgramError, source: &str, start: usize, end: usize) {
+    let mark = Mark::of(source, Span::new(start as u32, end as u32));
+    (error.line, error.column) = (mark.line, mark.column);
+    error.end_column = mark.end_column;
+}
+
+pub(super) fn line_of(source: &str, offset: usize) -> u32 {
+    let before = &source.as_bytes()[..offset];
+    before.iter().filter(|byte| **byte == b'\n').count() as u32 + 1
 }
 
 fn place_of(source: &str, offset: usize) -> Place {
@@ -379,11 +453,7 @@ impl Script {
             at.map_or(text.len(), |(at, _)| at)
         });
         let allocator = Allocator::default();
-        let source_type = match self.printed {
-            Some(_) => SourceType::ts(),
-            None => SourceType::mjs(),
-        };
-        let program = parser(&allocator, &self.source, source_type)
+        let program = parser(&allocator, &self.source, self.source_type())
             .parse()
             .program;
         let mut calls = CallsAround {
@@ -395,6 +465,46 @@ impl Script {
         calls.best.map_or(place, |(_, call)| {
             place_of(&self.source, call.start as usize)
         })
+    }
+
+    /// Asks what the expressions of the program held, with the offset and the line of a place. The
+    /// answer comes with its own.
+    pub(super) fn explain(
+        &self,
+        place: Place,
+        answers: &HashMap<String, serde_json::Value>,
+        ask: impl FnOnce(&Holds, u32, Span) -> Option<Told>,
+    ) -> Option<(Told, Mark)> {
+        if answers.is_empty() {
+            return None;
+        }
+        let at = |column: u32| {
+            offset_of(&self.source, place.line - 1, |text| {
+                let at = text.char_indices().nth(column as usize - 1);
+                at.map_or(text.len(), |(at, _)| at)
+            }) as u32
+        };
+        let allocator = Allocator::default();
+        let program = parser(&allocator, &self.source, self.source_type())
+            .parse()
+            .program;
+        let analysis = SemanticBuilder::new()
+            .with_build_nodes(true)
+            .build(&program);
+        let made_async = HashSet::new();
+        let names = Names::new(Tree::of(&analysis.semantic, &made_async));
+        let holds = Holds::new(&self.source, &names, answers);
+        let line = Span::new(at(1), at(u32::MAX));
+        let told = ask(&holds, at(place.column), line)?;
+        let mark = Mark::of(&self.source, told.span);
+        Some((told, mark))
+    }
+
+    fn source_type(&self) -> SourceType {
+        match self.printed {
+            Some(_) => SourceType::ts(),
+            None => SourceType::mjs(),
+        }
     }
 
     /// The column after `word`, if it stands at a place.
@@ -439,56 +549,6 @@ fn byte_of_utf16(line: &str, column: u32) -> usize {
             found
         })
         .map_or(line.len(), |(at, _)| at)
-}
-
-/// Replacements in a text, in order and apart.
-#[derive(Debug, Default)]
-struct Edits(Vec<Edit>);
-
-#[derive(Debug)]
-struct Edit {
-    span: Span,
-    text: Cow<'static, str>,
-}
-
-impl Edits {
-    fn replace(&mut self, span: Span, text: impl Into<Cow<'static, str>>) {
-        let text = text.into();
-        self.0.push(Edit { span, text });
-    }
-
-    fn insert(&mut self, at: u32, text: impl Into<Cow<'static, str>>) {
-        self.replace(Span::new(at, at), text);
-    }
-
-    fn apply(&self, source: &str) -> String {
-        let mut edited = String::with_capacity(source.len() + 64);
-        let mut kept = 0;
-        for Edit { span, text } in &self.0 {
-            edited.push_str(&source[kept..span.start as usize]);
-            edited.push_str(text);
-            kept = span.end as usize;
-        }
-        edited.push_str(&source[kept..]);
-        edited
-    }
-
-    /// Offset in the source of an offset in the edited text.
-    fn original(&self, edited: usize) -> usize {
-        let (mut kept, mut passed) = (0, 0);
-        for Edit { span, text } in &self.0 {
-            let start = passed + (span.start as usize - kept);
-            if edited < start {
-                break;
-            }
-            if edited < start + text.len() {
-                return span.start as usize;
-            }
-            kept = span.end as usize;
-            passed = start + text.len();
-        }
-        kept + (edited - passed)
-    }
 }
 
 /// Finds what to edit.
@@ -672,7 +732,14 @@ impl Rewrite<'_> {
         match statement {
             Statement::ExpressionStatement(statement) => {
                 let value = !only_shows(&statement.expression);
-                if value {
+                if value && parameters(&statement.expression).is_some_and(needs_nothing) {
+                    // A function is no value, and a program that ends in one means what it returns.
+                    self.edits.insert(statement.span.start, "return (");
+                    self.edits.insert(statement.expression.span().end, ")()");
+                    self.notes
+                        .push("the program ends in a function, which was called".into());
+                    self.entry_point = Some("__value".into());
+                } else if value {
                     self.edits.insert(statement.span.start, "return ");
                 }
                 value
@@ -913,6 +980,29 @@ impl<'a> Visit<'a> for AwaitAsName {
             self.0.get_or_insert(name.span);
         }
     }
+}
+
+/// The integers that no number of the engine's holds with all their digits.
+struct LongIntegers(Vec<Span>);
+
+impl<'a> Visit<'a> for LongIntegers {
+    fn visit_numeric_literal(&mut self, literal: &NumericLiteral<'a>) {
+        if long_digits(literal).is_some() {
+            self.0.push(literal.span);
+        }
+    }
+    fn visit_property_key(&mut self, key: &PropertyKey<'a>) {
+        if !matches!(key, PropertyKey::NumericLiteral(_)) {
+            walk::walk_property_key(self, key);
+        }
+    }
+}
+
+/// The digits of an integer, if a number of the engine's has others.
+pub(super) fn long_digits(literal: &NumericLiteral) -> Option<String> {
+    let digits: String = literal.raw?.chars().filter(|char| *char != '_').collect();
+    let is_integer = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+    (is_integer && digits.len() > 15 && digits != format!("{:.0}", literal.value)).then_some(digits)
 }
 
 /// Where the `import(…)` expressions begin.

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 
 use oxc::ast::AstKind;
 use oxc::ast::ast::{
-    Argument, ArrayExpressionElement, Expression, LogicalOperator, ObjectExpression,
-    ObjectPropertyKind, PropertyKind, UnaryOperator,
+    Argument, ArrayExpressionElement, Expression, LogicalOperator, NumericLiteral,
+    ObjectExpression, ObjectPropertyKind, PropertyKind, UnaryOperator,
 };
 use oxc::span::{GetSpan, Span};
 use protocol::message::Place;
@@ -17,21 +17,20 @@ use serde_json::value::RawValue;
 
 use super::certain::Certainty;
 use super::names::{Names, text};
+use super::source::long_digits;
 use super::value::{write_number, write_string};
 
 /// Of a longer argument a fix would not be one line.
-const LONGEST_TEXT: usize = 60;
+const LONGEST_TEXT: usize = 240;
 
 /// Of a longer argument the value is left to the call itself.
 const LONGEST_LITERAL_BYTES: usize = 4096;
 
 /// The body of a [`protocol::Kind::Check`]; nothing if the text makes no calls that can be read.
-///
-/// `entry_point` is the function that is called after the last line, if one is.
-pub(super) fn check(source: &str, names: &Names, entry_point: Option<&str>) -> Option<Vec<u8>> {
+pub(super) fn check(source: &str, names: &Names, mut certainty: Certainty) -> Option<Vec<u8>> {
     let places = Places::of(source);
-    let mut certainty = Certainty::new(names, entry_point);
     let calls: Vec<Call> = names
+        .tree
         .nodes
         .iter()
         .filter_map(|node| match node.kind() {
@@ -259,7 +258,7 @@ fn is_undefined<'a>(names: &Names<'_, 'a>, expression: &Expression<'a>) -> bool 
         Expression::UnaryExpression(unary) => {
             unary.operator == UnaryOperator::Void && unary.argument.is_number_value(0.0)
         }
-        inner => names.is_global(inner, "undefined"),
+        inner => names.tree.is_global(inner, "undefined"),
     }
 }
 
@@ -274,9 +273,9 @@ fn is_value<'a>(names: &Names<'_, 'a>, expression: &Expression<'a>) -> bool {
             is_value(names, &logical.right)
                 && (logical.operator != LogicalOperator::And || is_value(names, &logical.left))
         }
-        Expression::Identifier(name) => names.constant(name).is_some_and(|symbol| {
-            let declaration = names.scoping.symbol_declaration(symbol);
-            match names.nodes.kind(declaration) {
+        Expression::Identifier(name) => names.tree.constant(name).is_some_and(|symbol| {
+            let declaration = names.tree.scoping.symbol_declaration(symbol);
+            match names.tree.nodes.kind(declaration) {
                 // A name that is bound to itself is no value.
                 AstKind::VariableDeclarator(variable) => {
                     variable.id.is_binding_identifier()
@@ -329,7 +328,9 @@ fn write_literal<'a>(
         }
         Expression::UnaryExpression(unary) if unary.operator == UnaryOperator::UnaryNegation => {
             match unary.argument.get_inner_expression() {
-                Expression::NumericLiteral(literal) => write_finite(out, -literal.value)?,
+                Expression::NumericLiteral(literal) => {
+                    write_finite(out, literal, true)?;
+                }
                 Expression::BigIntLiteral(literal) => {
                     if literal.value != "0" {
                         out.push(b'-');
@@ -339,7 +340,7 @@ fn write_literal<'a>(
                 _ => return None,
             }
         }
-        Expression::NumericLiteral(literal) => write_finite(out, literal.value)?,
+        Expression::NumericLiteral(literal) => write_finite(out, literal, false)?,
         Expression::BigIntLiteral(literal) => out.extend(literal.value.bytes()),
         Expression::ArrayExpression(array) => {
             out.push(b'[');
@@ -393,6 +394,18 @@ fn write_object<'a>(
     Some(())
 }
 
-fn write_finite(out: &mut Vec<u8>, number: f64) -> Option<()> {
+fn write_finite(out: &mut Vec<u8>, literal: &NumericLiteral, negative: bool) -> Option<()> {
+    if let Some(digits) = long_digits(literal) {
+        if negative {
+            out.push(b'-');
+        }
+        out.extend(digits.bytes());
+        return Some(());
+    }
+    let number = if negative {
+        -literal.value
+    } else {
+        literal.value
+    };
     number.is_finite().then(|| write_number(out, number))
 }

@@ -22,6 +22,8 @@ running_loop = asyncio._get_running_loop  # or None
 
 watched = weakref.WeakSet()
 flushing = weakref.WeakSet()  # loops that will write what is to be sent soon, before they sleep
+cut_off = []  # notes on tasks
+forgotten = []  # names of the program's coroutine functions that were called and never awaited
 unobserved = {}  # calls begun whose outcome nobody has asked for, in their order
 futures = set()  # tasks and gatherings of calls, until their outcome is known to be good
 
@@ -134,7 +136,7 @@ class Started(collections.abc.Coroutine):
     __hash__ = object.__hash__
 
     def __repr__(self):
-        return repr(self.plain_value()) if self._call.answer else f"<call {self._call.path}>"
+        return repr(self.plain_value())
 
     def __str__(self):
         return str(self.plain_value())
@@ -147,8 +149,20 @@ def _through(name):
     return method
 
 
-for _name in ("getitem", "contains", "add", "sub", "mul", "truediv", "lt", "le", "gt", "ge"):
+def _from_the_right(name):
+    def method(self, other):
+        return getattr(operator, name)(other, self.plain_value())
+
+    return method
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod"):
     setattr(Started, f"__{_name}__", _through(_name))
+    setattr(Started, f"__r{_name}__", _from_the_right(_name))
+for _name in ("getitem", "contains", "lt", "le", "gt", "ge", "neg", "index"):
+    setattr(Started, f"__{_name}__", _through(_name))
+Started.__int__ = lambda self: int(self.plain_value())
+Started.__float__ = lambda self: float(self.plain_value())
 Started.__iter__ = lambda self: iter(self.plain_value())
 Started.__len__ = lambda self: len(self.plain_value())
 Started.__bool__ = lambda self: bool(self.plain_value())
@@ -189,6 +203,22 @@ def sent(values):
     """A comprehension of calls: by the time that it has its value, they have been sent."""
     channel.flush()
     return values
+
+
+def value_of(value):
+    """What a name holds that is awaited elsewhere and used plainly here. One that failed says so where it is used."""
+    if isinstance(value, Started):
+        channel.wait(value._call)
+        if value._outcome is None:
+            value._outcome = outcome(value._call)
+        if value._outcome[1] is None:
+            return value.plain_value()
+    return value
+
+
+def plain(function):
+    """A coroutine function for one who calls it and uses its value."""
+    return lambda *positional, **named: block(function(*positional, **named))
 
 
 def is_awaitable(value):
@@ -261,17 +291,29 @@ _create_task = asyncio.BaseEventLoop.create_task
 _run_until_complete = asyncio.BaseEventLoop.run_until_complete
 
 
+async def finish(loop):
+    """Lets tasks that nobody awaits go on while they have calls open; notes which are cut off after all."""
+    while futures or unobserved or len(asyncio.all_tasks(loop)) > 1:
+        for _ in range(8):  # answer, future, gathering: each tells the next in a turn of the loop
+            await asyncio.sleep(0)
+        begun = [one for one in unobserved.values() if one._loop is loop and one._call.answer is None]
+        if not begun:
+            break
+        for started in begun:
+            channel.wait(started._call)
+    for task in asyncio.all_tasks(loop):
+        code = getattr(task.get_coro(), "cr_code", None)
+        # One that waits for nothing but others, as workers do at a queue, has no more to do.
+        if code and code.co_filename == "<program>" and getattr(loop, "_scheduled", None):
+            cut_off.append(f"the task of {code.co_name}() was cut off at the end, since nothing awaits it")
+
+
 async def main_of_a_loop(main):
     """What was begun under a loop is answered before the loop cancels what is left under it."""
     try:
         return await main if is_awaitable(main) else main
     finally:
-        for started in list(unobserved.values()):
-            if started._loop is running_loop():
-                channel.wait(started._call)
-        if futures:
-            for _ in range(3):  # answer, future, gathering: each tells the next in a turn of the loop
-                await asyncio.sleep(0)
+        await finish(running_loop())
 
 
 def run(main, **options):
@@ -334,9 +376,7 @@ def as_completed(values, **options):
 
 
 def create_task(loop, value, **options):
-    if isinstance(value, Started):
-        return followed(_create_task(loop, value, **options))
-    return _create_task(loop, value if asyncio.iscoroutine(value) else result_of(value), **options)
+    return followed(_create_task(loop, value if asyncio.iscoroutine(value) else result_of(value), **options))
 
 
 def run_until_complete(loop, value):
@@ -349,7 +389,10 @@ for _function in (run, gather, wait, wait_for, shield, as_completed, ensure_futu
     setattr(asyncio, _function.__name__, _function)
 asyncio.BaseEventLoop.create_task = create_task
 asyncio.BaseEventLoop.run_until_complete = run_until_complete
-builtins.__dict__.update({"<begin>": starter, "<burst>": burst_starter, "<sent>": sent, "<await>": awaitable, "<block>": block, "<each>": each})
+builtins.__dict__.update({
+    "<begin>": starter, "<burst>": burst_starter, "<sent>": sent, "<await>": awaitable, "<block>": block,
+    "<each>": each, "<value>": value_of, "<plain>": plain,
+})  # fmt: skip
 
 
 def run_program(program):
@@ -370,15 +413,42 @@ def run_program(program):
     return value
 
 
-def drain():
+_warn_unawaited_coroutine = warnings._warn_unawaited_coroutine
+
+
+def note_forgotten(coroutine):
+    if coroutine.cr_code.co_filename == "<program>":
+        forgotten.append(coroutine.cr_code.co_name)
+    else:
+        _warn_unawaited_coroutine(coroutine)
+
+
+warnings._warn_unawaited_coroutine = note_forgotten
+
+
+def is_placed(error):
+    """Whether an error was raised in the program."""
+    step = error.__traceback__
+    while step is not None and step.tb_frame.f_code.co_filename != "<program>":
+        step = step.tb_next
+    return step is not None
+
+
+def drain(notes):
     """Waits for what was begun and never awaited; the first failure among it is raised."""
+    notes += cut_off
     failures = []
     for started in list(unobserved.values()):
         channel.wait(started._call)
         failures.append(started._settled()[1])
     failures += [future.exception() for future in futures if future.done() and future._log_traceback]
     for error in failures:
-        if isinstance(error, ToolError):
+        if isinstance(error, ToolError) and not is_placed(error):
             error.args = (f"{error.tool}, begun and never awaited, failed: {error.message}",)
         if error is not None:
             raise error
+    if forgotten:
+        names = ", ".join(dict.fromkeys(f"{name}()" for name in forgotten))
+        error = RuntimeError(f"{names} was called and never awaited, so nothing in it ran")
+        error._report = {"code": "not_awaited", "hint": "write `await` before the call"}
+        raise error

@@ -6,7 +6,7 @@ are tools' and which functions are themselves called from where it is straight. 
 a doubt, a path is left out, an argument has no value, and a call is not certain.
 """
 
-MOST_CALLS, MOST_ARGUMENTS, MOST_TEXT, MOST_VALUE = 200, 100, 60, 16_384
+MOST_CALLS, MOST_ARGUMENTS, MOST_TEXT, MOST_VALUE = 200, 100, 240, 16_384
 # What a statement may do: leave its function, leave its loop, give its place to who called.
 LEAVES, BREAKS, YIELDS = 1, 2, 4
 # Where failures of what is begun go elsewhere than to who began it.
@@ -15,7 +15,7 @@ DETACHING = {
     "call_soon", "call_later", "Thread", "Timer", "suppress",
 }  # fmt: skip
 JOINING = {"gather", "wait_for", "shield"}
-EXITS = {"exit", "quit", "_exit", "abort", "kill", "SystemExit", "execv", "execve", "cancel"}
+EXITS = {"exit", "quit", "_exit", "abort", "kill", "SystemExit", "execv", "execve"}
 # What may give names meanings that are not in the text.
 HIDDEN = {"exec", "eval", "globals", "locals", "vars", "builtins", "__builtins__", "modules", "__globals__"}
 OURS = ("ToolError", "call_tool", "search_tools", "tools")
@@ -51,6 +51,7 @@ class Calls:
         self.tail = tail_of(tree.body)
         self.formatted = None
         self.hides = False
+        self.cancels = False  # workers are ended from elsewhere
         self.in_try = False
         self.module = Body()
         self.block(tree.body, self.module, True, "no")
@@ -133,6 +134,8 @@ class Calls:
     def word(self, word, body):
         if word in HIDDEN:
             self.hides = True
+        if word == "cancel":
+            self.cancels = True
         if word not in EXITS:
             return 0
         if body is not self.module:
@@ -362,8 +365,8 @@ class Calls:
 
     # What is said of it.
 
-    def refusal(self, source, begun):
-        """Why the host says that the program would fail; `begun` are the calls that begin without waiting."""
+    def told(self, source, begun):
+        """The calls as the host reads them; `begun` are those that do not wait for their answer."""
         lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         self.written.sort(key=lambda one: (one[0].lineno, one[0].col_offset))
         calls = []
@@ -371,14 +374,11 @@ class Calls:
             fields = arguments(node, path, Text(lines, formatted))
             if fields:
                 fields["certain"] = straight and body.is_certain and (awaited or node not in begun)
-                fields["repeats"] = repeats
+                fields["repeats"] = "each" if repeats == "endless" and self.cancels else repeats
                 calls.append(fields)
             if len(calls) == MOST_CALLS:
                 break
-        if not calls:
-            return None
-        channel.send(CHECK, 0, utf8(plain_json({"calls": calls})))
-        return body_of(CHECKED, channel.receive()).get("error")
+        return calls
 
 
 def step(path, raw, name):
@@ -390,26 +390,6 @@ def step(path, raw, name):
     if name == "raw" and len(path) > 1 and not raw:
         return path, True
     return path + (name,), False
-
-
-def tail_of(body):
-    """The last expression of a program, whose value is awaited if it can be."""
-    last = body[-1] if body else None
-    if isinstance(last, _ast.If) and is_main_guard(last.test):
-        last = last.body[-1]
-    return last.value if isinstance(last, _ast.Expr) else None
-
-
-def is_main_guard(test):
-    return (
-        isinstance(test, _ast.Compare)
-        and isinstance(test.left, _ast.Name)
-        and test.left.id == "__name__"
-        and isinstance(test.ops[0], _ast.Eq)
-        and len(test.comparators) == 1
-        and isinstance(test.comparators[0], _ast.Constant)
-        and test.comparators[0].value == "__main__"
-    )
 
 
 def keeps_failures(gather):

@@ -16,10 +16,6 @@ CODES = {
     "upstream_down", "login_needed", "approval_needed", "denied", "limit_calls", "limit_output", "busy", "cancelled",
     "interrupted", "protocol", "limit_time", "limit_workspace",
 }  # fmt: skip
-OTHER_LANGUAGES = {
-    "null": "None", "undefined": "None", "nil": "None", "true": "True", "false": "False",
-    "console": "print", "require": "import",
-}  # fmt: skip
 
 
 def report(error, names, source):
@@ -39,9 +35,18 @@ def report(error, names, source):
                 explain(error, names, fields)
                 break
         fields.setdefault("message", message_of(error))
+        hints("add", error, source, names, fields)
     if others:
         fields["message"] += f" (and {others} more)"
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def hints(name, *arguments):
+    """Adds what to do instead; the report stands without it."""
+    try:
+        getattr(part("hints"), name)(*arguments)
+    except Exception:
+        pass
 
 
 def message_of(error):
@@ -103,6 +108,7 @@ def syntax(error, source, fields):
         fields["hint"] = "in this Python the expressions of an f-string hold neither its own quotes nor a backslash"
     elif "async" in error.msg and "outside" in error.msg:
         fields["hint"] = "write `async def` around it"
+    hints("syntax", error, source, fields)
 
 
 def tool_error(error, names, fields):
@@ -115,17 +121,7 @@ def tool_error(error, names, fields):
 
 
 def name_error(error, names, fields):
-    import difflib
-
     fields["code"] = "undefined_name"
-    name = getattr(error, "name", None) or str(error).partition("'")[2].partition("'")[0]
-    known = [known for known in [*names, *dir(builtins)] if not known.startswith("<")]
-    if name in OTHER_LANGUAGES:
-        fields["hint"] = f"in Python write {OTHER_LANGUAGES[name]}"
-    elif in_library(name):
-        fields["fix"] = f"import {name}"
-    elif difflib.get_close_matches(name, known, 1):
-        fields["hint"] = f"did you mean {difflib.get_close_matches(name, known, 1)[0]!r}?"
 
 
 def in_library(name):
@@ -142,9 +138,7 @@ def import_error(error, names, fields):
     # "cannot import name 'x' from 'json' (/usr/lib/…)"
     fields["message"] = message_of(error).partition(" (/")[0]
     root = (error.name or "").partition(".")[0]
-    if root == "nest_asyncio":
-        fields["hint"] = "leave it out: asyncio.run works inside a running loop here"
-    elif isinstance(error, ModuleNotFoundError) and not in_library(root):
+    if isinstance(error, ModuleNotFoundError) and not in_library(root):
         fields["hint"] = LIBRARY
 
 
@@ -178,6 +172,13 @@ def os_error(error, names, fields):
             fields["hint"] = RULES["process"]
         else:
             fields["hint"] = "the sandbox does not let programs do this"
+    elif number == errno.ENOENT and is_elsewhere(error.filename):
+        fields["hint"] = RULES["files"]
+
+
+def is_elsewhere(path):
+    """Whether a path is outside of the workspace."""
+    return isinstance(path, str) and path.startswith("/") and not path.startswith(posix.getcwd() + "/")
 
 
 def runtime_error(error, names, fields):

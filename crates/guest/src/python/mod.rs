@@ -30,6 +30,8 @@ pub const RUNTIME: &str = concat!(
     include_str!("explain.py"),
     "\0results\0",
     include_str!("results.py"),
+    "\0hints\0",
+    include_str!("hints.py"),
 );
 
 const LOADER: &str = include_str!("loader.py");

@@ -437,6 +437,39 @@ class Modules:
         pass
 
 
+# Modules that programs forget to import.
+FORGOTTEN = (
+    "json", "re", "math", "time", "datetime", "random", "asyncio", "collections", "itertools", "functools",
+    "statistics", "os", "sys", "csv", "io", "base64", "textwrap", "uuid", "hashlib",
+)  # fmt: skip
+imported_after_all = []
+
+
+class Unimported:
+    """A module that the program did not import: its attributes are there, and nothing else of it."""
+
+    __slots__ = ("__name",)
+
+    def __init__(self, name):
+        self.__name = name
+
+    def __getattr__(self, attribute):
+        module = __import__(self.__name)
+        imported_after_all.append(self.__name)
+        setattr(builtins, self.__name, module)
+        return getattr(module, attribute)
+
+    def undefined(self, *_):
+        error = NameError(f"name {self.__name!r} is not defined")
+        if hasattr(error, "name"):
+            error.name = self.__name
+        raise error
+
+
+for _name in ("repr", "str", "bool", "eq", "hash", "call", "iter", "len", "getitem", "contains", "add", "format", "lt"):
+    setattr(Unimported, f"__{_name}__", Unimported.undefined)
+
+
 def done(value, error, notes):
     """The body of a DONE."""
     fields = {"notes": list(dict.fromkeys(notes))[:50]}
@@ -552,15 +585,17 @@ def body_of(kind, message):
 # What a zygote loads while nobody waits, and every later guest finds loaded: the modules that programs
 # import most, those first that take longest to load, and this runtime's own parts.
 PRELOADED = (
-    "ssl", "asyncio", "check", "rewrite", "bridge", "values", "wrap", "explain", "json", "re", "datetime", "collections",
-    "math", "statistics", "itertools", "functools", "typing", "dataclasses", "random", "csv", "textwrap", "time",
+    "ssl", "asyncio", "check", "rewrite", "bridge", "values", "wrap", "explain", "hints", "json", "re", "datetime",
+    "collections", "difflib", "math", "statistics", "itertools", "functools", "typing", "dataclasses", "random", "csv", "textwrap", "time",
     "pathlib", "decimal", "string", "operator", "concurrent.futures", "traceback", "copy", "enum", "base64",
 )  # fmt: skip
 
 
 def preload(name):
     try:
-        if name in SOURCES:
+        if name == "check":
+            part(name)  # what most programs need; it keeps nothing of what may change
+        elif name in SOURCES:
             compiled(name)
         elif name == "ssl":
             # Nobody can use it here, and importing it takes as long as the rest of asyncio.
@@ -661,6 +696,9 @@ def warm_up():
     job = from_json(b'{"code":"[x + 1 for x in (1, 2)]","message_bytes":1048576}')
     notes = []
     done(value_json(Program(job["code"], notes).run(), notes, job["message_bytes"]), None, notes)
+    if "check" in _parts:
+        calls = "tools.server.tool(name='value', many=[1])"
+        part("check").calls_of(parse(calls, notes), None).told(calls, ())
     flush()
 
 
@@ -692,6 +730,9 @@ NOTHING = object()
 
 def parse(source, notes):
     """The program's syntax tree. One fence is stripped, with the places in the program kept."""
+    word = source.partition("\n")[0].strip()
+    if word in ("python", "python3", "py"):  # what is left of a fence
+        source = source.replace(word, "", 1)
     try:
         return compile(source, "<program>", "exec", 0x400, True)  # ast.PyCF_ONLY_AST
     except ValueError:
@@ -743,6 +784,26 @@ def keep_tails(body):
     elif type(last).__name__ == "Match":
         bodies = [case.body for case in last.cases]
     return any([keep_tails(inner) for inner in bodies])
+
+
+def tail_of(body):
+    """The last expression of a program, whose value is awaited if it can be."""
+    last = body[-1] if body else None
+    if isinstance(last, _ast.If) and is_main_guard(last.test):
+        last = last.body[-1]
+    return last.value if isinstance(last, _ast.Expr) else None
+
+
+def is_main_guard(test):
+    return (
+        isinstance(test, _ast.Compare)
+        and isinstance(test.left, _ast.Name)
+        and test.left.id == "__name__"
+        and isinstance(test.ops[0], _ast.Eq)
+        and len(test.comparators) == 1
+        and isinstance(test.comparators[0], _ast.Constant)
+        and test.comparators[0].value == "__main__"
+    )
 
 
 def entry_point(body):
@@ -801,9 +862,12 @@ class Program:
         if self.returns:
             part("wrap").wrap(tree, awaits)
         self.code = compile(tree, "<program>", "exec", 0x2000 * awaits, True)  # PyCF_ALLOW_TOP_LEVEL_AWAIT
-        refusal = calls and calls.refusal(source, begun)
-        if refusal:
-            end(None, refusal, notes)
+        told = calls.told(source, begun) if calls else []
+        if told:
+            channel.send(CHECK, 0, utf8(plain_json({"calls": told})))
+            refusal = body_of(CHECKED, channel.receive()).get("error")
+            if refusal:
+                end(None, refusal, notes)
         # Dataclasses, enums and pickle look a class up in the module it is defined in.
         module = sys.modules["__main__"] = type(sys)("__main__")
         self.names = module.__dict__
@@ -835,10 +899,12 @@ class Program:
 
     def wait_for_the_rest(self):
         """Threads and calls which the program began and left; a failure of such a call is the program's."""
+        if imported_after_all:
+            self.notes.append(f"added: import {', '.join(imported_after_all)}")
         if _thread._count() and "threading" in sys.modules:
             sys.modules["threading"]._shutdown()
         if self.bridge:
-            self.bridge.drain()
+            self.bridge.drain(self.notes)
 
 
 def value_json(value, notes, message_bytes):
@@ -906,6 +972,8 @@ _thread.stack_size(512 << 10)
 posix.system = no_shell
 bound_threads()
 builtins.exit = builtins.quit = sys.exit
+for _name in FORGOTTEN:
+    setattr(builtins, _name, Unimported(_name))
 builtins.tools, builtins.ToolError = tools, ToolError
 builtins.call_tool, builtins.search_tools = tools.call_tool, tools.search_tools
 builtins.results, builtins.open_result = Results(), Results.open

@@ -5,6 +5,7 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitCode};
 use std::thread;
+use std::time::Duration;
 
 use protocol::{
     Call, Check, Checked, Decoder, Done, ErrorCode, Failed, Job, Kind, Limits, Message,
@@ -81,6 +82,10 @@ struct Peer {
 
 impl Peer {
     fn new(stream: UnixStream) -> Peer {
+        // A program that waits for what never comes fails its test, which does not hang.
+        stream
+            .set_read_timeout(Some(Duration::from_secs(100)))
+            .unwrap();
         Peer {
             stream,
             decoder: Decoder::new(Limits::default()),
@@ -351,7 +356,8 @@ fn promises_in_the_value_are_waited_for() {
         r#"{"a":1,"b":[2],"c":{"k":4},"d":{"e":[1]}}"#,
     );
     check(
-        "const out = []; [1, 2].forEach(async x => { out.push(await tools.test.echo({x})) }); out",
+        "const out = []; const push = async x => { out.push(await tools.test.echo({x})) };
+         [1, 2].map(x => { push(x) }); out",
         r#"[{"x":1},{"x":2}]"#,
     );
     check("return new Promise(done => setTimeout(done, 1, 5))", "5");
@@ -492,11 +498,11 @@ fn an_uncaught_failure_is_placed_at_its_call() {
 #[test]
 fn what_nobody_awaits_still_fails_the_program() {
     check(
-        "tools.test.fail();\n1",
-        "tool_error 1:1 test.fail was called without await, and failed: test.fail answered: no",
+        "(() => { tools.test.fail() })();\n1",
+        "tool_error 1:10 test.fail was called without await, and failed: test.fail answered: no",
     );
     check(
-        "async function work() { await tools.test.fail() }\nwork();\n1",
+        "async function work() { await tools.test.fail() }\n[1].map(() => { work() });\n1",
         "tool_error 1:31 test.fail was called without await, and failed: test.fail answered: no",
     );
     check(
@@ -509,7 +515,7 @@ fn what_nobody_awaits_still_fails_the_program() {
     );
     let run = HOST.run(
         "javascript",
-        "for (let i = 0; i < 5; i++) tools.test.echo({i});\n1",
+        "[0, 1, 2, 3, 4].map(i => { tools.test.echo({i}) });\n1",
     );
     assert_eq!((shown(&run.done).as_str(), run.calls.len()), ("1", 5));
 }

@@ -839,6 +839,10 @@ fn a_call_in_a_loop_repeats() {
         (Each, "while True:\n    tools.a.b()\n    exit()"),
         (Endless, "def f():\n    while True:\n        tools.a.b()\nf"),
         (
+            Each,
+            "def f():\n    while True:\n        tools.a.b()\ndef g(f):\n    f.cancel()\nf",
+        ),
+        (
             Endless,
             "def f():\n    while 1:\n        for x in tools.a.b():\n            break\nf",
         ),
@@ -1226,7 +1230,7 @@ fn what_was_begun_is_waited_for() {
         ),
         (
             "import asyncio\nasync def main():\n    asyncio.gather(tools.test.fail())\n    return 1\nasyncio.run(main())",
-            failed,
+            "tool_error 3: Not Found",
         ),
         (
             "import asyncio\nt = tools.test.fail()\nx = 5\nif x > 6:\n    await t\nx",
@@ -1297,7 +1301,7 @@ fn errors_name_their_place_and_what_to_do() {
         (
             "import numpy.linalg",
             "import 1: ModuleNotFoundError: No module named 'numpy'",
-            "call tools",
+            "lists and dicts",
         ),
         (
             "from json import nope",
@@ -1386,8 +1390,451 @@ fn errors_name_their_place_and_what_to_do() {
         (&sum(800), "801"),
         (&sum(8000), "syntax ?: the program is nested too deeply"),
     ]);
-    if let Some(run) = run("json.loads('1')") {
-        assert_eq!(run.done.error.unwrap().fix.as_deref(), Some("import json"));
+}
+
+/// A program with a mistake, what its error says, a part of the hint, and the outcome once the fix
+/// has taken the place of the marked text; no outcome where there is no fix.
+fn check_hints(table: &[(&str, &str, &str, Option<&str>)]) {
+    for (code, expected, hint, fixed) in table {
+        let Some(first) = run(code) else { return };
+        let outcome = first.outcome();
+        let same = match expected.strip_suffix('…') {
+            Some(start) => outcome.starts_with(start),
+            None => outcome == *expected,
+        };
+        assert!(same, "\n{code}\n{outcome}");
+        let error = first.done.error.expect("an error");
+        let said = error.hint.as_deref().unwrap_or("");
+        assert!(
+            said.contains(hint) && said.is_empty() == hint.is_empty(),
+            "\n{code}\n{said}"
+        );
+        let Some(fix) = &error.fix else {
+            assert_eq!(None, *fixed, "\n{code}");
+            continue;
+        };
+        let mut lines: Vec<String> = code.split('\n').map(str::to_owned).collect();
+        let line = &mut lines[error.line.unwrap() as usize - 1];
+        let characters: Vec<char> = line.chars().collect();
+        let (start, end) = (error.column.unwrap() - 1, error.end_column.unwrap() - 1);
+        *line = characters[..start as usize].iter().collect::<String>()
+            + fix
+            + &characters[end as usize..].iter().collect::<String>();
+        let code = lines.join("\n");
+        let again = run(&code).expect("an interpreter").outcome();
+        assert_eq!(Some(again.as_str()), *fixed, "\n{code}");
+    }
+}
+
+#[test]
+fn words_of_other_languages_are_answered_with_pythons() {
+    check_hints(&[
+        (
+            "x = {'a': null}\nx",
+            "undefined_name 1: NameError: name 'null' is not defined",
+            "write None",
+            Some("{\"a\":null}"),
+        ),
+        (
+            "[true]",
+            "undefined_name 1: …",
+            "write True",
+            Some("[true]"),
+        ),
+        (
+            "x = {a: 1}\nx",
+            "undefined_name 1: …",
+            "with quotes",
+            Some("{\"a\":1}"),
+        ),
+        (
+            "console.log(1 + 1)",
+            "undefined_name 1: …",
+            "print(…)",
+            Some("nothing"),
+        ),
+        (
+            "JSON.stringify([1])",
+            "undefined_name 1: …",
+            "json.dumps",
+            Some("\"[1]\""),
+        ),
+        (
+            "x = Math.max(1, 2)\nx",
+            "undefined_name 1: …",
+            "max(…)",
+            Some("2"),
+        ),
+        (
+            "await Promise.all([])",
+            "undefined_name 1: …",
+            "asyncio.gather",
+            None,
+        ),
+        (
+            "mcp__test__echo(x=1)",
+            "undefined_name 1: …",
+            "",
+            Some("{\"x\":1}"),
+        ),
+        (
+            "github.list_issues(a=1)",
+            "undefined_name 1: …",
+            "tools.github",
+            None,
+        ),
+        (
+            "for row in earlier_rows:\n    pass",
+            "undefined_name 1: …",
+            "earlier ones",
+            None,
+        ),
+        (
+            "tempfile.mkdtemp()",
+            "undefined_name 1: …",
+            "import tempfile",
+            None,
+        ),
+        (
+            "xs = [1, 2]\nn = xs.length\nn",
+            "exception 2: AttributeError…",
+            "len(",
+            Some("2"),
+        ),
+        (
+            "xs = []\nxs.push(3)\nxs",
+            "exception 2: AttributeError…",
+            ".append(",
+            Some("[3]"),
+        ),
+        (
+            "'Ab'.toLowerCase()",
+            "exception 1: AttributeError…",
+            ".lower(",
+            Some("\"ab\""),
+        ),
+        (
+            "[1].map(str)",
+            "exception 1: AttributeError…",
+            "for x in xs",
+            None,
+        ),
+        (
+            "x = 1\nx == 1 && x == 1",
+            "syntax 2: invalid syntax",
+            "`and`",
+            Some("true"),
+        ),
+        (
+            "x = 1\nx === 1 || x !== 2",
+            "syntax 2: invalid syntax",
+            "`or`",
+            Some("true"),
+        ),
+        (
+            "def f(x):\n    return !x\nf(0)",
+            "syntax 2: invalid syntax",
+            "`not`",
+            Some("true"),
+        ),
+        (
+            "def f():\n    const x = 1\n    return x\nf()",
+            "syntax 2: invalid syntax",
+            "without a keyword",
+            Some("1"),
+        ),
+        (
+            "i = 0\nif True:\n    i++\ni",
+            "syntax 3: invalid syntax",
+            "+= 1",
+            Some("1"),
+        ),
+        (
+            "def f(x):\n    if x:\n        return 1\n    else if x == 0:\n        return 2\nf(0)",
+            "syntax 4: …",
+            "`elif`",
+            Some("2"),
+        ),
+        (
+            "// a comment\ndef f():\n    return 1\nf()",
+            "syntax 1: invalid syntax",
+            "begins with #",
+            Some("1"),
+        ),
+        (
+            "def f(xs):\n    return xs.map(x => x)\nf",
+            "syntax 2: …",
+            "lambda",
+            None,
+        ),
+    ]);
+}
+
+#[test]
+fn a_text_that_cannot_be_read_is_answered_with_what_to_write() {
+    check_hints(&[
+        (
+            "x = “quoted”\nx",
+            "syntax 1: invalid character…",
+            "straight",
+            Some("\"quoted\""),
+        ),
+        (
+            "!pip install pandas\n1",
+            "syntax 1: invalid syntax",
+            "no shell",
+            None,
+        ),
+        (
+            "<code>\n1\n</code>",
+            "syntax 1: invalid syntax",
+            "tags",
+            None,
+        ),
+        (
+            "x = 1\\nx",
+            "syntax 1: unexpected character…",
+            "real line breaks",
+            None,
+        ),
+        ("x = 'a\nb'", "syntax 1: unterminated…", "\"\"\"", None),
+        (
+            "x = 1\n  y = 2\ny",
+            "syntax 2: unexpected indent",
+            "further right",
+            None,
+        ),
+        (
+            "if 1:\nx = 2",
+            "syntax 2: expected an indented block…",
+            "four a level",
+            None,
+        ),
+        (
+            "if 1:\n\tx = 1\n        y = 2",
+            "syntax 3: …",
+            "no tabs",
+            None,
+        ),
+        (
+            "if 1:\n        x = 1\n    y = 2",
+            "syntax 3: unindent…",
+            "same spaces",
+            None,
+        ),
+        (
+            "print 'a', 2",
+            "syntax 1: Missing parentheses…",
+            "",
+            Some("nothing"),
+        ),
+    ]);
+    if interpreter().is_some_and(|interpreter| interpreter.version < (3, 12, 0)) {
+        check_hints(&[(
+            "d = {'k': 'v'}\nf\"it is {d[\"k\"]}!\"",
+            "syntax 2: f-string…",
+            "own quotes",
+            Some("\"it is v!\""),
+        )]);
+    }
+}
+
+#[test]
+fn results_taken_for_something_else_are_described() {
+    check_hints(&[
+        (
+            "issue = tools.test.echo(title='t', number=1)\nissue.title",
+            "exception 2: AttributeError: 'dict' object has no attribute 'title'",
+            "by key",
+            Some("\"t\""),
+        ),
+        (
+            "issues = [tools.test.echo(user={'login': 'ada'})]\n[i.user['login'] for i in issues]",
+            "exception 2: AttributeError…",
+            "by key",
+            Some("[\"ada\"]"),
+        ),
+        (
+            "r = tools.test.echo(created_at=1)\nr.createdAt",
+            "exception 2: AttributeError…",
+            "by key",
+            Some("1"),
+        ),
+        (
+            "r = tools.test.echo(a=1, b=2)\nr.content[0].text",
+            "exception 2: AttributeError…",
+            "it is a dict with the keys a, b; a tool's result is already its value",
+            None,
+        ),
+        (
+            "r = tools.test.echo(1, 2)\nr.content",
+            "exception 2: AttributeError…",
+            "a list of 2 items",
+            None,
+        ),
+        (
+            "r = tools.test.echo(title='t', body='b')\nr['titel']",
+            "exception 2: KeyError: 'titel'",
+            "r is a dict with the keys title, body; did you mean 'title'?",
+            None,
+        ),
+        (
+            "r = tools.test.echo(html_url='u')\nr['htmlUrl']",
+            "exception 2: KeyError: 'htmlUrl'",
+            "html_url",
+            Some("\"u\""),
+        ),
+        (
+            "r = tools.test.echo(x={'a': [{'n': 1}]})\nr['x']['a'][0]['m']",
+            "exception 2: KeyError: 'm'",
+            "r['x']['a'][0] is a dict with the keys n",
+            None,
+        ),
+        (
+            "rows = tools.test.echo({'n': 1}, {'n': 2})\n[row['m'] for row in rows]",
+            "exception 2: KeyError: 'm'",
+            "row is a dict with the keys n",
+            None,
+        ),
+        (
+            "r = tools.test.echo({'n': 1}, {'n': 2})\n[x['n'] for x in r['items']]",
+            "exception 2: TypeError: list indices must be integers or slices, not str",
+            "r is a list of 2 dicts with the keys n",
+            Some("[1,2]"),
+        ),
+        (
+            "r = tools.test.echo('a', 'b')\nr['name']",
+            "exception 2: TypeError…",
+            "a list of 2 items, the first the text 'a'",
+            None,
+        ),
+        (
+            "r = tools.test.echo(rows=[{'n': 1}], total=1)\nout = []\nfor x in r:\n    out.append(x['n'])\nout",
+            "exception 3: TypeError: string indices must be integers…",
+            "gives its keys; r is a dict with the keys rows, total",
+            Some("[1]"),
+        ),
+        (
+            "text = tools.test.zeros(count=3)\ntext['a']",
+            "exception 2: TypeError: string indices must be integers…",
+            "text is text, not JSON: '000'",
+            None,
+        ),
+        (
+            "import json\nr = tools.test.echo(x=1)\njson.loads(r)",
+            "exception 3: TypeError…",
+            "parsed already",
+            Some("{\"x\":1}"),
+        ),
+        (
+            "import json\njson.loads('# Title')",
+            "exception 2: JSONDecodeError…",
+            "not JSON: '# Title'",
+            None,
+        ),
+        (
+            "r = tools.test.echo(user=None)\nr['user']['login']",
+            "exception 2: TypeError: 'NoneType' object is not subscriptable",
+            "r['user'] is None",
+            None,
+        ),
+        (
+            "r = tools.test.echo(1)\nr[1]",
+            "exception 2: IndexError…",
+            "r has 1 items",
+            None,
+        ),
+    ]);
+}
+
+#[test]
+fn slips_of_the_language_are_explained() {
+    check_hints(&[
+        (
+            "list = [1]\nlist('ab')",
+            "exception 2: TypeError: 'list' object is not callable",
+            "binds list",
+            None,
+        ),
+        (
+            "n = 0\ndef f():\n    n += 1\nf()",
+            "exception 3: UnboundLocalError…",
+            "global n",
+            None,
+        ),
+        (
+            "def f(a, b=1): pass\nf(1, c=2)",
+            "exception 2: TypeError…",
+            "f(a, b=1)",
+            None,
+        ),
+        ("'n: ' + 1", "exception 1: TypeError…", "f\"", None),
+        (
+            "sorted([1, None])",
+            "exception 1: TypeError…",
+            "some are None",
+            None,
+        ),
+        (
+            "{x for x in [{}]}",
+            "exception 1: TypeError: unhashable type: 'dict'",
+            "field of it",
+            None,
+        ),
+        (
+            "import datetime\nx = datetime.fromtimestamp(0, datetime.timezone.utc)\nx.year",
+            "exception 2: AttributeError…",
+            "",
+            Some("1970"),
+        ),
+        (
+            "import asyncio\nasync def f(): return [1]\nxs = [f]\ng = xs[0]()\ng[0]",
+            "not_awaited 5: TypeError: 'coroutine' object is not subscriptable",
+            "await",
+            None,
+        ),
+        (
+            "import asyncio\nasync def f(): pass\nxs = [f]\nxs[0]()\n1",
+            "not_awaited ?: RuntimeError: f() was called and never awaited, so nothing in it ran",
+            "await",
+            None,
+        ),
+        (
+            "import pandas as pd",
+            "import 1: …",
+            "lists and dicts",
+            None,
+        ),
+        ("import yaml", "import 1: …", "json", None),
+        (
+            "open('/home/user/clients.csv')",
+            "exception 1: FileNotFoundError…",
+            "current directory",
+            None,
+        ),
+    ]);
+}
+
+#[test]
+fn a_module_that_is_not_imported_is_there_all_the_same() {
+    check(&[
+        ("json.loads('[1]')", "[1]"),
+        (
+            "def f(x):\n    return re.sub('a', 'b', x)\nf('aa')",
+            "\"bb\"",
+        ),
+        ("async def f(): pass\nasyncio.run(f())", "null"),
+        ("json", "undefined_name ?: …"),
+        (
+            "print(time)",
+            "undefined_name 1: NameError: name 'time' is not defined",
+        ),
+        ("if not json: pass", "undefined_name 1: …"),
+        ("random + 1", "undefined_name 1: …"),
+        ("io = 5\nio", "5"),
+    ]);
+    if let Some(run) = run("math.floor(math.pi) + len(json.dumps(1))") {
+        assert_eq!(run.done.notes, ["added: import math, json"]);
     }
 }
 
@@ -1427,6 +1874,10 @@ fn one_fence_is_stripped_and_lines_keep_their_numbers() {
         ),
         ("'''\n```\n'''\n3", "3"),
         ("\u{feff}4", "4"),
+        (
+            "python\n1 / 0",
+            "exception 2: ZeroDivisionError: division by zero",
+        ),
     ]);
     if let Some(run) = run("Here:\n```py\n1\n```") {
         assert_eq!(

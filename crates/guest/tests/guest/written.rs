@@ -208,6 +208,9 @@ fn a_call_is_certain_only_if_it_is_made_and_its_failure_ends_the_program() {
         "switch (await @) {}",
         "const f = x => { if (x) return 1; return 2 }; f(1); await @",
         "try { 1 } catch { 2 } await @",
+        // An await is put in.
+        "const r = @; r.x",
+        "const Promise = {all() {}}; Promise.all([@])",
     ] {
         let code = certain.replace('@', e);
         for line in read("javascript", &code) {
@@ -237,7 +240,6 @@ fn a_call_is_certain_only_if_it_is_made_and_its_failure_ends_the_program() {
         "await Promise.allSettled([@])",
         "await Promise.any([@, 1])",
         "await Promise.race([@, 1])",
-        "const Promise = {all() {}}; Promise.all([@])",
         "const all = [@]; await Promise.allSettled(all)",
         "if (0) return; await @",
         "if (1) { if (0) throw 1 } await @",
