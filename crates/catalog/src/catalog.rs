@@ -45,17 +45,16 @@ pub struct ServerTools {
 impl ServerTools {
     /// Tools of `known`, what the server listed before, are taken over where they are the same.
     fn new(server: Server, identifier: String, known: Option<&ServerTools>) -> ServerTools {
-        let known: HashMap<&str, &Arc<Tool>> = known
-            .iter()
-            .flat_map(|known| known.tools.iter())
-            .map(|tool| (tool.raw().get(), tool))
-            .collect();
-        let mut usable = Vec::new();
+        let known = known.map_or(&[][..], |known| &known.tools);
+        let known = known.iter().map(|tool| (mark(tool.raw()), tool));
+        let known: HashMap<(usize, &[u8]), &Arc<Tool>> = known.collect();
+        let mut usable = Vec::with_capacity(server.tools.len());
         let mut rejected = Vec::new();
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::with_capacity(server.tools.len());
         for raw in server.tools {
-            let (known, facts) = match known.get(raw.get()) {
-                Some(&tool) => (Some(tool), Ok(tool.facts().clone())),
+            let known = known.get(&mark(&raw)).copied();
+            let (known, facts) = match known.filter(|tool| tool.raw().get() == raw.get()) {
+                Some(tool) => (Some(tool), Ok(tool.facts().clone())),
                 None => (None, Facts::of(&raw)),
             };
             match facts {
@@ -499,6 +498,14 @@ impl Catalog {
     pub(crate) fn index(&self) -> &Index {
         self.index.get_or_init(|| Index::new(&self.servers))
     }
+}
+
+/// What a tool that is listed again has kept, and two tools of a server hardly ever share: where they
+/// do, one of them is read again. To hash the whole of each would take longer than all else.
+fn mark(raw: &RawValue) -> (usize, &[u8]) {
+    const HEAD_BYTES: usize = 128;
+    let bytes = raw.get().as_bytes();
+    (bytes.len(), &bytes[..bytes.len().min(HEAD_BYTES)])
 }
 
 /// The servers of a snapshot, by identifier.

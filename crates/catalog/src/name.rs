@@ -82,7 +82,7 @@ pub(crate) fn told_apart(
     fit: impl Fn(&str) -> String,
 ) -> Vec<String> {
     let mut found: Vec<String> = names.iter().map(|name| fit(name)).collect();
-    let mut claims: HashMap<&str, usize> = HashMap::new();
+    let mut claims: HashMap<&str, usize> = HashMap::with_capacity(names.len());
     for identifier in &found {
         *claims.entry(identifier).or_default() += 1;
     }

@@ -2,19 +2,16 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use catalog::{Catalog, Found, Row, SearchRequest, Signals};
-use sha2::{Digest as _, Sha256};
 
 use crate::{Gateway, short_hash};
 
 /// How long the first search waits for what the journal knows.
 const RECALL: Duration = Duration::from_millis(200);
-
-type Digest = [u8; 32];
 
 /// A snapshot of an index of more tools than anybody has is not read.
 const MOST_SNAPSHOT_BYTES: u64 = 256 << 20;
@@ -114,8 +111,6 @@ pub(crate) struct IndexFile {
     folder: PathBuf,
     file: PathBuf,
     was_searched: AtomicBool,
-    /// The digest of what was read: the same need not be written again.
-    read: OnceLock<Digest>,
 }
 
 impl IndexFile {
@@ -127,7 +122,6 @@ impl IndexFile {
             file: folder.join(format!("{}.index", short_hash(&names.join("\n")))),
             folder,
             was_searched: AtomicBool::new(false),
-            read: OnceLock::new(),
         }
     }
 
@@ -135,12 +129,15 @@ impl IndexFile {
         if self.was_searched.swap(true, Ordering::Relaxed) {
             return;
         }
+        if let Some(snapshot) = self.written() {
+            catalog.restore(&snapshot);
+        }
+    }
+
+    fn written(&self) -> Option<Vec<u8>> {
         let fits = std::fs::metadata(&self.file)
             .is_ok_and(|file| file.is_file() && file.len() <= MOST_SNAPSHOT_BYTES);
-        if fits && let Ok(snapshot) = std::fs::read(&self.file) {
-            catalog.restore(&snapshot);
-            let _ = self.read.set(Sha256::digest(&snapshot).into());
-        }
+        fits.then(|| std::fs::read(&self.file).ok()).flatten()
     }
 
     /// Writes the index, if there is a new one. Blocks.
@@ -152,7 +149,8 @@ impl IndexFile {
             return Ok(());
         }
         let snapshot = catalog.snapshot();
-        if self.read.get() == Some(&Digest::from(Sha256::digest(&snapshot))) {
+        // Most gateways end with the tools that the last one had.
+        if self.written().as_ref() == Some(&snapshot) {
             return Ok(());
         }
         std::fs::create_dir_all(&self.folder)?;
