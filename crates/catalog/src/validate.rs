@@ -1496,6 +1496,19 @@ fn converted(value: &Json, wanted: Kinds) -> Option<Remedy> {
         Json::String(text) if wanted == Kinds::ARRAY && text.trim_start().starts_with('[') => {
             read(text).unwrap_or_else(|| Json::Array(vec![owned()]))
         }
+        // Words between commas are a list; a sentence with a comma is one text.
+        Json::String(text) if wanted == Kinds::ARRAY && text.contains(',') => {
+            let words: Vec<&str> = text.split(',').map(str::trim).collect();
+            let is_list = words
+                .iter()
+                .all(|word| !word.is_empty() && !word.contains(char::is_whitespace));
+            if is_list {
+                let word = |word: &&str| Json::String(Cow::Owned((*word).to_owned()));
+                Json::Array(words.iter().map(word).collect())
+            } else {
+                Json::Array(vec![owned()])
+            }
+        }
         Json::Number(_) if wanted == Kinds::STRING => Json::String(Cow::Owned(plain_text(value)?)),
         Json::Array(items) if wanted.and(Kinds::ARRAY).is_empty() => match &items[..] {
             [only] => only.clone().into_owned(),

@@ -16,6 +16,7 @@ mod mistakes;
 mod papers;
 mod place;
 mod programs;
+mod results;
 mod run;
 mod search;
 mod serve;

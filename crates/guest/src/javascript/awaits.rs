@@ -6,7 +6,7 @@
 //! that one `await` too many does no harm. Where the language allows none, the call's promise stays
 //! and is guarded (`prelude.js`); where not even the guard would notice, the program is refused.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use oxc::ast::AstKind;
 use oxc::ast::ast::{
@@ -110,7 +110,7 @@ struct Repairs<'n, 's, 'a, 'e> {
     /// Where statements begin whose value is the program's.
     returned: HashSet<u32>,
     /// Where something is put in.
-    begun: HashSet<u32>,
+    begun: BTreeSet<u32>,
     /// Where each repair is, and what it is.
     told: Vec<(u32, String)>,
     /// Where `await`s are, the program's own and those put in, and in which functions.
@@ -393,8 +393,7 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
         let first = call.arguments[0].span();
         self.edits.replace(Span::new(object.end, first.start), ", ");
         self.awaits.push((object.start, self.function_of(id)));
-        let text = format!("{} waits for each call in turn", self.shown(call));
-        self.tell(call.span, text);
+        self.tell(call.span, "forEach waits for each call in turn".into());
     }
 
     /// Puts `await` before what an async function of `reduce` has got so far.
@@ -455,6 +454,12 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
             || assignment.operator.is_logical()
             || function.is_none()
             || !self.waits_within(right, function)
+            // What is put into the target would be lost.
+            || self
+                .begun
+                .range(assignment.span.start..right.start)
+                .next()
+                .is_some()
         {
             return;
         }
@@ -555,11 +560,11 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
     }
 
     fn note(&mut self) -> Option<String> {
-        self.told.sort();
-        self.told.dedup_by(|one, other| {
-            one.1 == other.1
-                && line_of(self.source, one.0 as usize) == line_of(self.source, other.0 as usize)
-        });
+        let line = |at: u32| line_of(self.source, at as usize);
+        self.told.sort_by_key(|(at, _)| *at);
+        let mut known = HashSet::new();
+        self.told
+            .retain(|(at, text)| known.insert((line(*at), text.clone())));
         let more = self.told.len().saturating_sub(MOST_TOLD);
         let mut told: Vec<String> = self
             .told

@@ -29,9 +29,16 @@ impl Edits {
         self.0.iter().map(|edit| edit.span.start)
     }
 
-    /// Puts them in the order of the text; what was put in at the same place stays in its own.
+    /// Puts them in the order of the text; what was put in at the same place stays in its own. One
+    /// that begins within another is left out.
     pub(super) fn sort(&mut self) {
         self.0.sort_by_key(|edit| (edit.span.start, edit.span.end));
+        let mut end = 0;
+        self.0.retain(|edit| {
+            let is_apart = edit.span.start >= end;
+            end = end.max(edit.span.end);
+            is_apart
+        });
     }
 
     pub(super) fn apply(&self, source: &str) -> String {

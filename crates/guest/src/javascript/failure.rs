@@ -4,9 +4,9 @@ use protocol::{ErrorCode, ProgramError};
 use rquickjs::atom::PredefinedAtom;
 use rquickjs::{Coerced, Ctx, Exception, IntoAtom, Object, Value};
 
-use super::holds::Answers;
+use super::holds::{Answers, Told};
 use super::prelude::Prelude;
-use super::source::{Place, Script};
+use super::source::{Mark, Place, Script};
 
 /// The name of the program's script in the engine's stacks.
 pub(super) const SCRIPT_NAME: &str = "program";
@@ -75,9 +75,12 @@ impl<'js> Failure<'_, 'js> {
             ErrorCode::NotAwaited => error.hint = Some(AWAIT_HINT.into()),
             ErrorCode::Exception if let (Some(line), Some(column)) = (error.line, error.column) => {
                 let told = self.held(&class, &message, Place { line, column });
-                if let Some((place, hint)) = told {
-                    (error.line, error.column) = (Some(place.line), Some(place.column));
-                    error.hint = Some(hint);
+                if let Some((told, mark)) = told {
+                    (error.line, error.column) = (mark.line, mark.column);
+                    error.end_column = mark.end_column;
+                    error.hint = Some(told.hint);
+                    // It would go where the mark is.
+                    error.fix = told.fix.filter(|_| mark.end_column.is_some());
                 }
             }
             _ => {}
@@ -91,7 +94,7 @@ impl<'js> Failure<'_, 'js> {
 
     /// What the program's expressions held where the engine only says that something was not there,
     /// with its place.
-    fn held(&self, class: &str, message: &str, place: Place) -> Option<(Place, String)> {
+    fn held(&self, class: &str, message: &str, place: Place) -> Option<(Told, Mark)> {
         if !matches!(class, "TypeError" | "SyntaxError") {
             return None;
         }
@@ -100,11 +103,10 @@ impl<'js> Failure<'_, 'js> {
             .and_then(|rest| rest.rsplit_once("' of "));
         let answers = self.answers.read();
         self.script.explain(place, &answers, |holds, at, line| {
-            let here = |hint| (at, hint);
             match (class, message, absent) {
-                (_, _, Some((key, _))) => holds.absent(at, key).map(here),
-                ("SyntaxError", _, _) => holds.parsed(line).map(here),
-                (_, "not a function", _) => holds.no_function(at).map(here),
+                (_, _, Some((key, _))) => holds.absent(at, key),
+                ("SyntaxError", _, _) => holds.parsed(line),
+                (_, "not a function", _) => holds.no_function(at),
                 (_, message, _) if message.contains("not iterable") => holds.no_list(),
                 _ => None,
             }

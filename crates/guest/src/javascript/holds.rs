@@ -67,6 +67,25 @@ struct Held<'v> {
     tool: &'v str,
 }
 
+/// What there is to say of an expression.
+pub(super) struct Told {
+    pub(super) span: Span,
+    pub(super) hint: String,
+    /// What to write in its place.
+    pub(super) fix: Option<String>,
+}
+
+/// Members in which clients and servers wrap what a tool returns; a program has what is in them.
+const WRAPPERS: &[&str] = &[
+    "body",
+    "content",
+    "data",
+    "output",
+    "response",
+    "result",
+    "structuredContent",
+];
+
 /// A member of something, as it is written.
 struct Read<'a> {
     object: &'a Expression<'a>,
@@ -90,25 +109,73 @@ impl<'n, 's, 'a> Holds<'n, 's, 'a> {
 
     /// What to say of the member `key` of something that is not there, in the expression at an
     /// offset.
-    pub(super) fn absent(&self, offset: u32, key: &str) -> Option<String> {
+    pub(super) fn absent(&self, offset: u32, key: &str) -> Option<Told> {
         let read = self.reads_at(offset).into_iter().find(|it| it.key == key)?;
         let absent = read.object.get_inner_expression();
         let text = self.shown(absent.span())?;
         let outer = read_of(absent)?;
         let held = self.value(outer.object, 0)?;
         if held.value.get(&outer.key).is_some_and(Value::is_null) {
-            return Some(format!(
-                "{text} is null in what {} returned: check it first, or write {text}?.{key}",
-                held.tool
-            ));
+            let source = &self.source[absent.span().end as usize..read.span.end as usize];
+            return Some(Told {
+                span: read.span,
+                hint: format!("{text} is null in what {} returned", held.tool),
+                fix: source.starts_with('.').then(|| format!("{text}?{source}")),
+            });
         }
         let holder = self.shown(outer.object.span())?;
-        Some(format!("{text} is undefined: {}", described(&holder, held)))
+        let hint = format!("{text} is undefined: {}", described(&holder, held));
+        if !WRAPPERS.contains(&outer.key.as_str()) {
+            return Some(Told {
+                span: read.span,
+                hint,
+                fix: None,
+            });
+        }
+        let (span, is_right) = match held.value.get(key) {
+            Some(_) => (absent.span(), true),
+            None => self.unwrapped(read.span),
+        };
+        Some(Told {
+            span,
+            hint: hint + "; results are parsed already, without an envelope",
+            fix: is_right.then_some(holder),
+        })
+    }
+
+    /// The whole of `JSON.parse(r.content[0].text)` around `r.content[0]`, and whether that is it.
+    fn unwrapped(&self, span: Span) -> (Span, bool) {
+        let nodes = self.tree.nodes;
+        let mut found = (span, false);
+        for node in nodes {
+            match node.kind() {
+                AstKind::StaticMemberExpression(member)
+                    if member.object.span() == span && member.property.name == "text" =>
+                {
+                    found = (member.span, true);
+                    let (whole, parent) = self.tree.outside(node.id());
+                    if let AstKind::CallExpression(call) = nodes.kind(parent)
+                        && self.is_parse(call)
+                        && call.arguments.len() == 1
+                        && call.arguments[0].span() == self.tree.span(whole)
+                    {
+                        found.0 = call.span;
+                    }
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn is_parse(&self, call: &CallExpression<'a>) -> bool {
+        read_of(&call.callee)
+            .is_some_and(|read| read.key == "parse" && self.tree.is_global(read.object, "JSON"))
     }
 
     /// What to say of a call around an offset, of something that is no function: the engine's place
     /// is that of the last name before it was made, which may be in its arguments.
-    pub(super) fn no_function(&self, offset: u32) -> Option<String> {
+    pub(super) fn no_function(&self, offset: u32) -> Option<Told> {
         let mut calls: Vec<&CallExpression> = self
             .tree
             .nodes
@@ -134,20 +201,47 @@ impl<'n, 's, 'a> Holds<'n, 's, 'a> {
                 return None;
             }
             let object = self.shown(read.object.span())?;
-            let mut hint = format!(
-                "{object} has no {}(): {}",
-                read.key,
-                described(&object, held)
-            );
-            if is_of_lists {
-                hint.push_str(&list_in(&object, held));
-            }
-            Some(hint)
+            let hint = format!("{object} has no {}(): ", read.key);
+            Some(match is_of_lists {
+                true => self.list_meant(read.object, &object, held, hint),
+                false => Told {
+                    span: read.object.span(),
+                    hint: hint + &described(&object, held),
+                    fix: None,
+                },
+            })
         })
     }
 
+    /// What to say of an expression that is taken for a list.
+    fn list_meant(
+        &self,
+        expression: &Expression<'a>,
+        name: &str,
+        held: Held,
+        mut hint: String,
+    ) -> Told {
+        hint.push_str(&described(name, held));
+        let members = held.value.as_object();
+        let mut lists = members
+            .into_iter()
+            .flatten()
+            .filter(|(_, value)| value.is_array())
+            .map(|(key, _)| format!("{name}.{key}"));
+        let list = lists.next();
+        if let Some(list) = &list {
+            hint.push_str(&format!("; the list is {list}"));
+        }
+        Told {
+            span: expression.span(),
+            hint,
+            // With another list in it, it may be that one.
+            fix: list.filter(|_| lists.next().is_none()),
+        }
+    }
+
     /// What is taken for a list and is none, and what to say of it. The engine does not tell where.
-    pub(super) fn no_list(&self) -> Option<(u32, String)> {
+    pub(super) fn no_list(&self) -> Option<Told> {
         self.tree.nodes.iter().find_map(|node| {
             let list = match node.kind() {
                 AstKind::ForOfStatement(each) => &each.right,
@@ -168,27 +262,30 @@ impl<'n, 's, 'a> Holds<'n, 's, 'a> {
             };
             let held = self.value(list, 0).filter(|held| held.value.is_object())?;
             let object = self.shown(list.span())?;
-            let hint = described(&object, held) + &list_in(&object, held);
-            Some((list.span().start, hint))
+            Some(self.list_meant(list, &object, held, String::new()))
         })
     }
 
     /// What to say of `JSON.parse` of what is parsed already, on a line.
-    pub(super) fn parsed(&self, line: Span) -> Option<String> {
+    pub(super) fn parsed(&self, line: Span) -> Option<Told> {
         self.tree.nodes.iter().find_map(|node| {
             let AstKind::CallExpression(call) = node.kind() else {
                 return None;
             };
-            let read = read_of(call.callee.get_inner_expression())?;
-            let is_parse = read.key == "parse" && self.tree.is_global(read.object, "JSON");
-            if !is_parse || !(line.start <= call.span.start && call.span.start < line.end) {
+            let is_here = line.start <= call.span.start && call.span.start < line.end;
+            if !is_here || !self.is_parse(call) {
                 return None;
             }
             let parsed = call.arguments.first()?.as_expression()?;
-            let held = self.value(parsed, 0)?;
+            let held = self
+                .value(parsed, 0)
+                .filter(|held| !held.value.is_string())?;
             let object = self.shown(parsed.span())?;
-            (!held.value.is_string())
-                .then(|| format!("results are parsed already: {}", described(&object, held)))
+            Some(Told {
+                span: call.span,
+                hint: format!("results are parsed already: {}", described(&object, held)),
+                fix: Some(object),
+            })
         })
     }
 
@@ -432,14 +529,6 @@ fn described(name: &str, held: Held) -> String {
         Value::Null => "null".into(),
     };
     format!("{name}, from {}, is {what}", held.tool)
-}
-
-/// Which member of an object is a list.
-fn list_in(name: &str, held: Held) -> String {
-    let members = held.value.as_object();
-    let list = members.and_then(|members| members.iter().find(|(_, value)| value.is_array()));
-    list.map(|(key, _)| format!("; the list is {name}.{key}"))
-        .unwrap_or_default()
 }
 
 fn member_of<'v>(held: Held<'v>, key: &str) -> Option<Held<'v>> {

@@ -33,7 +33,7 @@ use super::awaits;
 use super::certain::Certainty;
 use super::edits::Edits;
 use super::failure::{import_hint, syntax_hint};
-use super::holds::Holds;
+use super::holds::{Holds, Told};
 use super::names::{Names, may_call_tools};
 use super::tree::Tree;
 use super::written;
@@ -343,12 +343,32 @@ fn refuse_errors<'a>(
     Err(Box::new(error))
 }
 
+/// The place of a piece of source, as errors have it.
+pub(super) struct Mark {
+    pub(super) line: Option<u32>,
+    pub(super) column: Option<u32>,
+    /// Of what ends on the line on which it begins.
+    pub(super) end_column: Option<u32>,
+}
+
+impl Mark {
+    fn of(source: &str, span: Span) -> Mark {
+        let start = place_of(source, span.start as usize);
+        let end = place_of(source, span.end as usize);
+        let is_on_a_line = start.line == end.line && start.column < end.column;
+        Mark {
+            line: Some(start.line),
+            column: Some(start.column),
+            end_column: is_on_a_line.then_some(end.column),
+        }
+    }
+}
+
 /// Enters the place of a piece of source into an error.
 pub(super) fn mark(error: &mut ProgramError, source: &str, start: usize, end: usize) {
-    let (start, end) = (place_of(source, start), place_of(source, end));
-    error.line = Some(start.line);
-    error.column = Some(start.column);
-    error.end_column = (start.line == end.line && start.column < end.column).then_some(end.column);
+    let mark = Mark::of(source, Span::new(start as u32, end as u32));
+    (error.line, error.column) = (mark.line, mark.column);
+    error.end_column = mark.end_column;
 }
 
 pub(super) fn line_of(source: &str, offset: usize) -> u32 {
@@ -447,14 +467,14 @@ impl Script {
         })
     }
 
-    /// Asks what the expressions of the program held, with the offset and the line of a place; the
-    /// answer begins with an offset.
+    /// Asks what the expressions of the program held, with the offset and the line of a place. The
+    /// answer comes with its own.
     pub(super) fn explain(
         &self,
         place: Place,
         answers: &HashMap<String, serde_json::Value>,
-        ask: impl FnOnce(&Holds, u32, Span) -> Option<(u32, String)>,
-    ) -> Option<(Place, String)> {
+        ask: impl FnOnce(&Holds, u32, Span) -> Option<Told>,
+    ) -> Option<(Told, Mark)> {
         if answers.is_empty() {
             return None;
         }
@@ -475,8 +495,9 @@ impl Script {
         let names = Names::new(Tree::of(&analysis.semantic, &made_async));
         let holds = Holds::new(&self.source, &names, answers);
         let line = Span::new(at(1), at(u32::MAX));
-        let (offset, hint) = ask(&holds, at(place.column), line)?;
-        Some((place_of(&self.source, offset as usize), hint))
+        let told = ask(&holds, at(place.column), line)?;
+        let mark = Mark::of(&self.source, told.span);
+        Some((told, mark))
     }
 
     fn source_type(&self) -> SourceType {

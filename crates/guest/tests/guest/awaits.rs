@@ -137,7 +137,7 @@ fn for_each_waits_for_each_call() {
     repaired(
         "const out = []; new Map([['a', 1]]).forEach(async (v, k) => { out.push(k, (await tools.test.echo({v})).v) }); out",
         "[\"a\",1]",
-        "line 1: new Map(...) waits for each call in turn",
+        "line 1: forEach waits for each call in turn",
     );
     check(
         "const out = []; [1].forEach(x => { out.push(x) }); tools; out",
@@ -216,6 +216,31 @@ fn a_promise_used_as_a_value_is_an_error_that_names_its_call() {
          return [p instanceof Promise, p instanceof Object, Object.prototype.toString.call(p), [p].flat().length,
             [].concat(p).length, Object.keys(p), p.hasOwnProperty('a'), typeof p, 'a' in p, Promise.prototype.x === undefined]",
         "[true,true,\"[object Promise]\",1,1,[],false,\"object\",false,true]",
+    );
+}
+
+/// What is put in twice would not be a program.
+#[test]
+fn repairs_of_one_place_go_together() {
+    repaired(
+        "const r = await [1, 2].reduce(async (acc, n) => { acc.sum += (await tools.test.echo({n})).n; return acc }, {sum: 0}); r.sum",
+        "3",
+        "line 1: await added before acc",
+    );
+    repaired(
+        "const s = {n: 0}; const f = async n => { s.n += (await tools.test.echo({n})).n + (s.n += 1) }; await f(1); s.n",
+        "3",
+        "line 1: s.n is read after the await",
+    );
+    repaired(
+        "tools.test.echo({l: [1]}).l.forEach(async n => { tools.test.echo({n}).n.toFixed() }); 1",
+        "1",
+        "line 1: forEach waits for each call in turn; line 1: await added before tools.test.echo(...)",
+    );
+    repaired(
+        "const o = {async list() { return [1] }}; o.list().map(async n => tools.test.echo({n}).n).join()",
+        "\"1\"",
+        "line 1: await Promise.all added around o.list(...); line 1: await added before o.list(...); line 1: await added before tools.test.echo(...)",
     );
 }
 

@@ -31,15 +31,25 @@ fn after(json: &str, rest: &str) -> String {
 fn what_a_result_lacks_is_said_with_what_it_has() {
     let issue = r#"{"number":3,"title":"Crash","user":{"login":"ada"},"assignee":null}"#;
     let has = "r, from test.json, is an object with number, title, user, assignee";
+    let envelope = "; results are parsed already, without an envelope";
     for (rest, expected) in [
         ("r.author.login", format!("r.author is undefined: {has}")),
-        ("r.data.title", format!("r.data is undefined: {has}")),
-        ("r.content[0].text", format!("r.content is undefined: {has}")),
+        (
+            "r.data.title",
+            format!("r.data is undefined: {has}{envelope}"),
+        ),
+        (
+            "r.content[0].text",
+            format!("r.content is undefined: {has}{envelope}"),
+        ),
         (
             "JSON.parse(r.content[0].text)",
-            format!("r.content is undefined: {has}"),
+            format!("r.content is undefined: {has}{envelope}"),
         ),
-        ("const { author } = r; r.result.items.length", format!("r.result is undefined: {has}")),
+        (
+            "const { author } = r; r.result.items.length",
+            format!("r.result is undefined: {has}{envelope}"),
+        ),
         (
             "r.user.name.first",
             "r.user.name is undefined: r.user, from test.json, is an object with login".into(),
@@ -54,9 +64,12 @@ fn what_a_result_lacks_is_said_with_what_it_has() {
         ),
         (
             "r.assignee.login",
-            "r.assignee is null in what test.json returned: check it first, or write r.assignee?.login".into(),
+            "r.assignee is null in what test.json returned".into(),
         ),
-        ("JSON.parse(r).title", format!("results are parsed already: {has}")),
+        (
+            "JSON.parse(r).title",
+            format!("results are parsed already: {has}"),
+        ),
         ("r.map(x => x)", format!("r has no map(): {has}")),
         ("for (const x of r) x", has.into()),
         ("const [first] = r; first", has.into()),
@@ -109,7 +122,7 @@ fn a_list_or_text_taken_for_something_else_is_said_to_be_one() {
             "interface A { b: any }\nconst r: A = await tools.test.json({json: '{\"a\":1}'});\n(r as A).b.c"
         ),
         (
-            "3:2 TypeError: cannot read property 'c' of undefined".into(),
+            "3:1 TypeError: cannot read property 'c' of undefined".into(),
             "(r as A).b is undefined: r, from test.json, is an object with a".into()
         )
     );
@@ -243,4 +256,45 @@ fn integers_written_with_more_digits_than_a_number_holds_keep_them() {
             .unwrap()
             .contains("\"value\":12345678901234567891")
     );
+}
+
+/// A fix goes where the mark is.
+#[test]
+fn a_fix_in_place_of_the_mark_makes_the_program_run() {
+    let json = r#"{"title":"Crash","assignee":null,"items":[{"id":1}]}"#;
+    for (rest, fixed, value) in [
+        ("r.data.title", "r.title", "\"Crash\""),
+        (
+            "JSON.parse(r.content[0].text).title",
+            "r.title",
+            "\"Crash\"",
+        ),
+        (
+            "const t = r.content[0].text; t.title",
+            "const t = r; t.title",
+            "\"Crash\"",
+        ),
+        ("JSON.parse(r).title", "r.title", "\"Crash\""),
+        ("r.assignee.login ?? 1", "r.assignee?.login ?? 1", "1"),
+        ("r.map(x => x.id)", "r.items.map(x => x.id)", "[1]"),
+        (
+            "const l = []; for (const x of r) l.push(x.id); l",
+            "const l = []; for (const x of r.items) l.push(x.id); l",
+            "[1]",
+        ),
+        ("const [x] = r; x.id", "const [x] = r.items; x.id", "1"),
+        ("[...r].length", "[...r.items].length", "1"),
+        ("[r].concat(None)[1]", "[r].concat(null)[1]", "null"),
+    ] {
+        let run = HOST.run("javascript", &after(json, rest));
+        let error = run.done.error.unwrap();
+        assert_eq!(error.line, Some(2), "{rest}");
+        let (start, end) = (
+            error.column.unwrap() as usize - 1,
+            error.end_column.unwrap() as usize - 1,
+        );
+        let applied = format!("{}{}{}", &rest[..start], error.fix.unwrap(), &rest[end..]);
+        assert_eq!(applied, fixed);
+        check(&after(json, &applied), value);
+    }
 }
