@@ -25,9 +25,17 @@ clients:
 bench:
     bench/run
 
+# Programs against direct calls over real servers, and how many wrong programs the fixes of errors mend
+bench-tasks *options:
+    scripts/bench-tasks {{options}}
+
 # How well and how fast tools are found; `just bench-discovery FOLDER` if the data lies elsewhere
 bench-discovery *options:
     scripts/bench-discovery {{options}}
+
+# What the SDK and validation promise, over recorded catalogs; `just sdk-gates types calls` for some of it
+sdk-gates *options:
+    scripts/sdk-gates {{options}}
 
 # All that must pass before a change goes in
 ci:

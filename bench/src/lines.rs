@@ -34,7 +34,10 @@ impl<R: Read + AsFd> Lines<R> {
     ///
     /// # Errors
     /// The other side has gone, or says nothing for two minutes.
-    #[expect(clippy::should_implement_trait, reason = "a line lives until the next one is read")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a line lives until the next one is read"
+    )]
     pub fn next(&mut self) -> Result<&[u8]> {
         loop {
             let end = memchr::memchr(b'\n', &self.buffer[self.searched..]);

@@ -156,6 +156,9 @@ pub struct Catalog {
     servers: Vec<Arc<ServerTools>>,
     tools: usize,
     index: OnceLock<Index>,
+    /// The SDK of all servers in each language, once somebody wanted it.
+    pub(crate) python: OnceLock<String>,
+    pub(crate) typescript: OnceLock<String>,
 }
 
 impl Catalog {
@@ -209,7 +212,7 @@ impl Catalog {
         Catalog {
             tools: servers.iter().map(|server| server.tools.len()).sum(),
             servers,
-            index: OnceLock::new(),
+            ..Catalog::default()
         }
     }
 

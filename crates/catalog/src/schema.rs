@@ -411,7 +411,12 @@ impl<'a> Parts<'a> {
         }
         // What these allow depends on the value, so nothing is certainly unknown.
         let unions = ["anyOf", "oneOf"].map(|keyword| array(schema, keyword));
-        self.open |= (!self.decided && unions.concat().iter().any(adds_members))
+        let adds = || {
+            unions
+                .iter()
+                .any(|variants| variants.iter().any(adds_members))
+        };
+        self.open |= (!self.decided && adds())
             || ["if", "patternProperties", "dependentSchemas"]
                 .iter()
                 .any(|keyword| schema.get(keyword).is_some())

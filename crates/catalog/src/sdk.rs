@@ -36,6 +36,9 @@ const MOST_DECLARED: usize = 200;
 const MOST_VALUES: usize = 400;
 const LONGEST_VALUE_BYTES: usize = 256;
 
+/// Values of which the meaning is told.
+const MOST_MEANINGS: usize = 20;
+
 /// Elements of an array, or patterns of names, that have types of their own.
 const MOST_TUPLE: usize = 32;
 
@@ -84,12 +87,24 @@ impl Catalog {
     /// The tools as a Python stub file (`.pyi`), for Python 3.11 and newer: those of `server`, which
     /// may be written as for [`Catalog::server`], or of all.
     pub fn python_stubs(&self, server: Option<&str>) -> String {
-        python::stubs(&Sdk::of(self, server))
+        match server {
+            None => self
+                .python
+                .get_or_init(|| python::stubs(&Sdk::of(self, None)))
+                .clone(),
+            some => python::stubs(&Sdk::of(self, some)),
+        }
     }
 
     /// The tools as TypeScript declarations (`.d.ts`): those of `server`, or of all.
     pub fn typescript_declarations(&self, server: Option<&str>) -> String {
-        typescript::declarations(&Sdk::of(self, server))
+        match server {
+            None => self
+                .typescript
+                .get_or_init(|| typescript::declarations(&Sdk::of(self, None)))
+                .clone(),
+            some => typescript::declarations(&Sdk::of(self, some)),
+        }
     }
 }
 
@@ -141,6 +156,8 @@ struct Member<'a> {
     description: Option<&'a str>,
     default: Option<&'a Value>,
     format: Option<&'a str>,
+    /// What its values mean, where the schema says it of each.
+    meanings: Vec<(&'a Value, &'a str)>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -320,7 +337,12 @@ impl<'a> ToolTypes<'a> {
 impl Member<'_> {
     /// What is known of the member besides its type, on one line.
     fn description(&self, docs: &mut usize) -> String {
-        let line = plain::line(self.description.unwrap_or(""), MEMBER_CHARS.min(*docs));
+        let mut about = self.description.unwrap_or("").to_owned();
+        for (at, (value, meaning)) in self.meanings.iter().enumerate() {
+            about.push_str(if at > 0 { "; " } else { " " });
+            about.push_str(&format!("{value}: {meaning}"));
+        }
+        let line = plain::line(&about, MEMBER_CHARS.min(*docs));
         *docs -= line.chars().count().min(*docs);
         line
     }
@@ -565,7 +587,11 @@ impl<'a> Reading<'a> {
         let others = items
             .others
             .map(|others| self.inside(others, &format!("{place}.Item")));
-        if items.first.is_empty() || items.first.len() > MOST_TUPLE {
+        if items.first.len() > MOST_TUPLE {
+            let any = self.any(place, "it has too many elements of their own");
+            return Type::List(Box::new(any));
+        }
+        if items.first.is_empty() {
             return Type::List(Box::new(others.unwrap_or(Type::Any)));
         }
         let least = said(self.root, schema, "minItems").and_then(Value::as_u64);
@@ -663,9 +689,36 @@ impl<'a> Reading<'a> {
                 description: about("description").and_then(Value::as_str),
                 default: about("default"),
                 format: about("format").and_then(Value::as_str),
+                meanings: field
+                    .schema
+                    .map_or_else(Vec::new, |schema| self.meanings(schema)),
             });
         }
         self.declared[at].body = Body::Members { members, others };
+    }
+
+    /// What the values of a schema, or of its elements, mean: a union of constants says it of each.
+    fn meanings(&self, schema: &'a Value) -> Vec<(&'a Value, &'a str)> {
+        let of = |schema: &'a Value| -> Vec<(&'a Value, &'a str)> {
+            let Some(schema) = resolved(self.root, schema) else {
+                return Vec::new();
+            };
+            let Shape::Union(variants) = shape(self.root, schema) else {
+                return Vec::new();
+            };
+            let meaning = |variant: &'a Value| {
+                let meaning = text(variant, "description").or_else(|| text(variant, "title"))?;
+                Some((variant.get("const")?, meaning))
+            };
+            variants
+                .iter()
+                .filter_map(meaning)
+                .take(MOST_MEANINGS)
+                .collect()
+        };
+        let own = of(schema);
+        let items = schema.get("items").filter(|_| own.is_empty());
+        items.map_or(own, of)
     }
 
     /// The type of a schema inside a list, a map or an object.

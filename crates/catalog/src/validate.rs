@@ -3,8 +3,8 @@
 //! A schema is compiled once into rules. A value is refused only for what is certain: what a program's
 //! text does not tell, a pattern that the linear engine does not have, a reference that leads nowhere
 //! and whatever lies beyond a bound on size, depth or steps count as *not known*, which refuses
-//! nothing. `format`, `unevaluatedProperties` and `unevaluatedItems` are not looked at, and a keyword
-//! whose value is malformed is as if it were not there.
+//! nothing. So do `unevaluatedProperties` and `unevaluatedItems`; `format` is not looked at, and a
+//! keyword whose value is malformed is as if it were not there.
 //!
 //! What is said of a refused value is for a model: where, by which rule, what is there instead, and
 //! where only one value can be meant, that value.
@@ -493,7 +493,11 @@ impl<'s> Compiler<'s> {
         let Drafts { old, new } = self.drafts;
         Some(match keyword {
             "$ref" => self.reference(value.as_str()?, embedded),
-            "$dynamicRef" | "$recursiveRef" if new => Rule::Unchecked,
+            "$dynamicRef" | "$recursiveRef" | "unevaluatedItems" | "unevaluatedProperties"
+                if new =>
+            {
+                Rule::Unchecked
+            }
             "type" => Rule::Type(match value {
                 Json::Array(names) => names
                     .iter()
@@ -1491,6 +1495,19 @@ fn converted(value: &Json, wanted: Kinds) -> Option<Remedy> {
         Json::String(text) if wanted == Kinds::OBJECT => read(text)?,
         Json::String(text) if wanted == Kinds::ARRAY && text.trim_start().starts_with('[') => {
             read(text).unwrap_or_else(|| Json::Array(vec![owned()]))
+        }
+        // Words between commas are a list; a sentence with a comma is one text.
+        Json::String(text) if wanted == Kinds::ARRAY && text.contains(',') => {
+            let words: Vec<&str> = text.split(',').map(str::trim).collect();
+            let is_list = words
+                .iter()
+                .all(|word| !word.is_empty() && !word.contains(char::is_whitespace));
+            if is_list {
+                let word = |word: &&str| Json::String(Cow::Owned((*word).to_owned()));
+                Json::Array(words.iter().map(word).collect())
+            } else {
+                Json::Array(vec![owned()])
+            }
         }
         Json::Number(_) if wanted == Kinds::STRING => Json::String(Cow::Owned(plain_text(value)?)),
         Json::Array(items) if wanted.and(Kinds::ARRAY).is_empty() => match &items[..] {

@@ -115,7 +115,7 @@ fn show(execution: &Execution) -> Result<()> {
     if execution.done.error.is_some() {
         print(&execution.stdout.text())?;
         eprint!("{}", execution.stderr.text());
-        let answer = output::answer(execution, None, false);
+        let answer = output::answer(execution, &output::Style::default());
         // The printed part has just been shown whole.
         eprintln!(
             "{}",

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use upstream::CallError;
 
 use crate::check::Findings;
+use crate::results::{self, OPEN_RESULT};
 use crate::shape::shape;
 use crate::turns::ServerProcess;
 use crate::value::{self, Reading, Unwrapped};
@@ -34,6 +35,7 @@ const SAMPLES: usize = 16;
 /// What one run's calls share.
 pub(crate) struct Calls {
     pub(crate) gateway: Arc<Gateway>,
+    session: Arc<Session>,
     pub(crate) execution: String,
     pub(crate) language: Language,
     /// The tools as they were when the program started.
@@ -82,6 +84,7 @@ pub(crate) type Answer = Result<String, Raise>;
 impl Calls {
     pub(crate) fn new(
         gateway: Arc<Gateway>,
+        session: Arc<Session>,
         execution: String,
         language: Language,
         limits: Limits,
@@ -90,6 +93,7 @@ impl Calls {
         let catalog = gateway.catalog();
         Calls {
             gateway,
+            session,
             execution,
             language,
             catalog,
@@ -158,6 +162,9 @@ impl Calls {
     pub(crate) async fn answer(&self, call: protocol::Call<'_>) -> Answer {
         if call.path == "search_tools" {
             return Box::pin(self.search(&call)).await;
+        }
+        if call.path == OPEN_RESULT {
+            return Box::pin(results::read(&self.session, &call)).await;
         }
         let deadline = Instant::now() + self.limits.call_time;
         let call = self.with_whole_path(call);
@@ -391,7 +398,7 @@ impl Calls {
 /// back, not the value in it.
 pub async fn call_tool(
     gateway: &Arc<Gateway>,
-    session: &Session,
+    session: &Arc<Session>,
     path: &str,
     arguments: &RawValue,
     raw: bool,
@@ -408,6 +415,7 @@ pub async fn call_tool(
     });
     let calls = Calls::new(
         gateway.clone(),
+        session.clone(),
         execution.clone(),
         Language::TypeScript,
         gateway.config.limits.clone(),

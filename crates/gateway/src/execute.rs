@@ -249,6 +249,7 @@ impl Run<'_> {
         });
         let calls = Arc::new(Calls::new(
             self.gateway.clone(),
+            self.session.clone(),
             self.id.to_owned(),
             language.words(),
             self.limits.clone(),

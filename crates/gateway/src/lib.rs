@@ -17,6 +17,7 @@ mod limits;
 mod meaning;
 pub mod output;
 mod pool;
+mod results;
 mod search;
 pub mod server;
 mod session;
@@ -100,6 +101,7 @@ impl Gateway {
             process: std::process::id(),
         });
         sandbox::sweep(&config.workspaces, session::WORKSPACE_AGE);
+        ::results::sweep(&config.state.join("results"), session::WORKSPACE_AGE);
         let upstreams = upstreams::Upstreams::new(
             supervisor.clone(),
             upstream::Cache::new(Some(config.state.join("servers"))),
@@ -134,6 +136,11 @@ impl Gateway {
             upstreams,
             recorder,
         })
+    }
+
+    /// Where sessions keep what is too large for an answer.
+    fn results_folder(&self) -> PathBuf {
+        self.config.state.join("results")
     }
 
     /// Why the last guests had less than the full tier around them, if they had.

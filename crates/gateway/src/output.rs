@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::call::CallRecord;
 use crate::execute::Execution;
+use crate::{Session, results};
 
 /// The most an answer may hold, so that no known client replaces or cuts it.
 pub const BUDGET_BYTES: usize = 36_000;
@@ -60,7 +61,13 @@ const STRUCTURED_BYTES: usize = 8 << 20;
 /// content, whole. An error is the same text that models get.
 pub fn structured(execution: &Execution, name_session: bool) -> Answer {
     if execution.done.error.is_some() {
-        return answer(execution, None, name_session);
+        return answer(
+            execution,
+            &Style {
+                name_session,
+                ..Style::default()
+            },
+        );
     }
     let value = execution
         .done
@@ -89,58 +96,144 @@ pub fn structured(execution: &Execution, name_session: bool) -> Answer {
     }
 }
 
-/// The answer to `execute_code`. `name_session` is for callers who must name it to come back to it.
-pub fn answer(
+/// How an answer is to be written.
+#[derive(Debug, Clone, Default)]
+pub struct Style {
+    /// Fewer tokens than [`BUDGET_TOKENS`], if the caller asks for fewer.
+    pub max_output_tokens: Option<usize>,
+    /// The caller must name the session to come back to it.
+    pub name_session: bool,
+    /// Where the value is kept, for an answer that has no room for it.
+    pub value: Handle,
+    /// Where what was printed is kept.
+    pub stdout: Handle,
+}
+
+/// Where something is kept that an answer has no room for.
+#[derive(Debug, Clone, Default)]
+pub enum Handle {
+    /// Nowhere.
+    #[default]
+    None,
+    /// By this handle.
+    Kept(String),
+    /// It could not be, for this reason.
+    Refused(String),
+}
+
+/// The answer to `execute_code`, in which what there is no room for is kept in the session.
+pub(crate) async fn answer_and_keep(
     execution: &Execution,
-    max_output_tokens: Option<usize>,
-    name_session: bool,
+    session: &Session,
+    mut style: Style,
 ) -> Answer {
-    let tokens = max_output_tokens
+    let (answer, cut) = written(execution, &style);
+    if !cut.value && !cut.stdout {
+        return answer;
+    }
+    if cut.value
+        && let Some(value) = &execution.done.value
+    {
+        style.value = keep(session, value.clone()).await;
+    }
+    if cut.stdout {
+        let text = execution.stdout.text();
+        let json = serde_json::value::to_raw_value(&text).expect("a string is always JSON");
+        style.stdout = keep(session, json).await;
+    }
+    written(execution, &style).0
+}
+
+async fn keep(session: &Session, json: Box<RawValue>) -> Handle {
+    match results::keep(session, json).await {
+        Ok(kept) => Handle::Kept(kept.id()),
+        Err(error) => Handle::Refused(error.to_string()),
+    }
+}
+
+/// The answer to `execute_code`.
+pub fn answer(execution: &Execution, style: &Style) -> Answer {
+    written(execution, style).0
+}
+
+/// What an answer had no room for.
+struct Cut {
+    value: bool,
+    stdout: bool,
+}
+
+fn written(execution: &Execution, style: &Style) -> (Answer, Cut) {
+    let name_session = style.name_session;
+    let tokens = style
+        .max_output_tokens
         .unwrap_or(BUDGET_TOKENS)
         .clamp(100, BUDGET_TOKENS);
     let budget = (tokens * BYTES_A_TOKEN).min(BUDGET_BYTES);
     let mut text = String::new();
+    let mut cut = Cut {
+        value: false,
+        stdout: false,
+    };
     match &execution.done.error {
         Some(error) => describe_error(&mut text, execution, error, name_session),
-        None => describe_value(&mut text, execution, budget, name_session),
+        None => cut.value = !describe_value(&mut text, execution, budget, style),
     }
     let notes = notes(execution);
     let left = budget.saturating_sub(text.len() + notes.len());
-    section(&mut text, "stdout", &execution.stdout.text(), left);
+    let printed = execution.stdout.text();
+    cut.stdout = !section(&mut text, "stdout", &printed, left, &style.stdout);
     if execution.done.error.is_some() || execution.done.value.is_none() {
         let left = budget.saturating_sub(text.len() + notes.len());
-        section(&mut text, "stderr", &execution.stderr.text(), left);
+        let printed = execution.stderr.text();
+        section(&mut text, "stderr", &printed, left, &Handle::None);
     }
     text.push_str(&notes);
-    Answer {
+    let answer = Answer {
         text: text.trim_end().to_owned(),
         is_error: execution.done.error.is_some(),
         structured: None,
-    }
+    };
+    (answer, cut)
 }
 
-fn describe_value(text: &mut String, execution: &Execution, budget: usize, name_session: bool) {
+/// Writes status and value; false when there was no room for the value.
+fn describe_value(text: &mut String, execution: &Execution, budget: usize, style: &Style) -> bool {
     let mut facts = vec![format!("ok {}", execution.short)];
     facts.extend(call_facts(&execution.calls));
     facts.extend(duration_fact(execution));
-    facts.extend(name_session.then(|| format!("session {}", execution.session)));
+    facts.extend(
+        style
+            .name_session
+            .then(|| format!("session {}", execution.session)),
+    );
     let status = facts.join(" · ");
     let Some(value) = &execution.done.value else {
         text.push_str(&status);
         text.push('\n');
-        return;
+        return true;
     };
     let plain = serde_json::from_str::<String>(value.get()).ok();
     let shown = plain.as_deref().unwrap_or(value.get());
     if status.len() + shown.len() + 2 <= budget {
         let _ = writeln!(text, "{status}\n{shown}");
-        return;
+        return true;
     }
-    let (size, preview) = preview(value, plain.as_deref(), budget - budget / STDOUT_SHARE);
+    let room = budget - budget / STDOUT_SHARE;
+    let (size, preview) = preview(value, plain.as_deref(), room, &style.value);
+    let whole = match &style.value {
+        Handle::Kept(id) => {
+            format!("preview below, whole value: results.open(\"{id}\") in a later program")
+        }
+        Handle::None => "preview below. Return less: filter, count or slice in the program".into(),
+        Handle::Refused(reason) => {
+            format!("preview below; {reason}. Return less: filter, count or slice in the program")
+        }
+    };
     let _ = writeln!(
         text,
-        "{status} · value too large: {size}; preview below. Return less: filter, count or slice in the program\n{preview}"
+        "{status} · value too large: {size}; {whole}\n{preview}"
     );
+    false
 }
 
 /// `3 calls`, `52 calls, 1 failed (caught)`.
@@ -304,24 +397,32 @@ fn already_done(calls: &[CallRecord]) -> Option<String> {
     Some(parts.join(" · "))
 }
 
-/// A section, cut in its middle to what is left of the budget.
-fn section(text: &mut String, name: &str, content: &str, left: usize) {
+/// A section, cut in its middle to what is left of the budget; false when it was cut.
+fn section(text: &mut String, name: &str, content: &str, left: usize, whole: &Handle) -> bool {
     let content = content.trim_end_matches('\n');
     let heading = name.len() + 6;
-    if content.is_empty() || left <= heading + 40 {
-        return;
+    if content.is_empty() {
+        return true;
+    }
+    if left <= heading + 100 {
+        return false;
     }
     let _ = writeln!(text, "--- {name}");
     let room = left - heading;
     if content.len() < room {
         let _ = writeln!(text, "{content}");
-        return;
+        return true;
     }
-    let half = room.saturating_sub(40) / 2;
+    let half = room.saturating_sub(100) / 2;
     let head = &content[..floor(content, half)];
     let tail = &content[ceil(content, content.len() - half)..];
     let missing = content.len() - head.len() - tail.len();
-    let _ = writeln!(text, "{head}\n… {missing} bytes …\n{tail}");
+    let whole = match whole {
+        Handle::Kept(id) => format!(", whole: results.open(\"{id}\")"),
+        Handle::None | Handle::Refused(_) => String::new(),
+    };
+    let _ = writeln!(text, "{head}\n… {missing} bytes{whole} …\n{tail}");
+    false
 }
 
 fn notes(execution: &Execution) -> String {
@@ -340,7 +441,16 @@ fn notes(execution: &Execution) -> String {
 }
 
 /// Size of a value, and a document of valid JSON that stands for it.
-fn preview(value: &RawValue, text: Option<&str>, budget: usize) -> (String, String) {
+fn preview(
+    value: &RawValue,
+    text: Option<&str>,
+    budget: usize,
+    handle: &Handle,
+) -> (String, String) {
+    let mark = match handle {
+        Handle::Kept(id) => format!("{id:?}"),
+        Handle::None | Handle::Refused(_) => "true".to_owned(),
+    };
     let bytes = value.get().len();
     let size = format!(
         "{}, ~{} tokens",
@@ -357,7 +467,7 @@ fn preview(value: &RawValue, text: Option<&str>, budget: usize) -> (String, Stri
             &text[ceil(text, text.len() - half)..],
         );
         let preview = format!(
-            r#"{{"$preview":true,"type":"text","bytes":{},"lines":{lines},"head":{},"tail":{}}}"#,
+            r#"{{"$preview":{mark},"type":"text","bytes":{},"lines":{lines},"head":{},"tail":{}}}"#,
             text.len(),
             json(head),
             json(tail)
@@ -384,7 +494,7 @@ fn preview(value: &RawValue, text: Option<&str>, budget: usize) -> (String, Stri
             .filter(|last| shown < items.len() && last.get().len() < budget / 8)
             .map_or(String::new(), |last| format!("\n{}", last.get()));
         let preview = format!(
-            r#"{{"$preview":true,"type":"array","length":{},"head":[{head}],"tail":[{tail}]}}"#,
+            r#"{{"$preview":{mark},"type":"array","length":{},"head":[{head}],"tail":[{tail}]}}"#,
             items.len()
         );
         return (format!("{} items, {size}", thousands(items.len())), preview);
@@ -406,7 +516,7 @@ fn preview(value: &RawValue, text: Option<&str>, budget: usize) -> (String, Stri
             );
         }
         let preview = format!(
-            r#"{{"$preview":true,"type":"object","members":{},"shown":{{{shown}}}}}"#,
+            r#"{{"$preview":{mark},"type":"object","members":{},"shown":{{{shown}}}}}"#,
             members.len()
         );
         return (
@@ -417,7 +527,7 @@ fn preview(value: &RawValue, text: Option<&str>, budget: usize) -> (String, Stri
     // A number of thousands of digits.
     (
         size,
-        format!(r#"{{"$preview":true,"type":"number","bytes":{bytes}}}"#),
+        format!(r#"{{"$preview":{mark},"type":"number","bytes":{bytes}}}"#),
     )
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use journal::Event;
+use results::{Quota, Results};
 use sandbox::{Usage, Workspace};
 
 use crate::id::{self, Short};
@@ -94,21 +95,30 @@ pub struct Session {
     /// earlier process has left it.
     may_be_over: AtomicBool,
     executions: AtomicU32,
-    /// Whether the workspace outlives the session, for a caller who may name it again.
-    keep_workspace: bool,
+    /// Values that were too large for an answer.
+    results: Arc<Results>,
+    /// Whether workspace and results outlive the session, for a caller who may name it again.
+    outlives: bool,
     recorder: Recorder,
 }
 
 impl Session {
     /// Opens a session. `id` takes up an earlier one's workspace; it must be a session's id.
     pub fn open(gateway: &Gateway, face: Face, id: Option<&str>) -> Arc<Session> {
+        let outlives = id.is_some();
+        let id = id.map_or_else(|| id::fresh('s'), str::to_owned);
         let session = Session {
-            id: id.map_or_else(|| id::fresh('s'), str::to_owned),
+            results: Arc::new(Results::of_session(
+                &gateway.results_folder(),
+                &id,
+                Quota::default(),
+            )),
+            id,
             workspaces: gateway.workspaces().to_owned(),
             has_workspace: AtomicBool::new(false),
-            may_be_over: AtomicBool::new(id.is_some()),
+            may_be_over: AtomicBool::new(outlives),
             executions: AtomicU32::new(0),
-            keep_workspace: id.is_some(),
+            outlives,
             recorder: gateway.recorder().clone(),
         };
         session.recorder.record(Event::SessionOpened {
@@ -120,6 +130,11 @@ impl Session {
 
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The values that were too large for an answer.
+    pub(crate) fn results(&self) -> &Arc<Results> {
+        &self.results
     }
 
     /// The folder this session's programs work in, made where it is missing: somebody may have
@@ -168,11 +183,14 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         if self.has_workspace.load(Ordering::Relaxed)
-            && !self.keep_workspace
+            && !self.outlives
             && let Ok(workspace) = Workspace::open(&self.workspaces, &self.id)
         {
             // What cannot be removed now goes when old workspaces are swept at a start.
             let _ = workspace.remove();
+        }
+        if !self.outlives {
+            self.results.clear();
         }
         self.recorder.record(Event::SessionEnded {
             session: std::mem::take(&mut self.id),

@@ -37,6 +37,8 @@ pub(crate) struct Program {
     /// Definitions, instructions, a search with its answer, the program with its answer, and what the
     /// model then says.
     pub(crate) tokens: usize,
+    /// Without definitions and instructions.
+    pub(crate) work: usize,
     pub(crate) calls: usize,
     pub(crate) turns: usize,
     pub(crate) seconds: f64,
@@ -49,6 +51,8 @@ pub(crate) struct Direct {
     pub(crate) tokens_needed: usize,
     /// With the definitions of every configured server.
     pub(crate) tokens_all: usize,
+    /// Without definitions.
+    pub(crate) work: usize,
     pub(crate) calls: usize,
     pub(crate) turns: usize,
     pub(crate) seconds: f64,
@@ -174,12 +178,12 @@ impl Bench {
                 anyhow::bail!("the search does not show {unknown}:\n{found}");
             }
             program.calls = calls_in(&answer);
-            program.tokens = self.definitions
-                + self.count_call("search_tools", &search)
+            program.work = self.count_call("search_tools", &search)
                 + self.count(&found)
                 + self.count_call("execute_code", &execute)
                 + self.count(&answer)
                 + self.final_answer(task)?;
+            program.tokens = self.definitions + program.work;
         }
         program.seconds = median(took);
         Ok(program)
@@ -189,7 +193,9 @@ impl Bench {
     fn direct(&mut self, task: &Task) -> Result<Direct> {
         let definitions = |servers: &[Server]| -> usize {
             let listed = servers.iter().map(|server| &self.servers[server].tools);
-            listed.map(|tools| self.tokens.count(&peer::shown(tools))).sum()
+            listed
+                .map(|tools| self.tokens.count(&peer::shown(tools)))
+                .sum()
         };
         let (needed, all) = (definitions(&task.servers), definitions(&Server::ALL));
         let turns = task.turns()?;
@@ -206,11 +212,21 @@ impl Bench {
             for turn in &turns {
                 let mut asked: BTreeMap<Server, Vec<u64>> = BTreeMap::new();
                 for call in turn {
-                    ensure!(task.servers.contains(&call.server), "{} is not among the servers", call.server.name());
+                    ensure!(
+                        task.servers.contains(&call.server),
+                        "{} is not among the servers",
+                        call.server.name()
+                    );
                     let arguments = self.place.filled(&call.arguments)?;
                     let params = json!({"name": call.tool, "arguments": arguments});
-                    let server = self.servers.get_mut(&call.server).context("every server runs")?;
-                    asked.entry(call.server).or_default().push(server.ask("tools/call", &params)?);
+                    let server = self
+                        .servers
+                        .get_mut(&call.server)
+                        .context("every server runs")?;
+                    asked
+                        .entry(call.server)
+                        .or_default()
+                        .push(server.ask("tools/call", &params)?);
                     exchanged.push(params.to_string());
                 }
                 for (server, ids) in asked {
@@ -220,7 +236,12 @@ impl Bench {
                     for (call, result) in calls.zip(results) {
                         let text = peer::text_of(&result);
                         let failed = result["isError"] == true;
-                        ensure!(failed == call.fails, "{} {} answered {text}", call.tool, call.arguments);
+                        ensure!(
+                            failed == call.fails,
+                            "{} {} answered {text}",
+                            call.tool,
+                            call.arguments
+                        );
                         exchanged.push(text);
                     }
                 }
@@ -229,9 +250,9 @@ impl Bench {
             self.check_state_directly(task)?;
             if time == 0 {
                 let exchanged: usize = exchanged.iter().map(|text| self.count(text)).sum();
-                let work = exchanged + self.final_answer(task)?;
-                direct.tokens_needed = needed + work;
-                direct.tokens_all = all + work;
+                direct.work = exchanged + self.final_answer(task)?;
+                direct.tokens_needed = needed + direct.work;
+                direct.tokens_all = all + direct.work;
             }
         }
         direct.seconds = median(took);
@@ -293,7 +314,11 @@ impl Bench {
                 Value::String(text) => found == text,
                 _ => serde_json::from_str(found).is_ok_and(|found| same(&found, &expected)),
             };
-            ensure!(right, "afterwards {} is not {expected}: {answer}", after.call.tool);
+            ensure!(
+                right,
+                "afterwards {} is not {expected}: {answer}",
+                after.call.tool
+            );
         }
         Ok(())
     }
@@ -305,7 +330,11 @@ impl Bench {
             let server = self.servers.get_mut(&server).context("every server runs")?;
             let found = peer::value_of(&server.call(tool, &arguments)?);
             let expected = self.place.filled(&after.value()?)?;
-            ensure!(same(&found, &expected), "afterwards {} is {found}, not {expected}", after.call.tool);
+            ensure!(
+                same(&found, &expected),
+                "afterwards {} is {found}, not {expected}",
+                after.call.tool
+            );
         }
         Ok(())
     }
@@ -337,7 +366,11 @@ fn value_in(answer: &str) -> &str {
     };
     let value = printed.unwrap_or(rest);
     let value = &value[..end(value)];
-    if printed.is_some() { value.trim_end() } else { value }
+    if printed.is_some() {
+        value.trim_end()
+    } else {
+        value
+    }
 }
 
 /// How many calls an answer says that its program made.

@@ -1,8 +1,8 @@
 //! Applies the `fix:` line of an error to the program, without thought: what a hint teaches must not
 //! need any.
 //!
-//! A fix that is a call of a tool replaces the call around the error's place; any other replaces what
-//! is marked there.
+//! A fix that is a call of a tool replaces the call around the error's place, an import comes before
+//! the program, and any other replaces what is marked.
 
 use std::ops::Range;
 
@@ -20,6 +20,9 @@ struct Hint<'a> {
 /// The program after the fix of an answer; `None` if the answer has none.
 pub(crate) fn mended(code: &str, answer: &str) -> Option<String> {
     let hint = Hint::read(answer)?;
+    if hint.fix.starts_with("import ") || hint.fix.starts_with("from ") {
+        return Some(format!("{}\n{code}", hint.fix));
+    }
     let begin = offset(code, hint.line, hint.column)?;
     let marked = code[begin..]
         .char_indices()
@@ -202,8 +205,20 @@ mod tests {
             assert_eq!(mended(code, &answer).as_deref(), Some(expected), "{code}");
         };
         let fixed = "tools.a.b(c=1)";
-        check("x = tools.a.b(d=1)", 1, "    ^^^^", fixed, "x = tools.a.b(c=1)");
-        check("x = tools.a.b(d=1)", 1, "              ^^^", fixed, "x = tools.a.b(c=1)");
+        check(
+            "x = tools.a.b(d=1)",
+            1,
+            "    ^^^^",
+            fixed,
+            "x = tools.a.b(c=1)",
+        );
+        check(
+            "x = tools.a.b(d=1)",
+            1,
+            "              ^^^",
+            fixed,
+            "x = tools.a.b(c=1)",
+        );
         check(
             "x = json.loads(tools.a.b(d=f(2))[\"(\"])[0]",
             1,
@@ -226,8 +241,27 @@ mod tests {
             "const x = (await tools.a.b({c: 1})).k.map(y => y);",
         );
         check("r.name + 1", 1, "^^^^^^", "r[\"name\"]", "r[\"name\"] + 1");
-        check("[f(x) for x in tools.a.b(q)]", 1, "               ^", fixed, "[f(x) for x in tools.a.b(c=1)]");
-        check("\"ü\", tools.a.b(\n)", 1, "     ^", fixed, "\"ü\", tools.a.b(c=1)");
+        check(
+            "[f(x) for x in tools.a.b(q)]",
+            1,
+            "               ^",
+            fixed,
+            "[f(x) for x in tools.a.b(c=1)]",
+        );
+        check(
+            "x = json.loads(y)",
+            1,
+            "    ^^^^",
+            "import json",
+            "import json\nx = json.loads(y)",
+        );
+        check(
+            "\"ü\", tools.a.b(\n)",
+            1,
+            "     ^",
+            fixed,
+            "\"ü\", tools.a.b(c=1)",
+        );
     }
 
     #[test]

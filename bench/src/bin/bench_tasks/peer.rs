@@ -43,7 +43,10 @@ impl Peer {
                 "clientInfo": {"name": "bench", "version": "1"},
             }),
         )?;
-        peer.instructions = hello["instructions"].as_str().unwrap_or_default().to_owned();
+        peer.instructions = hello["instructions"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         peer.write(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}))?;
         let mut listed = peer.request("tools/list", &json!({}))?;
         peer.tools = serde_json::from_value(listed["tools"].take())?;

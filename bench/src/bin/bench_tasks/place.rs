@@ -34,7 +34,14 @@ impl Place {
             upstreams: upstreams.to_owned(),
             offices: 0,
         };
-        for name in ["world", "desk/tree", "work", "config/toolmill", "state", "run"] {
+        for name in [
+            "world",
+            "desk/tree",
+            "work",
+            "config/toolmill",
+            "state",
+            "run",
+        ] {
             fs::create_dir_all(place.path(name))?;
         }
         let world = Command::new("python3")
@@ -88,7 +95,10 @@ impl Place {
     fn command_of(&self, server: Server) -> (PathBuf, Vec<String>, BTreeMap<&str, String>) {
         let desk = |name: &str| self.path("desk").join(name).to_string_lossy().into_owned();
         let (program, arguments) = match server {
-            Server::Files => ("node_modules/.bin/mcp-server-filesystem", vec![desk("tree")]),
+            Server::Files => (
+                "node_modules/.bin/mcp-server-filesystem",
+                vec![desk("tree")],
+            ),
             Server::Git => (
                 "venv/bin/mcp-server-git",
                 vec!["--repository".to_owned(), desk("repository")],

@@ -8,100 +8,110 @@ use crate::measure::{Ending, Measured};
 /// A line for each task, then kinds, totals and the wrong programs.
 pub(crate) fn table(tasks: &[Measured]) -> String {
     let mut text = format!(
-        "{:<34} {:<9} {:>8} {:>9} {:>9}  {:<8} {:>7} {:>6} {:>13}\n",
-        "task", "kind", "toolmill", "direct", "all six", "cheaper", "calls", "turns", "seconds"
+        "{:<31} {:<9} {:>8} {:>10} {:>10} {:>16} {:>7} {:>6} {:>11}\n",
+        "task", "kind", "toolmill", "direct", "all six", "work", "calls", "turns", "ms"
     );
     for task in tasks {
         let (toolmill, direct) = (task.toolmill(), &task.direct);
+        if !task.failures.is_empty() {
+            let _ = writeln!(text, "{:<31} {:<9} failed", task.name, kind(task));
+            continue;
+        }
+        let ms = |seconds: f64| (seconds * 1e3).round();
         let _ = writeln!(
             text,
-            "{:<34} {:<9} {:>8} {:>9} {:>9}  {:<8} {:>7} {:>6} {:>13}{}",
+            "{:<31} {:<9} {:>8} {:>10} {:>10} {:>16} {:>7} {:>6} {:>11}",
             task.name,
             kind(task),
             toolmill.tokens,
-            direct.tokens_needed,
-            direct.tokens_all,
-            cheaper(task),
+            marked(direct.tokens_needed, toolmill.tokens),
+            marked(direct.tokens_all, toolmill.tokens),
+            format!("{}:{}", toolmill.work, marked(direct.work, toolmill.work)),
             format!("{}:{}", toolmill.calls, direct.calls),
             format!("{}:{}", toolmill.turns, direct.turns),
-            format!("{:.2}:{:.2}", toolmill.seconds, direct.seconds),
-            if task.failures.is_empty() { "" } else { "  FAILED" },
+            format!("{}:{}", ms(toolmill.seconds), ms(direct.seconds)),
         );
     }
+    text += "* cheaper than toolmill\n";
+    let done: Vec<&Measured> = tasks
+        .iter()
+        .filter(|task| task.failures.is_empty())
+        .collect();
+    if !done.is_empty() {
+        text += &summary(&done);
+    }
+    text + &mistakes(tasks)
+}
+
+/// Direct calls' tokens, with a mark where they are fewer than toolmill's.
+fn marked(direct: usize, toolmill: usize) -> String {
+    let mark = if direct < toolmill { "*" } else { " " };
+    format!("{direct}{mark}")
+}
+
+fn kind(task: &Measured) -> String {
+    let kind = serde_json::to_value(task.kind).unwrap_or_default();
+    kind.as_str().unwrap_or_default().to_owned()
+}
+
+fn summary(tasks: &[&Measured]) -> String {
     let mut kinds: BTreeMap<_, Vec<&Measured>> = BTreeMap::new();
     for task in tasks {
         kinds.entry(task.kind).or_default().push(task);
     }
-    let _ = writeln!(
-        text,
-        "\n{:<34} {:<9} {:>8} {:>9} {:>9}  {:<8} {:>7} {:>6}\n",
-        "medians of", "tasks", "toolmill", "direct", "all six", "", "", "turns"
+    let mut text = format!(
+        "\n{:<31} {:<9} {:>8} {:>10} {:>10} {:>16} {:>6}   direct calls cheaper\n",
+        "medians of", "tasks", "toolmill", "direct", "all six", "work", "turns"
     );
     for tasks in kinds.values() {
         text += &medians(&kind(tasks[0]), tasks);
     }
-    let every: Vec<&Measured> = tasks.iter().collect();
-    text += &medians("all", &every);
-    let sum = |figure: fn(&Measured) -> usize| tasks.iter().map(figure).sum::<usize>();
+    text += &medians("all", tasks);
+    let sum = |figure: fn(&Measured) -> usize| tasks.iter().map(|task| figure(task)).sum::<usize>();
     let _ = writeln!(
         text,
-        "{:<34} {:<9} {:>8} {:>9} {:>9}",
+        "{:<31} {:<9} {:>8} {:>9}  {:>9}  {:>15}",
         "total",
         tasks.len(),
         sum(|task| task.toolmill().tokens),
         sum(|task| task.direct.tokens_needed),
         sum(|task| task.direct.tokens_all),
+        format!(
+            "{}:{}",
+            sum(|task| task.toolmill().work),
+            sum(|task| task.direct.work)
+        ),
     );
-    let wins = |which: &str| tasks.iter().filter(|task| cheaper(task) == which).count();
-    let _ = writeln!(
-        text,
-        "\ncheaper: toolmill {}, direct calls {}, direct calls only when no other server is listed {}",
-        wins("toolmill"),
-        wins("direct"),
-        wins("needed"),
-    );
-    text + &mistakes(tasks)
+    text
 }
 
-fn kind(task: &Measured) -> String {
-    serde_json::to_value(task.kind)
-        .ok()
-        .and_then(|kind| kind.as_str().map(str::to_owned))
-        .unwrap_or_default()
-}
-
-/// Which way costs fewer tokens: `needed` is direct calls, as long as only the servers concerned are
-/// listed.
-pub(crate) fn cheaper(task: &Measured) -> &'static str {
-    let toolmill = task.toolmill().tokens;
-    if toolmill <= task.direct.tokens_needed {
-        "toolmill"
-    } else if toolmill <= task.direct.tokens_all {
-        "needed"
-    } else {
-        "direct"
-    }
-}
-
+/// A line of medians, and in how many tasks direct calls cost fewer tokens: `direct`, `all six`, `work`.
 fn medians(name: &str, tasks: &[&Measured]) -> String {
     let median = |figure: fn(&Measured) -> usize| {
         let mut figures: Vec<usize> = tasks.iter().map(|task| figure(task)).collect();
         figures.sort_unstable();
         figures[figures.len() / 2]
     };
+    let cheaper = |is: fn(&Measured) -> bool| tasks.iter().filter(|task| is(task)).count();
     format!(
-        "{name:<34} {:<9} {:>8} {:>9} {:>9}  {:<8} {:>7} {:>6}\n",
+        "{name:<31} {:<9} {:>8} {:>9}  {:>9}  {:>15}  {:>6}   {} / {} / {}\n",
         tasks.len(),
         median(|task| task.toolmill().tokens),
         median(|task| task.direct.tokens_needed),
         median(|task| task.direct.tokens_all),
-        "",
-        "",
+        format!(
+            "{}:{}",
+            median(|task| task.toolmill().work),
+            median(|task| task.direct.work)
+        ),
         format!(
             "{}:{}",
             median(|task| task.toolmill().turns),
             median(|task| task.direct.turns)
         ),
+        cheaper(|task| task.direct.tokens_needed < task.toolmill().tokens),
+        cheaper(|task| task.direct.tokens_all < task.toolmill().tokens),
+        cheaper(|task| task.direct.work < task.toolmill().work),
     )
 }
 
@@ -115,7 +125,7 @@ fn mistakes(tasks: &[Measured]) -> String {
             .count()
     };
     let mut text = format!(
-        "\nwrong programs: {} mended by the fix of an error, {} repaired by the dialect, {} not mended\n",
+        "\nwrong programs: {} mended by the fixes of errors, {} repaired by the dialect, {} not mended\n",
         count(Ending::Mended),
         count(Ending::Repaired),
         count(Ending::Unmended),

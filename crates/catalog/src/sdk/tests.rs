@@ -418,6 +418,37 @@ fn an_object_of_several_parts_has_the_members_of_all() {
       };
     };
     "#);
+    // What values mean is said with them.
+    insta::assert_snapshot!(written(&[with(json!({
+        "properties": {"order": {
+            "description": "How to sort.",
+            "oneOf": [{"const": "asc", "description": "oldest first"}, {"const": "desc", "title": "newest first"}],
+        }},
+    }))]), @r#"
+    class XFArgsP(TypedDict):
+        order: NotRequired[Literal["asc", "desc"]]
+        """How to sort. "asc": oldest first; "desc": newest first"""
+
+    class X:
+        def f(self, p: XFArgsP) -> Any:
+            """WRITES"""
+    ----
+    interface XFArgs {
+      p: XFArgsP;
+    }
+
+    interface XFArgsP {
+      /** How to sort. "asc": oldest first; "desc": newest first */
+      order?: "asc" | "desc";
+    }
+
+    declare const tools: {
+      x: {
+        /** WRITES */
+        f(args: XFArgs): Promise<any>;
+      };
+    };
+    "#);
     // Variants that only ask for some of them say nothing of types.
     insta::assert_snapshot!(written(&[with(json!({
         "properties": {"a": {"type": "string"}, "b": {"type": "string"}},

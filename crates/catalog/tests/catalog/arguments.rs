@@ -275,6 +275,16 @@ fn a_value_of_the_wrong_type_is_named_with_the_right_one_where_that_is_certain()
     );
     check(
         labels.clone(),
+        "\"bug, ui\"",
+        "p: must be an array, is the string \"bug, ui\"\ntools.x.do_it(p=[\"bug\", \"ui\"])",
+    );
+    check(
+        labels.clone(),
+        "\"slow, but right\"",
+        "p: must be an array, is the string \"slow, but right\"\ntools.x.do_it(p=[\"slow, but right\"])",
+    );
+    check(
+        labels.clone(),
         "[\"bug\", 7]",
         "p[1]: must be a string, is the number 7\ntools.x.do_it(p=[\"bug\", \"7\"])",
     );

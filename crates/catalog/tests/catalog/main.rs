@@ -154,6 +154,31 @@ fn a_signature_draws_each_kind_of_schema() {
     }
     check(json!({}), "any");
     check(json!(true), "any");
+    check(json!({"type": "string", "nullable": true}), "str?");
+    check(
+        json!({"items": [{"type": "number"}, {"type": "string"}], "additionalItems": false}),
+        "[float|str]",
+    );
+    check(
+        json!({"prefixItems": [{"type": "number"}], "items": {"type": "null"}}),
+        "[float?]",
+    );
+    check(
+        json!({"patternProperties": {"^x": {"type": "integer"}}, "additionalProperties": false}),
+        "{str: int}",
+    );
+    check(
+        json!({"allOf": [{"enum": ["a", "b"]}, {"type": "string"}]}),
+        "\"a\"|\"b\"",
+    );
+    check(
+        json!({"$ref": "#/$defs/Point", "required": ["y"], "properties": {"z": {"type": "integer"}}}),
+        "{x: float, y: float, z?: int}",
+    );
+    check(
+        json!({"type": "object", "properties": {"a": {"type": "string"}}, "anyOf": [{"required": ["a"]}]}),
+        "{a?: str}",
+    );
     check(json!({"type": "string", "format": "uuid"}), "str");
     check(json!({"type": "array"}), "[any]");
     check(json!({"type": "object"}), "dict");

@@ -36,7 +36,7 @@ fn javascript_means_what_a_careful_reader_expects() {
 
 #[test]
 fn python_means_what_a_careful_reader_expects() {
-    check("python", 120);
+    check("python", 140);
 }
 
 fn check(language: &str, least: usize) {

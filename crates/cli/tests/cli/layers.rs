@@ -16,6 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "sandbox",
             "upstream",
             "journal",
+            "results",
         ],
     ),
     ("guest", &["catalog", "protocol"]),
@@ -24,6 +25,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("catalog", &[]),
     ("embedding", &[]),
+    ("results", &[]),
     ("sandbox", &[]),
     ("journal", &[]),
 ];

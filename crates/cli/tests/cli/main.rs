@@ -1,5 +1,6 @@
 //! The whole product from outside: the built binary, against fake servers.
 
+mod arguments;
 mod attacks;
 mod check;
 mod demo;
@@ -15,6 +16,7 @@ mod mistakes;
 mod papers;
 mod place;
 mod programs;
+mod results;
 mod run;
 mod search;
 mod serve;

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{number, string};
 use crate::Face;
 use crate::execute::{Language, Request, execute};
-use crate::output::{self, Answer};
+use crate::output::{self, Answer, Style};
 use crate::server::{Agent, Reader};
 
 pub(super) const DEFINITION: &str = r#"{"name":"execute_code","description":"Run a program that calls tools. Do all steps of the task in one program: loop, filter and join there. Only its value and prints come back, so return just what is needed.\nPython: r = tools.github.list_issues(repo=\"a/b\"); in parallel: await asyncio.gather(*[tools.x.y(id=i) for i in ids])\nTypeScript: const r = await tools.github.list_issues({repo: \"a/b\"}); in parallel: Promise.all\nTake paths and parameters from search_tools, never guess. Results are already parsed. A failing call raises ToolError. The value is the last expression or a top-level return. Standard library only; no network, no shell, no files outside the current directory. Variables are lost after the run.","inputSchema":{"type":"object","properties":{"code":{"type":"string"},"language":{"type":"string","enum":["python","typescript","javascript"]},"timeout_seconds":{"type":"number","description":"Limit of the program's own time, tool calls not counted; default 30"},"max_output_tokens":{"type":"integer"},"session":{"type":"string","description":"Only one that an answer named"}},"required":["code","language"]},"_meta":{"anthropic/alwaysLoad":true}}"#;
@@ -38,7 +38,12 @@ pub(super) async fn call(
             if agent.reader == Reader::Program {
                 return output::structured(&execution, name_session);
             }
-            output::answer(&execution, tokens, name_session)
+            let style = Style {
+                max_output_tokens: tokens,
+                name_session,
+                ..Style::default()
+            };
+            output::answer_and_keep(&execution, &session, style).await
         }
     }
 }

@@ -587,6 +587,7 @@
     getPrototypeOf,
     getTime,
     group,
+    askOfResult: (question) => invoke("open_result", false, [question]),
     inspect,
     inspectTo,
     isArray,
@@ -668,6 +669,7 @@
   laterGlobals("events", ["AbortController", "AbortSignal", "CustomEvent", "Event", "EventTarget"]);
   laterGlobals("system", ["crypto", "performance"]);
   laterGlobals("intl", ["Intl"]);
+  laterGlobals("results", ["open_result", "results"]);
   laterMethods(String.prototype, shim("collate"), ["localeCompare", "localeCompare"]);
   const locale = shim("intl");
   laterMethods(Number.prototype, locale, ["toLocaleString", "numberToLocaleString"]);

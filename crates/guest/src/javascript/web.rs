@@ -41,6 +41,7 @@ pub(super) fn load<'js>(
             define_load(&natives, &internals)?;
             include_str!("web/intl_number.js")
         }
+        "results" => include_str!("results.js"),
         "system" => {
             define(&natives, "random", random_bytes)?;
             include_str!("web/system.js")

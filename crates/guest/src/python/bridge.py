@@ -136,7 +136,7 @@ class Started(collections.abc.Coroutine):
     __hash__ = object.__hash__
 
     def __repr__(self):
-        return repr(self.plain_value()) if self._call.answer else f"<call {self._call.path}>"
+        return repr(self.plain_value())
 
     def __str__(self):
         return str(self.plain_value())
@@ -206,8 +206,14 @@ def sent(values):
 
 
 def value_of(value):
-    """What a name holds that is awaited elsewhere and used plainly here."""
-    return value.plain_value() if isinstance(value, Started) else value
+    """What a name holds that is awaited elsewhere and used plainly here. One that failed says so where it is used."""
+    if isinstance(value, Started):
+        channel.wait(value._call)
+        if value._outcome is None:
+            value._outcome = outcome(value._call)
+        if value._outcome[1] is None:
+            return value.plain_value()
+    return value
 
 
 def plain(function):

@@ -292,6 +292,8 @@ def type_error(error, program, names):
     message = str(error)
     if re.search(r"'(coroutine|_GatheringFuture|Task|Future)'", message):
         return not_awaited(program)
+    if message == "'async_generator' object is not iterable":
+        return program.hint("write `async for` over it")
     if message.startswith(("the JSON object must be str", "Object of type ")):
         return json_of_value(message, program)
     if "indices must be integers" in message:

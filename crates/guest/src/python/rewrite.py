@@ -25,7 +25,7 @@ APPLYING = {"map", "filter", "submit", "starmap", "reduce"}  # their first argum
 CONSUMING = {"sum", "any", "all", "list", "tuple", "set", "dict", "sorted", "max", "min", "join", "len", "enumerate"}
 ASKING = {"type", "isinstance", "iscoroutine", "isawaitable", "repr"}  # about the coroutine itself
 ADDING = {"append", "appendleft", "add", "extend", "insert", "update", "setdefault", "put", "put_nowait"}
-TAKING = {"values", "items", "copy", "pop", "popleft", "popitem"}
+TAKING = {"values", "items", "copy", "pop", "popleft", "popitem", "get"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 ASYNCHRONOUS = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.AsyncFunctionDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -68,7 +68,9 @@ class Rewriting(ast.NodeTransformer):
         self.functions = {}
         self.marked, self.mapped, self.reaching = set(), set(), set()
         self.reaching_attributes = set()
-        self.carrying = set()  # uses of names that are awaited sooner or later
+        self.carrying = set()  # expressions whose values are awaited sooner or later
+        self.holding = set()  # names that hold what was begun, or containers of it
+        self.classes = set()
         self.kept = set()  # calls of coroutine functions that others await
         self.returned = []  # (function that is not a coroutine's, call that it returns)
         self.passing = []  # (name of what is called, call)
@@ -81,6 +83,7 @@ class Rewriting(ast.NodeTransformer):
             return
         self.find_coroutines()
         self.find_positions()
+        self.find_holders()
         self.tail = tail_of(tree.body)
         self.visit(tree)
         self.note_added()
@@ -103,6 +106,7 @@ class Rewriting(ast.NodeTransformer):
                 self.survey(child, inner if child in body else scope)
         elif isinstance(node, ast.ClassDef):
             scope.bound.add(node.name)
+            self.classes.add(node.name)
             inner = Scope(node, scope)
             for child in children:
                 self.survey(child, inner if child in node.body else scope)
@@ -251,6 +255,32 @@ class Rewriting(ast.NodeTransformer):
                     for value in values:
                         self.mark(value)
 
+    def find_holders(self):
+        self.holding |= self.reaching
+        known = -1
+        while known != len(self.holding):
+            known = len(self.holding)
+            for target, value in self.flows:
+                if self.holds(value):
+                    names = [name for name in ast.walk(target) if isinstance(name, ast.Name)]
+                    self.holding.update((name.scope.owner(name.id), name.id) for name in names)
+            for name, values in self.additions:
+                if isinstance(name, ast.Name) and any(self.holds(value) for value in values):
+                    self.holding.add((name.scope.owner(name.id), name.id))
+
+    def holds(self, node):
+        """Whether the value of an expression may be, or hold, what was begun and not awaited."""
+        if isinstance(node, ast.Name):
+            return (node.scope.owner(node.id), node.id) in self.holding
+        if isinstance(node, ast.Call):
+            called = node.func
+            if isinstance(called, ast.Name) and called.id in TRANSPARENT:
+                return any(self.holds(argument) for argument in node.args)
+            if isinstance(called, ast.Attribute) and called.attr in TAKING:
+                return self.holds(called.value)
+            return node in self.marked
+        return any(self.holds(child) for child in self.carried(node))
+
     def pass_on(self, function, call):
         """Arguments that a function of the program's own awaits."""
         if function is None:
@@ -274,8 +304,8 @@ class Rewriting(ast.NodeTransformer):
 
     def mark(self, node, combined=False):
         """Says that the value of an expression is awaited, sooner or later."""
+        self.carrying.add(node)
         if isinstance(node, ast.Name):
-            self.carrying.add(node)
             self.reaching.add((node.scope.owner(node.id), node.id))
         elif isinstance(node, ast.Attribute):
             self.reaching_attributes.add(node.attr)
@@ -340,14 +370,22 @@ class Rewriting(ast.NodeTransformer):
         return self.called("<begin>", node) if mapped else node
 
     def visit_Name(self, node):
-        if isinstance(node.ctx, ast.Load) and node not in self.carrying and self.reaches(node):
+        if isinstance(node.ctx, ast.Load) and node not in self.carrying and self.holds(node):
             return self.called("<value>", node)
         return node
 
+    def visit_Subscript(self, node):
+        is_held = isinstance(node.ctx, ast.Load) and node not in self.carrying and self.holds(node)
+        self.generic_visit(node)
+        return self.called("<value>", node) if is_held else node
+
     def visit_Call(self, node):
         name = name_of(node.func)
-        if name in ASKING or isinstance(node.func, ast.Attribute) and self.is_asyncio(node.func.value):
-            self.kept.update(argument for argument in node.args if isinstance(argument, ast.Call))
+        if name in ASKING or name in self.classes or self.is_asyncio(getattr(node.func, "value", None)):
+            arguments = [*node.args, *[keyword.value for keyword in node.keywords]]
+            self.kept.update(argument for argument in arguments if isinstance(argument, ast.Call))
+        is_taken = name in TAKING and isinstance(node.func, ast.Attribute)
+        is_held = is_taken and node not in self.carrying and self.holds(node)
         if name in CONSUMING and len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
             if any(self.is_awaited(inner) for inner in ast.walk(node.args[0].elt)):
                 self.listed.add(node.args[0])
@@ -363,6 +401,8 @@ class Rewriting(ast.NodeTransformer):
             for keyword in node.keywords:
                 if keyword.value is function:
                     keyword.value = self.called("<plain>", function)
+        if is_held:
+            return self.called("<value>", node)
         if self.is_awaited(node):
             return self.wait_here(node)
         if node in self.marked:

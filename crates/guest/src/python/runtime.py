@@ -404,6 +404,18 @@ def start(tool, positional, named, soon=False):
     return begin(".".join(path), positional, named, raw, soon)
 
 
+class Results:
+    """What earlier programs of the session have left: `results.open("r_9")`."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def open(id):
+        if not isinstance(id, str):
+            raise TypeError(f'results.open takes a handle, as results.open("r_9"); it was given {id!r}')
+        return part("results").Result(id)
+
+
 class Modules:
     """Finds `tools`, `tools.server` and `toolmill` when a program imports them."""
 
@@ -964,6 +976,7 @@ for _name in FORGOTTEN:
     setattr(builtins, _name, Unimported(_name))
 builtins.tools, builtins.ToolError = tools, ToolError
 builtins.call_tool, builtins.search_tools = tools.call_tool, tools.search_tools
+builtins.results, builtins.open_result = Results(), Results.open
 sys.modules["tools"] = sys.modules["toolmill"] = tools
 sys.meta_path.append(Modules)
 

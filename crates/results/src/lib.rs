@@ -1,0 +1,346 @@
+//! Large values that outlive the program that made them, by handle.
+//!
+//! A value is kept as its JSON in a file that is named after its hash, in the folder of the session
+//! that made it; the same value is kept once. A handle (`r_9`) means something within its session
+//! alone. What is kept is bounded by a [`Quota`]: the oldest values go first, and a handle whose value
+//! has gone says so. Reading is lazy: a part is found by a JSON pointer (RFC 6901) and sliced without
+//! holding more than the slice in memory.
+
+mod reader;
+mod scan;
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest, Sha256};
+
+use reader::Places;
+pub use reader::{Outline, Part, Slice, Stored};
+
+/// How much a session may keep.
+#[derive(Debug, Clone, Copy)]
+pub struct Quota {
+    /// Of all its values.
+    pub bytes: u64,
+    pub values: usize,
+    /// Since a value was kept.
+    pub age: Duration,
+}
+
+impl Default for Quota {
+    fn default() -> Quota {
+        Quota {
+            bytes: 512 << 20,
+            values: 1000,
+            age: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// Why a value could not be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("there is no result {id:?} in this session{}", others(.kept))]
+    Unknown { id: String, kept: Vec<String> },
+    #[error(
+        "{id} is no longer kept: a session keeps {} MB for {} h, and the oldest results go first",
+        .quota.bytes >> 20, .quota.age.as_secs() / 3600
+    )]
+    Gone { id: String, quota: Quota },
+    #[error("the result has {bytes} bytes, more than the {most} that a session may keep")]
+    TooLarge { bytes: u64, most: u64 },
+    #[error("{id} has nothing at {pointer:?}: {reason}")]
+    NotThere {
+        id: String,
+        pointer: String,
+        reason: String,
+    },
+    #[error("failed to {action} a kept result: {error}")]
+    Io {
+        action: &'static str,
+        error: io::Error,
+    },
+    #[error("{id} is damaged: {reason}")]
+    Damaged { id: String, reason: String },
+}
+
+fn others(kept: &[String]) -> String {
+    match kept {
+        [] => "; it keeps none".to_owned(),
+        _ => format!("; it keeps {}", kept.join(", ")),
+    }
+}
+
+fn failed(action: &'static str) -> impl FnOnce(io::Error) -> Error {
+    move |error| Error::Io { action, error }
+}
+
+/// A value that is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    number: u32,
+    hash: String,
+    pub bytes: u64,
+    pub since: SystemTime,
+}
+
+impl Kept {
+    /// The handle: `r_9`.
+    pub fn id(&self) -> String {
+        format!("r_{}", self.number)
+    }
+
+    fn file_name(&self) -> String {
+        format!("{}-{}.json", self.number, self.hash)
+    }
+}
+
+/// The values of one session. Processes that share a session must not keep values at the same time.
+#[derive(Debug)]
+pub struct Results {
+    folder: PathBuf,
+    quota: Quota,
+    /// What is kept, the oldest first; absent until first asked for.
+    index: Mutex<Option<Index>>,
+    places: Arc<Mutex<Places>>,
+}
+
+#[derive(Debug)]
+struct Index {
+    kept: Vec<Kept>,
+    /// Numbers are not used twice, so that a handle never comes to mean another value.
+    next: u32,
+}
+
+/// Holds the next number beside the values, for when none of them is left.
+const NEXT: &str = "next";
+const HASH_BYTES: usize = 16;
+const NAMED: usize = 6;
+
+impl Results {
+    /// Those of the session `session`, an id of ours, below `folder`. Nothing is made before a value
+    /// is kept.
+    pub fn of_session(folder: &Path, session: &str, quota: Quota) -> Results {
+        Results {
+            folder: folder.join(session),
+            quota,
+            index: Mutex::new(None),
+            places: Arc::default(),
+        }
+    }
+
+    /// Keeps the JSON of a value, if it is not kept already, and makes room for it.
+    ///
+    /// # Errors
+    /// It is larger than all that the session may keep, or the file system refuses.
+    pub fn keep(&self, json: &[u8]) -> Result<Kept, Error> {
+        let bytes = json.len() as u64;
+        if bytes > self.quota.bytes {
+            return Err(Error::TooLarge {
+                bytes,
+                most: self.quota.bytes,
+            });
+        }
+        let hash: String = Sha256::digest(json)
+            .iter()
+            .take(HASH_BYTES)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let mut guard = self.index()?;
+        let index = guard.as_mut().expect("it was read");
+        self.expire(index);
+        if let Some(known) = index.kept.iter().find(|kept| kept.hash == hash) {
+            return Ok(known.clone());
+        }
+        let mut held: u64 = index.kept.iter().map(|kept| kept.bytes).sum();
+        while held + bytes > self.quota.bytes || index.kept.len() >= self.quota.values {
+            let oldest = index.kept.remove(0);
+            held -= oldest.bytes;
+            self.remove(&oldest);
+        }
+        let kept = Kept {
+            number: index.next,
+            hash,
+            bytes,
+            since: SystemTime::now(),
+        };
+        self.write(NEXT, (kept.number + 1).to_string().as_bytes())
+            .and_then(|()| self.write(&kept.file_name(), json))
+            .map_err(failed("write"))?;
+        index.next += 1;
+        index.kept.push(kept.clone());
+        Ok(kept)
+    }
+
+    /// What is kept, the oldest first.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn list(&self) -> Result<Vec<Kept>, Error> {
+        let mut guard = self.index()?;
+        let index = guard.as_mut().expect("it was read");
+        self.expire(index);
+        Ok(index.kept.clone())
+    }
+
+    /// The value of a handle, to be read.
+    ///
+    /// # Errors
+    /// The session has no such value, or has it no longer.
+    pub fn open(&self, id: &str) -> Result<Stored, Error> {
+        let mut guard = self.index()?;
+        let index = guard.as_mut().expect("it was read");
+        self.expire(index);
+        let unknown = || Error::Unknown {
+            id: id.chars().take(40).collect(),
+            kept: index.kept.iter().rev().take(NAMED).map(Kept::id).collect(),
+        };
+        let number: u32 = id
+            .strip_prefix("r_")
+            .and_then(|number| number.parse().ok())
+            .ok_or_else(unknown)?;
+        let gone = || Error::Gone {
+            id: format!("r_{number}"),
+            quota: self.quota,
+        };
+        let kept = index.kept.iter().find(|kept| kept.number == number);
+        let Some(kept) = kept else {
+            let was = number > 0 && number < index.next;
+            return Err(if was { gone() } else { unknown() });
+        };
+        match File::open(self.folder.join(kept.file_name())) {
+            Ok(file) => Ok(Stored::new(kept.clone(), file, self.places.clone())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(gone()),
+            Err(error) => Err(failed("open")(error)),
+        }
+    }
+
+    /// Forgets all values.
+    pub fn clear(&self) {
+        let mut index = self
+            .index
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        *index = None;
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+
+    fn index(&self) -> Result<MutexGuard<'_, Option<Index>>, Error> {
+        let mut index = self
+            .index
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        if index.is_none() {
+            *index = Some(self.read_index().map_err(failed("list"))?);
+        }
+        Ok(index)
+    }
+
+    fn read_index(&self) -> io::Result<Index> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Index {
+                    kept: Vec::new(),
+                    next: 1,
+                });
+            }
+            Err(error) => return Err(error),
+        };
+        let mut kept = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            // Other names are not of ours, or of a write that was broken off.
+            if let Some((number, hash)) = name.to_str().and_then(named) {
+                let metadata = entry.metadata()?;
+                kept.push(Kept {
+                    number,
+                    hash: hash.to_owned(),
+                    bytes: metadata.len(),
+                    since: metadata.modified()?,
+                });
+            }
+        }
+        kept.sort_by_key(|kept| kept.number);
+        let after_last = kept.last().map_or(1, |kept| kept.number.saturating_add(1));
+        let mut next = String::new();
+        let written = File::open(self.folder.join(NEXT))
+            .and_then(|file| file.take(20).read_to_string(&mut next))
+            .ok()
+            .and_then(|_| next.trim().parse().ok())
+            .unwrap_or(1);
+        Ok(Index {
+            kept,
+            next: after_last.max(written),
+        })
+    }
+
+    fn expire(&self, index: &mut Index) {
+        let now = SystemTime::now();
+        index.kept.retain(|kept| {
+            // A clock that was set back makes nothing old.
+            let age = now.duration_since(kept.since).unwrap_or_default();
+            let lives = age < self.quota.age;
+            if !lives {
+                self.remove(kept);
+            }
+            lives
+        });
+    }
+
+    /// What cannot be removed goes with the folder, when old ones are swept.
+    fn remove(&self, kept: &Kept) {
+        let _ = fs::remove_file(self.folder.join(kept.file_name()));
+    }
+
+    /// Writes a file whole or not at all.
+    fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)?;
+        let unfinished = self.folder.join(format!("{name}.unfinished"));
+        let written = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&unfinished)
+            .and_then(|mut file| file.write_all(content))
+            .and_then(|()| fs::rename(&unfinished, self.folder.join(name)));
+        if written.is_err() {
+            let _ = fs::remove_file(&unfinished);
+        }
+        written
+    }
+}
+
+/// Number and hash of a file's name.
+fn named(name: &str) -> Option<(u32, &str)> {
+    let (number, hash) = name.strip_suffix(".json")?.split_once('-')?;
+    let is_hash = hash.len() == 2 * HASH_BYTES && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash.then_some(())?;
+    Some((number.parse().ok()?, hash))
+}
+
+/// Removes the folders of sessions, below `folder`, in which nothing has changed for `age`.
+pub fn sweep(folder: &Path, age: Duration) {
+    let Ok(sessions) = fs::read_dir(folder) else {
+        return;
+    };
+    for session in sessions.flatten() {
+        let changed = session.metadata().and_then(|metadata| metadata.modified());
+        let is_old = changed
+            .ok()
+            .and_then(|changed| changed.elapsed().ok())
+            .is_some_and(|elapsed| elapsed >= age);
+        if is_old {
+            let _ = fs::remove_dir_all(session.path());
+        }
+    }
+}

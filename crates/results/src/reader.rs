@@ -1,0 +1,468 @@
+//! Parts of a kept value: found by a JSON pointer, counted and sliced.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex};
+
+use crate::scan::{Scanner, Stop};
+use crate::{Error, Kept};
+
+/// A member's name is compared up to here.
+const LONGEST_NAME_BYTES: u64 = 64 << 10;
+/// A longer pointer is nobody's.
+const MOST_STEPS: usize = 64;
+
+/// Where elements begin that were met before, so that reading on does not begin at the beginning.
+#[derive(Debug, Default)]
+pub(crate) struct Places(Vec<Known>);
+
+#[derive(Debug)]
+struct Known {
+    number: u32,
+    /// Of the part.
+    start: u64,
+    unit: Unit,
+    index: u64,
+    offset: u64,
+}
+
+const MOST_PLACES: usize = 256;
+
+impl Places {
+    /// The last known place at or before `index`.
+    fn before(&self, number: u32, start: u64, unit: Unit, index: u64) -> Option<(u64, u64)> {
+        self.0
+            .iter()
+            .filter(|known| {
+                (known.number, known.start, known.unit) == (number, start, unit)
+                    && known.index <= index
+            })
+            .map(|known| (known.index, known.offset))
+            .max()
+    }
+
+    fn keep(&mut self, known: Known) {
+        if self.0.len() == MOST_PLACES {
+            self.0.remove(0);
+        }
+        self.0.push(known);
+    }
+}
+
+/// What a part is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Elements,
+    Members,
+    Characters,
+    Lines,
+}
+
+/// A kept value, open to be read; it stays readable when it is removed.
+#[derive(Debug)]
+pub struct Stored {
+    kept: Kept,
+    file: File,
+    places: Arc<Mutex<Places>>,
+}
+
+/// What a part of a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outline {
+    /// `array`, `object`, `string`, `number`, `boolean` or `null`.
+    pub kind: &'static str,
+    /// Elements, members or characters; absent for what has none.
+    pub length: Option<u64>,
+    /// Of its JSON.
+    pub bytes: u64,
+}
+
+/// A part of a value.
+#[derive(Debug)]
+pub struct Part<'a> {
+    stored: &'a Stored,
+    range: Range<u64>,
+    kind: &'static str,
+}
+
+/// Neighbouring elements, members, characters or lines.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// An array, an object or a string.
+    pub json: Vec<u8>,
+    /// The index behind the last in it.
+    pub end: u64,
+    /// There is nothing behind it.
+    pub is_last: bool,
+}
+
+impl Stored {
+    pub(crate) fn new(kept: Kept, file: File, places: Arc<Mutex<Places>>) -> Stored {
+        Stored { kept, file, places }
+    }
+
+    pub fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// The bytes of the value's JSON in `range`, cut where it ends.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn bytes(&self, range: Range<u64>) -> Result<Vec<u8>, Error> {
+        let end = range.end.min(self.kept.bytes);
+        let length = end.saturating_sub(range.start);
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+        self.file
+            .read_exact_at(&mut bytes, range.start)
+            .map_err(|error| self.stopped(Stop::Io(error)))?;
+        Ok(bytes)
+    }
+
+    /// The part that a JSON pointer leads to; the empty one to all of it.
+    ///
+    /// # Errors
+    /// There is no such part; the error names the step that leads nowhere.
+    pub fn part(&self, pointer: &str) -> Result<Part<'_>, Error> {
+        let not_there = |reason: String| Error::NotThere {
+            id: self.kept.id(),
+            pointer: pointer.chars().take(200).collect(),
+            reason,
+        };
+        let steps: Vec<String> = match pointer.split('/').collect::<Vec<_>>()[..] {
+            [""] => Vec::new(),
+            ["", ref steps @ ..] if steps.len() <= MOST_STEPS => steps
+                .iter()
+                .map(|step| step.replace("~1", "/").replace("~0", "~"))
+                .collect(),
+            _ => {
+                let reason = format!("a pointer begins with / and has at most {MOST_STEPS} steps");
+                return Err(not_there(reason));
+            }
+        };
+        let mut scanner = Scanner::new(&self.file, 0);
+        let mut kind = self.kind(&mut scanner)?;
+        for step in &steps {
+            let found = match kind {
+                "array" => match step.parse::<u64>() {
+                    Ok(index) => self.element(&mut scanner, index),
+                    Err(_) => return Err(not_there(format!("{step:?} is no index of an array"))),
+                },
+                "object" => self.member(&mut scanner, step),
+                _ => return Err(not_there(format!("{step:?} is asked of a {kind}"))),
+            };
+            match found.map_err(|stop| self.stopped(stop))? {
+                Ok(()) => kind = self.kind(&mut scanner)?,
+                Err(length) if kind == "array" => {
+                    return Err(not_there(format!("the array has {length} elements")));
+                }
+                Err(_) => return Err(not_there(format!("there is no member {step:?}"))),
+            }
+        }
+        let start = scanner.position();
+        scanner.value().map_err(|stop| self.stopped(stop))?;
+        Ok(Part {
+            stored: self,
+            range: start..scanner.position(),
+            kind,
+        })
+    }
+
+    fn kind(&self, scanner: &mut Scanner) -> Result<&'static str, Error> {
+        let token = scanner.token().map_err(|stop| self.stopped(stop))?;
+        match token {
+            b'{' => Ok("object"),
+            b'[' => Ok("array"),
+            b'"' => Ok("string"),
+            b't' | b'f' => Ok("boolean"),
+            b'n' => Ok("null"),
+            b'-' | b'0'..=b'9' => Ok("number"),
+            _ => Err(self.stopped(Stop::Damaged("it is not JSON"))),
+        }
+    }
+
+    /// Goes to an element, or says how many there are.
+    fn element(&self, scanner: &mut Scanner, index: u64) -> Result<Result<(), u64>, Stop> {
+        let start = scanner.position();
+        let mut at = self.go_to(scanner, start, Unit::Elements, index)?;
+        while scanner.begins_another()? {
+            if at == index {
+                return Ok(Ok(()));
+            }
+            scanner.value()?;
+            at += 1;
+        }
+        Ok(Err(at))
+    }
+
+    /// Goes to the value of a member. Of equal names the last counts, as for the readers of JSON.
+    fn member<'a>(
+        &'a self,
+        scanner: &mut Scanner<'a>,
+        name: &str,
+    ) -> Result<Result<(), u64>, Stop> {
+        scanner.expect(b"{")?;
+        let mut found = None;
+        while scanner.begins_another()? {
+            let start = scanner.position();
+            scanner.string()?;
+            let end = scanner.position();
+            scanner.expect(b":")?;
+            if self.is_name(start..end, name)? {
+                scanner.token()?;
+                found = Some(scanner.position());
+            }
+            scanner.value()?;
+        }
+        Ok(match found {
+            Some(position) => {
+                *scanner = Scanner::new(&self.file, position);
+                Ok(())
+            }
+            None => Err(0),
+        })
+    }
+
+    fn is_name(&self, literal: Range<u64>, name: &str) -> Result<bool, Stop> {
+        let length = literal.end - literal.start;
+        // Each of its characters may be an escape of six bytes.
+        if length > LONGEST_NAME_BYTES.min(name.len() as u64 * 6 + 2) {
+            return Ok(false);
+        }
+        let mut bytes = vec![0; length as usize];
+        self.file.read_exact_at(&mut bytes, literal.start)?;
+        Ok(serde_json::from_slice::<String>(&bytes).is_ok_and(|found| found == name))
+    }
+
+    /// Goes behind the opening of a part, or on to the place nearest before `index` that is known;
+    /// the index it stands at.
+    fn go_to(
+        &self,
+        scanner: &mut Scanner,
+        start: u64,
+        unit: Unit,
+        index: u64,
+    ) -> Result<u64, Stop> {
+        let known = self
+            .places
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .before(self.kept.number, start, unit, index);
+        if let Some((at, offset)) = known {
+            *scanner = Scanner::new(scanner.file(), offset);
+            return Ok(at);
+        }
+        *scanner = Scanner::new(scanner.file(), start);
+        scanner.expect(b"[{\"")?;
+        Ok(0)
+    }
+
+    fn stopped(&self, stop: Stop) -> Error {
+        match stop {
+            Stop::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => Error::Damaged {
+                id: self.kept.id(),
+                reason: "it ends too early".into(),
+            },
+            Stop::Io(error) => Error::Io {
+                action: "read",
+                error,
+            },
+            Stop::Damaged(reason) => Error::Damaged {
+                id: self.kept.id(),
+                reason: reason.into(),
+            },
+        }
+    }
+}
+
+impl Part<'_> {
+    /// What it is. Counting reads all of it.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is damaged.
+    pub fn outline(&self) -> Result<Outline, Error> {
+        let unit = match self.kind {
+            "array" => Some(Unit::Elements),
+            "object" => Some(Unit::Members),
+            "string" => Some(Unit::Characters),
+            _ => None,
+        };
+        let length = match unit {
+            Some(unit) => Some(self.walk(unit, u64::MAX..u64::MAX, 0)?.end),
+            None => None,
+        };
+        Ok(Outline {
+            kind: self.kind,
+            length,
+            bytes: self.range.end - self.range.start,
+        })
+    }
+
+    /// Its JSON, if it has at most `most` bytes.
+    ///
+    /// # Errors
+    /// It is longer, or the file cannot be read.
+    pub fn json(&self, most: u64) -> Result<Vec<u8>, Error> {
+        let bytes = self.range.end - self.range.start;
+        if bytes > most {
+            return Err(Error::TooLarge { bytes, most });
+        }
+        self.stored.bytes(self.range.clone())
+    }
+
+    /// Its elements (of an array, as an array), members (of an object, as an object) or characters
+    /// (of a string, as a string) from the one at `range.start` on, to before `range.end`; fewer when
+    /// they take more than `most` bytes, but one at least.
+    ///
+    /// # Errors
+    /// It is none of these, or the file cannot be read.
+    pub fn slice(&self, range: Range<u64>, most: u64) -> Result<Slice, Error> {
+        let unit = match self.kind {
+            "array" => Unit::Elements,
+            "object" => Unit::Members,
+            "string" => Unit::Characters,
+            kind => return Err(self.no_parts(kind, "parts")),
+        };
+        self.walk(unit, range, most)
+    }
+
+    /// As [`Part::slice`], of the lines of a string, as an array of strings without their ends.
+    ///
+    /// # Errors
+    /// It is no string, or the file cannot be read.
+    pub fn lines(&self, range: Range<u64>, most: u64) -> Result<Slice, Error> {
+        match self.kind {
+            "string" => self.walk(Unit::Lines, range, most),
+            kind => Err(self.no_parts(kind, "lines")),
+        }
+    }
+
+    fn no_parts(&self, kind: &str, what: &str) -> Error {
+        Error::NotThere {
+            id: self.stored.kept.id(),
+            pointer: String::new(),
+            reason: format!("a value of type {kind} has no {what}"),
+        }
+    }
+
+    /// Goes over the units from the nearest known place on, and keeps those of `range`.
+    fn walk(&self, unit: Unit, range: Range<u64>, most: u64) -> Result<Slice, Error> {
+        self.walked(unit, range, most)
+            .map_err(|stop| self.stored.stopped(stop))
+    }
+
+    fn walked(&self, unit: Unit, range: Range<u64>, most: u64) -> Result<Slice, Stop> {
+        let stored = self.stored;
+        let mut scanner = Scanner::new(&stored.file, self.range.start);
+        let mut index = stored.go_to(&mut scanner, self.range.start, unit, range.start)?;
+        let (open, close, between): (_, _, &[u8]) = match unit {
+            Unit::Elements => (b'[', b']', b","),
+            Unit::Members => (b'{', b'}', b","),
+            Unit::Characters => (b'"', b'"', b""),
+            Unit::Lines => (b'[', b']', b","),
+        };
+        let mut json = vec![open];
+        let mut one = Vec::new();
+        let mut is_last;
+        loop {
+            let offset = scanner.position();
+            one.clear();
+            let wanted = range.contains(&index);
+            is_last = !match unit {
+                Unit::Elements | Unit::Members => {
+                    stored.next(&mut scanner, unit, wanted, &mut one)?
+                }
+                Unit::Characters => scanner.character(&mut one)?,
+                Unit::Lines => line(&mut scanner, &mut one)?,
+            };
+            if is_last {
+                break;
+            }
+            let is_first = json.len() == 1;
+            let is_over =
+                wanted && !is_first && (json.len() + one.len() + between.len() + 1) as u64 > most;
+            if index >= range.end || is_over {
+                stored.know(self.range.start, unit, index, offset);
+                break;
+            }
+            if wanted {
+                if !is_first {
+                    json.extend_from_slice(between);
+                }
+                json.extend_from_slice(&one);
+            }
+            index += 1;
+        }
+        json.push(close);
+        Ok(Slice {
+            json,
+            end: index,
+            is_last,
+        })
+    }
+}
+
+impl Stored {
+    fn know(&self, start: u64, unit: Unit, index: u64, offset: u64) {
+        self.places
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .keep(Known {
+                number: self.kept.number,
+                start,
+                unit,
+                index,
+                offset,
+            });
+    }
+
+    /// Takes the next element or member, with its name; its bytes when they are wanted. False when
+    /// there is none.
+    fn next(
+        &self,
+        scanner: &mut Scanner,
+        unit: Unit,
+        wanted: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Stop> {
+        if !scanner.begins_another()? {
+            return Ok(false);
+        }
+        let start = scanner.position();
+        if unit == Unit::Members {
+            scanner.string()?;
+            scanner.expect(b":")?;
+        }
+        scanner.value()?;
+        if wanted {
+            out.resize((scanner.position() - start) as usize, 0);
+            self.file.read_exact_at(out, start)?;
+        }
+        Ok(true)
+    }
+}
+
+/// Takes a line of a string's inside as a string of its own. False when there is none.
+fn line(scanner: &mut Scanner, out: &mut Vec<u8>) -> Result<bool, Stop> {
+    out.push(b'"');
+    // Where the last character begins: `\\r` ends like the escape of a carriage return.
+    let mut last = 1;
+    loop {
+        let before = out.len();
+        let more = scanner.character(out)?;
+        if !more && before == 1 {
+            return Ok(false);
+        }
+        if !more || &out[before..] == b"\\n" {
+            out.truncate(before);
+            if more && &out[last..] == b"\\r" {
+                out.truncate(last);
+            }
+            out.push(b'"');
+            return Ok(true);
+        }
+        last = before;
+    }
+}
