@@ -1,14 +1,24 @@
-//! Functions that await although they are not async: they are made async.
+//! Functions that await although they are not async, or would have to: they are made async.
+//!
+//! A function that takes a call's promise for its value can only become right by waiting. It is made
+//! async if all its uses are known, and each of them can wait for it.
 
 use std::collections::HashSet;
 
 use oxc::ast::AstKind;
-use oxc::ast::ast::{MethodDefinitionKind, PropertyKind};
+use oxc::ast::ast::{Expression, MethodDefinitionKind, PropertyKind};
 use oxc::diagnostics::OxcDiagnostic;
-use oxc::semantic::{AstNodes, NodeId};
+use oxc::semantic::{AstNodes, NodeId, Semantic};
 use oxc::span::GetSpan;
 
+use super::flow::{Carried, Flow};
+use super::names::Names;
+use super::promises::member_name;
 use super::source::line_of;
+use super::tree::{Tree, is_callee};
+
+/// Functions around each other that are made async for one call.
+const MOST_IN_A_ROW: usize = 20;
 
 /// What becomes async.
 #[derive(Default)]
@@ -35,19 +45,121 @@ pub(super) fn of(source: &str, nodes: &AstNodes) -> Option<MadeAsync> {
             AstKind::ForOfStatement(each) => each.r#await,
             _ => false,
         };
-        if awaits && let Some((function, at)) = function_around(nodes, node.id())? {
-            if made.functions.insert(function) && made.note.is_none() {
-                let line = line_of(source, at as usize);
-                made.note = Some(format!(
-                    "line {line}: the function is async, since it awaits"
-                ));
-            }
-            made.at.push(at);
+        if awaits && let Some(function) = function_around(nodes, node.id())? {
+            made.add(source, function);
         }
     }
-    made.at.sort_unstable();
-    made.at.dedup();
     Some(made)
+}
+
+impl MadeAsync {
+    fn add(&mut self, source: &str, (function, at): (NodeId, u32)) {
+        if self.functions.insert(function) {
+            self.at.push(at);
+            self.note.get_or_insert_with(|| {
+                let line = line_of(source, at as usize);
+                format!("line {line}: the function is async, since it awaits")
+            });
+        }
+    }
+
+    /// Adds the functions that need the value of a call, and can be waited for themselves.
+    pub(super) fn add_needed<'a>(&mut self, source: &str, semantic: &Semantic<'a>) {
+        let none = HashSet::new();
+        let tree = Tree::of(semantic, &none);
+        let names = Names::new(tree);
+        let mut flow = Flow::new(tree);
+        for node in tree.nodes {
+            let AstKind::CallExpression(call) = node.kind() else {
+                continue;
+            };
+            let Some(Some(function)) = function_around(tree.nodes, node.id()) else {
+                continue;
+            };
+            let is_own = || match call.callee.get_inner_expression() {
+                Expression::Identifier(name) => tree
+                    .constant(name)
+                    .and_then(|symbol| tree.function_of_symbol(symbol))
+                    .is_some_and(|known| tree.is_async(known) || self.functions.contains(&known)),
+                _ => false,
+            };
+            if self.functions.contains(&function.0)
+                || !(names.tool_call(call).is_some() || is_own())
+                || is_returned(tree, node.id())
+                || flow.is_awaited(node.id(), Carried::Promise)
+            {
+                continue;
+            }
+            let mut needed = Vec::new();
+            if self.can_be_async(tree, function, &mut needed) {
+                for function in needed {
+                    self.add(source, function);
+                }
+            }
+        }
+    }
+
+    /// Whether a function can be made async, with those that then have to be.
+    fn can_be_async(
+        &self,
+        tree: Tree,
+        function: (NodeId, u32),
+        needed: &mut Vec<(NodeId, u32)>,
+    ) -> bool {
+        if self.functions.contains(&function.0) || needed.contains(&function) {
+            return true;
+        }
+        if needed.len() == MOST_IN_A_ROW {
+            return false;
+        }
+        needed.push(function);
+        let uses: Vec<NodeId> = match tree.symbol_of_function(function.0) {
+            Some(symbol) => tree
+                .scoping
+                .get_resolved_references(symbol)
+                .map(|reference| reference.node_id())
+                .collect(),
+            None => vec![function.0],
+        };
+        uses.into_iter().all(|used| {
+            let Some(call) = waiting_call(tree, used) else {
+                return false;
+            };
+            match function_around(tree.nodes, call) {
+                None => false,
+                Some(None) => true,
+                Some(Some(outer)) => self.can_be_async(tree, outer, needed),
+            }
+        })
+    }
+}
+
+/// The call of a function where it is used, if that can be waited for: it is called there, or given
+/// to a method that calls it once for each of something.
+fn waiting_call(tree: Tree, used: NodeId) -> Option<NodeId> {
+    let (used, parent) = tree.outside(used);
+    let AstKind::CallExpression(call) = tree.nodes.kind(parent) else {
+        return None;
+    };
+    let span = tree.span(used);
+    let member = call.callee.get_inner_expression().as_member_expression();
+    let can_wait = is_callee(call, span)
+        || matches!(
+            member.and_then(member_name),
+            Some("forEach" | "map" | "flatMap")
+        ) && call
+            .arguments
+            .first()
+            .is_some_and(|first| first.span() == span);
+    can_wait.then_some(parent)
+}
+
+/// Whether a call's promise is what its function returns.
+fn is_returned(tree: Tree, call: NodeId) -> bool {
+    matches!(
+        tree.nodes.kind(tree.outside(call).1),
+        AstKind::ReturnStatement(_) | AstKind::ArrowFunctionExpression(_)
+    )
 }
 
 /// The function around an `await` and the offset of its beginning, if it is not async.

@@ -131,6 +131,8 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
         {
             if ASKING.contains(&name)
                 && !self.promises.is_method(name)
+                // What a member of some name is, is a guess.
+                && (callback.as_member_expression().is_none() || self.promises.names.is_tool(callback))
                 && self.promises.of_callback(callback).is_some()
             {
                 return Err(self.asked(name, member, callback));
@@ -150,7 +152,13 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
             return Ok(());
         };
         if !self.can_await(id) {
-            return match self.is_taken_for_a_value(id) {
+            let is_sure = call
+                .callee
+                .get_inner_expression()
+                .as_member_expression()
+                .is_none()
+                || self.promises.names.tool_call(call).is_some();
+            return match is_sure && self.is_taken_for_a_value(id) {
                 true => Err(self.taken(call)),
                 false => Ok(()),
             };

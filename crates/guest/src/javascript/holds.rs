@@ -3,11 +3,13 @@
 //! Asked once a program has failed: the engine only says that something was undefined, and the agent
 //! needs to know what there is instead.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use oxc::ast::AstKind;
-use oxc::ast::ast::{Argument, BindingPattern, CallExpression, ChainElement, Expression};
+use oxc::ast::ast::{
+    Argument, BindingPattern, CallExpression, ChainElement, Expression, MemberExpression,
+};
 use oxc::semantic::NodeId;
 use oxc::span::{GetSpan, Span};
 use oxc::syntax::symbol::SymbolId;
@@ -16,9 +18,12 @@ use serde_json::Value;
 use super::names::{Names, text};
 use super::promises::member_name;
 use super::tree::Tree;
+use super::value::is_identifier;
 
 /// Keys of an object that are listed.
 const MOST_KEYS: usize = 12;
+
+const LONGEST_KEY_BYTES: usize = 60;
 
 /// Steps after which it is no longer looked for where a value comes from.
 const MOST_STEPS: usize = 40;
@@ -30,7 +35,7 @@ const ANSWERS_BYTES: usize = 4 << 20;
 #[derive(Default)]
 pub(super) struct Answers {
     bodies: RefCell<HashMap<String, Vec<u8>>>,
-    bytes: std::cell::Cell<usize>,
+    bytes: Cell<usize>,
 }
 
 impl Answers {
@@ -227,6 +232,7 @@ impl<'n, 's, 'a> Holds<'n, 's, 'a> {
             .into_iter()
             .flatten()
             .filter(|(_, value)| value.is_array())
+            .filter(|(key, _)| is_identifier(key))
             .map(|(key, _)| format!("{name}.{key}"));
         let list = lists.next();
         if let Some(list) = &list {
@@ -509,9 +515,21 @@ const ONLY_OF_LISTS: &[&str] = &[
 
 fn described(name: &str, held: Held) -> String {
     let keys = |members: &serde_json::Map<String, Value>| {
-        let mut keys: Vec<&str> = members.keys().take(MOST_KEYS).map(String::as_str).collect();
+        let shown = members.keys().take(MOST_KEYS);
+        // They are an upstream's text.
+        let mut keys: Vec<String> = shown
+            .map(
+                |key| match is_identifier(key) && key.len() <= LONGEST_KEY_BYTES {
+                    true => key.clone(),
+                    false => format!(
+                        "{:?}",
+                        key.chars().take(LONGEST_KEY_BYTES).collect::<String>()
+                    ),
+                },
+            )
+            .collect();
         if members.len() > MOST_KEYS {
-            keys.push("…");
+            keys.push("…".into());
         }
         keys.join(", ")
     };
@@ -574,11 +592,9 @@ struct ReadOf<'e, 'a> {
     key: String,
 }
 
-fn member_key(member: &oxc::ast::ast::MemberExpression) -> Option<String> {
+fn member_key(member: &MemberExpression) -> Option<String> {
     match member {
-        oxc::ast::ast::MemberExpression::ComputedMemberExpression(member) => {
-            key_text(&member.expression)
-        }
+        MemberExpression::ComputedMemberExpression(member) => key_text(&member.expression),
         member => member_name(member).map(str::to_owned),
     }
 }

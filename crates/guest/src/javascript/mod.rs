@@ -6,6 +6,10 @@
 //! ready, then waits for the host or the next timer. Calls of tools are promises; what a program
 //! leaves open is brought to its end before its value is read.
 //!
+//! What is done to a program before it runs is done on its syntax tree: [`source`] makes a script of
+//! it, [`names`] says which of its expressions are tools, [`awaits`] puts in what was forgotten, and
+//! [`written`] lists its calls for the host to check.
+//!
 //! The engine shares its heap with hostile code, so this module promises nothing to the host but
 //! well-formed messages, and even those only as long as the engine is sound. It enforces no limit
 //! of time; the host kills.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use oxc::ast::AstKind;
 use oxc::ast::ast::{
     AssignmentTarget, CallExpression, ChainElement, Expression, MemberExpression,
-    MethodDefinitionKind,
+    MethodDefinitionKind, PropertyKey,
 };
 use oxc::semantic::NodeId;
 
@@ -60,16 +60,16 @@ impl<'n, 's, 'a> Promises<'n, 's, 'a> {
                 AstKind::MethodDefinition(method)
                     if method.kind == MethodDefinitionKind::Method =>
                 {
-                    promises.method(method.key.name_of(), method.value.node_id.get());
+                    promises.method(key_name(&method.key), method.value.node_id.get());
                 }
                 AstKind::ObjectProperty(property) => {
                     if let Some(function) = function_id(&property.value) {
-                        promises.method(property.key.name_of(), function);
+                        promises.method(key_name(&property.key), function);
                     }
                 }
                 AstKind::PropertyDefinition(property) => {
                     if let Some(function) = property.value.as_ref().and_then(function_id) {
-                        promises.method(property.key.name_of(), function);
+                        promises.method(key_name(&property.key), function);
                     }
                 }
                 AstKind::AssignmentExpression(assignment) => {
@@ -234,7 +234,7 @@ impl<'n, 's, 'a> Promises<'n, 's, 'a> {
 }
 
 /// The name of a member, if it is written out.
-pub(super) fn member_name<'e, 'a>(member: &'e MemberExpression<'a>) -> Option<&'a str> {
+pub(super) fn member_name<'a>(member: &MemberExpression<'a>) -> Option<&'a str> {
     match member {
         MemberExpression::PrivateFieldExpression(member) => Some(member.field.name.as_str()),
         member => member.static_property_name(),
@@ -242,18 +242,11 @@ pub(super) fn member_name<'e, 'a>(member: &'e MemberExpression<'a>) -> Option<&'
 }
 
 /// The name of a member where it is defined.
-trait NameOf<'a> {
-    fn name_of(&self) -> Option<&'a str>;
-}
-
-impl<'a> NameOf<'a> for oxc::ast::ast::PropertyKey<'a> {
-    fn name_of(&self) -> Option<&'a str> {
-        use oxc::ast::ast::PropertyKey;
-        match self {
-            PropertyKey::StaticIdentifier(name) => Some(name.name.as_str()),
-            PropertyKey::PrivateIdentifier(name) => Some(name.name.as_str()),
-            PropertyKey::StringLiteral(name) => Some(name.value.as_str()),
-            _ => None,
-        }
+fn key_name<'a>(key: &PropertyKey<'a>) -> Option<&'a str> {
+    match key {
+        PropertyKey::StaticIdentifier(name) => Some(name.name.as_str()),
+        PropertyKey::PrivateIdentifier(name) => Some(name.name.as_str()),
+        PropertyKey::StringLiteral(name) => Some(name.value.as_str()),
+        _ => None,
     }
 }

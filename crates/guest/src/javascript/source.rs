@@ -205,7 +205,7 @@ fn script(source: &str, source_type: SourceType) -> Result<Script> {
     )?;
     refuse_await_as_a_name(source, &program)?;
     let misplaced = || errors().chain(later_errors()).filter(may_be_made_async);
-    let made_async = match misplaced().next() {
+    let mut made_async = match misplaced().next() {
         None => MadeAsync::default(),
         Some(_) => match asynced::of(source, analysis.semantic.nodes()) {
             Some(made_async) => made_async,
@@ -245,13 +245,19 @@ fn script(source: &str, source_type: SourceType) -> Result<Script> {
                 "line {line}: {digits} keeps its digits, as a BigInt"
             ));
         }
+        made_async.add_needed(source, &analysis.semantic);
         for at in &made_async.at {
             edits.insert(*at, "async ");
         }
-        notes.extend(made_async.note);
         let names = Names::new(Tree::of(&analysis.semantic, &made_async.functions));
         let repaired = awaits::repair(source, &names, &mut edits)?;
-        notes.extend(repaired.note);
+        let repairs: Vec<String> = [made_async.note, repaired.note]
+            .into_iter()
+            .flatten()
+            .collect();
+        if !repairs.is_empty() {
+            notes.push(repairs.join("; "));
+        }
         let certainty = Certainty::new(names.tree, entry_point.as_deref(), &repaired.awaited);
         check = written::check(source, &names, certainty);
     }

@@ -566,7 +566,7 @@ pub(super) fn write_string(out: &mut Vec<u8>, text: &str) {
     serde_json::to_writer(out, text).expect("memory takes every string");
 }
 
-fn is_identifier(name: &str) -> bool {
+pub(super) fn is_identifier(name: &str) -> bool {
     name.starts_with(|char: char| char.is_alphabetic() || matches!(char, '_' | '$'))
         && name
             .chars()

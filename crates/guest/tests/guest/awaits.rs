@@ -161,12 +161,12 @@ fn what_cannot_wait_is_refused_before_anything_runs() {
             "1:10-43 sort cannot wait: its function returns a promise, not a number",
         ),
         (
-            "const f = x => tools.test.echo({x}) ? 1 : 2; f(1)",
-            "1:16-36 tools.test.echo(...) returns a promise, which is used as a value here",
+            "const o = {f(x) { return tools.test.echo({x}) ? 1 : 2 }}; o.f(1)",
+            "1:26-46 tools.test.echo(...) returns a promise, which is used as a value here",
         ),
         (
-            "const f = x => ({...tools.test.echo({x})}); f(1)",
-            "1:21-41 tools.test.echo(...) returns a promise, which is used as a value here",
+            "const o = {f(x) { return {...tools.test.echo({x})} }}; o.f(1)",
+            "1:30-50 tools.test.echo(...) returns a promise, which is used as a value here",
         ),
     ] {
         check(code, &format!("not_awaited {error}"));
@@ -195,7 +195,7 @@ fn a_promise_used_as_a_value_is_an_error_that_names_its_call() {
         ("JSON.stringify({p})", "46", "used as a value"),
         ("new Date(p)", "41", "used as a value"),
     ] {
-        let code = format!("const get = () => {{ const p = H(); {use_} }}; get()")
+        let code = format!("const o = {{get() {{ const p = H(); {use_} }}}}; o.get()")
             .replace('H', "tools.test.echo");
         let run = HOST.run("javascript", &code);
         let found = shown(&run.done);
@@ -208,8 +208,8 @@ fn a_promise_used_as_a_value_is_an_error_that_names_its_call() {
         );
     }
     check(
-        "tools; const f = async () => 1; const g = () => f().x; g()",
-        "not_awaited 1:49 a promise was asked for 'x' before it was awaited",
+        "tools; const f = async () => 1; const o = {g() { return f().x }}; o.g()",
+        "not_awaited 1:57 a promise was asked for 'x' before it was awaited",
     );
     check(
         "tools; const p = Promise.resolve(1);
@@ -275,32 +275,70 @@ fn a_long_way_of_names_and_functions_is_no_danger() {
 #[test]
 fn a_function_that_awaits_is_made_async() {
     let note = "line 1: the function is async, since it awaits; line 2: await added before f(...)";
-    let note = note.replace("; ", " // ");
     for function in [
         "function f() { const r = await tools.test.echo({a: 1}); return r.a }",
         "const f = () => (await tools.test.echo({a: 1})).a;",
         "const f = function () { return (await tools.test.echo({a: 1})).a };",
     ] {
-        repaired(&format!("{function}\nconst r = f(); r + 1"), "2", &note);
+        repaired(&format!("{function}\nconst r = f(); r + 1"), "2", note);
     }
     repaired(
         "class C { static one() { return (await tools.test.echo({a: 1})).a } two() { return (await tools.test.echo({a: 2})).a } }\nC.one() + new C().two()",
         "3",
-        "line 1: the function is async, since it awaits // line 2: await added before C.one(...); line 2: await added before new C(...)",
+        "line 1: the function is async, since it awaits; line 2: await added before C.one(...); line 2: await added before new C(...)",
     );
     repaired(
         "[1, 2].map(n => { const r = await tools.test.echo({n}); return r.n }).join()",
         "\"1,2\"",
-        "line 1: the function is async, since it awaits // line 1: await Promise.all added around [1, 2].map(...)",
+        "line 1: the function is async, since it awaits; line 1: await Promise.all added around [1, 2].map(...)",
     );
     checked_typescript(
         "const f = (n: number): number => { const r = await tools.test.echo({n}); return r.n };\n`${f(1)}`",
-        "\"1\" // line 1: the function is async, since it awaits // line 2: await added before f(...)",
+        "\"1\" // line 1: the function is async, since it awaits; line 2: await added before f(...)",
     );
     check(
         "[1, 2].filter(n => await tools.test.echo({n}))",
         "not_awaited 1:15-46 filter cannot wait: its function returns a promise, which is always true",
     );
+    for (code, value) in [
+        (
+            "function f(n) { return tools.test.echo({n}).n }\nf(1) + 1",
+            "2",
+        ),
+        ("const f = n => tools.test.echo({n}).n;\nf(1) + 1", "2"),
+        (
+            "const f = n => tools.test.echo({n}).n;\n[1].map(f)[0] + 1",
+            "2",
+        ),
+        (
+            "const f = n => { const r = tools.test.echo({n}); return r.n };\nconst g = n => f(n) + 1; g(1)",
+            "2",
+        ),
+        (
+            "const out = []; [2].forEach(n => { const r = tools.test.echo({n}); out.push(r.n) });\nout[0]",
+            "2",
+        ),
+        ("const f = n => tools.test.echo({n}) ? 2 : 1;\nf(1)", "2"),
+        (
+            "const r = (() => { return {...tools.test.echo({n: 2})} })();\nr.n",
+            "2",
+        ),
+        (
+            "const load = async n => tools.test.echo({n}); const out = []; [2].forEach(n => { out.push(load(n)) });\nout[0].n",
+            "2",
+        ),
+    ] {
+        let run = HOST.run("javascript", code);
+        let shown = shown(&run.done);
+        let found = shown.split_once(" // ").unwrap();
+        assert_eq!(found.0, value, "{code}: {shown}");
+        assert!(
+            found
+                .1
+                .starts_with("line 1: the function is async, since it awaits"),
+            "{shown}"
+        );
+    }
     for refused in [
         "function* g() { yield await tools.test.echo({}) }",
         "class C { constructor() { await tools.test.echo({}) } }",

@@ -108,6 +108,17 @@ fn a_list_or_text_taken_for_something_else_is_said_to_be_one() {
     ] {
         assert_eq!(hint(&after(page, rest)), expected, "{rest}");
     }
+    // What an upstream calls its members is its own text.
+    assert_eq!(
+        hint(&after(
+            &format!(r#"{{"a\nb":[1],"{}":2}}"#, "x".repeat(500)),
+            "r.map(x => x)"
+        )),
+        format!(
+            "r has no map(): r, from test.json, is an object with \"a\\nb\", \"{}\"",
+            "x".repeat(60)
+        )
+    );
     assert_eq!(
         hint(&after(r#""[x]""#, "r.map(x => x)")),
         "r has no map(): r, from test.json, is text"
