@@ -541,7 +541,8 @@ SPECIAL = {
 }
 for _kind, _method in (
     ("TryStar", Calls.attempt), ("TypeAlias", Calls.uncertain), ("match_case", Calls.uncertain),
-    ("MatchAs", Calls.pattern), ("MatchStar", Calls.pattern), ("MatchMapping", Calls.pattern), ("TemplateStr", Calls.format_string),
+    ("MatchAs", Calls.pattern), ("MatchStar", Calls.pattern), ("MatchMapping", Calls.pattern),
+    ("TemplateStr", Calls.format_string),
 ):  # fmt: skip
     if hasattr(_ast, _kind):
         SPECIAL[getattr(_ast, _kind)] = _method

@@ -195,7 +195,8 @@ def name_error(error, program, names):
     if isinstance(parent, _ast.Attribute) and not nearest(name, names):
         return program.hint(f"if {name} is a server, its tools are called by tools.{name}.…")
     close = nearest(name, known)
-    program.hint(f"did you mean {close!r}?" if close else "a program sees no variables of earlier ones; make it again in this one")
+    afresh = "a program sees no variables of earlier ones; make it again in this one"
+    program.hint(f"did you mean {close!r}?" if close else afresh)
 
 
 def root_of(node):
@@ -321,7 +322,8 @@ def type_error(error, program, names):
 
 
 def json_of_value(message, program):
-    call, _ = program.find(_ast.Call, lambda call: program.text(call.func) in ("json.loads", "loads") and len(call.args) == 1)
+    loads = ("json.loads", "loads")
+    call, _ = program.find(_ast.Call, lambda call: program.text(call.func) in loads and len(call.args) == 1)
     if call and message.startswith("the JSON object"):
         program.hint("the text was JSON and was parsed already")
         program.fix(call, program.text(call.args[0]))
@@ -380,7 +382,8 @@ def import_error(error, program, names):
     root = (getattr(error, "name", None) or "").partition(".")[0]
     for packages, hint in PACKAGES:
         if root in packages:
-            program.hint(hint if root == "nest_asyncio" else f"there are no packages, only Python's standard library; {hint}")
+            none = "there are no packages, only Python's standard library; "
+            program.hint(hint if root == "nest_asyncio" else none + hint)
 
 
 KINDS = (
