@@ -227,6 +227,14 @@ impl Calls {
         checked
     }
 
+    /// Makes the fix of an error one that stands in the program's text.
+    pub(crate) fn refine(&self, error: &mut ProgramError) {
+        self.findings
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .refine(error);
+    }
+
     /// What the program's text gave reason to say, beside an `error` that ended it.
     pub(crate) fn notes(&self, error: Option<&ProgramError>) -> Vec<String> {
         self.findings

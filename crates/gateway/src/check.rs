@@ -19,6 +19,10 @@ pub(crate) struct Findings {
     /// Why the program would certainly fail: the first such call in its text.
     pub(crate) error: Option<ProgramError>,
     notes: Vec<Note>,
+    /// What would fail if it were reached.
+    failures: Vec<ProgramError>,
+    /// Where calls begin that may be made more than once, with values that the text does not tell.
+    varying: Vec<Place>,
 }
 
 #[derive(Debug)]
@@ -40,6 +44,11 @@ impl Findings {
     ) -> Findings {
         let mut findings = Findings::default();
         for call in &check.calls {
+            let named = call.named.iter().map(|(_, argument)| argument);
+            let mut written = call.positional.iter().chain(named);
+            if !call.certain && (call.open || written.any(|argument| argument.value.is_none())) {
+                findings.varying.push(call.place);
+            }
             // Looking for what else was meant takes time, so nothing is looked at in vain.
             let mut is_error = call.certain && findings.error.is_none();
             if !is_error && findings.notes.len() == MOST_NOTES {
@@ -71,12 +80,13 @@ impl Findings {
                     findings.error = Some(error);
                     continue;
                 }
-                let mut text = error.message;
-                if let Some(fix) = error.fix {
+                let mut text = error.message.clone();
+                if let Some(fix) = &error.fix {
                     let between = if text.ends_with('?') { "" } else { ";" };
                     text.push_str(&format!("{between} fix: {fix}"));
                 }
                 findings.note(call.place.line, text);
+                findings.failures.push(error);
             }
         }
         findings
@@ -99,6 +109,35 @@ impl Findings {
     fn note(&mut self, line: u32, text: String) {
         if self.notes.len() < MOST_NOTES && !self.notes.iter().any(|note| note.text == text) {
             self.notes.push(Note { line, text });
+        }
+    }
+
+    /// Gives the error of a call that was made the fix that stands for all its rounds. What a call was
+    /// given is what it was given once: pasted over a call in a loop or a function, it would be given
+    /// every time.
+    pub(crate) fn refine(&self, error: &mut ProgramError) {
+        let is_of_call = matches!(
+            error.code,
+            ErrorCode::UnknownTool
+                | ErrorCode::UnknownParameter
+                | ErrorCode::MissingArgument
+                | ErrorCode::InvalidArgument
+                | ErrorCode::AmbiguousArgument
+        );
+        if error.fix.is_none() || !is_of_call {
+            return;
+        }
+        let failure = self.failures.iter().find(|failure| {
+            (failure.line, failure.code) == (error.line, error.code) && failure.fix.is_some()
+        });
+        if let Some(failure) = failure {
+            *error = failure.clone();
+        } else if self
+            .varying
+            .iter()
+            .any(|place| (Some(place.line), Some(place.column)) == (error.line, error.column))
+        {
+            error.fix = None;
         }
     }
 
@@ -338,6 +377,41 @@ mod tests {
                 r#"{{"path":"github.delete_branch",{PLACE},"repeats":"each","named":[["name",{{{PLACE}}}]]}}"#
             ),
             &["line 3: github.delete_branch DESTROYS, and is called in a loop"],
+        );
+    }
+
+    #[test]
+    fn a_fix_in_a_loop_has_the_program_s_own_words() {
+        let refined = |argument: &str| {
+            let message = format!(
+                r#"{{"calls":[{{"path":"github.get_issue",{PLACE},"repeats":"each","named":[
+                    ["repo",{{"text":"r",{PLACE}}}],{argument}]}}]}}"#
+            );
+            let check: Check = serde_json::from_str(&message).unwrap();
+            let found = Findings::of(
+                &check,
+                &catalog(),
+                Language::Python,
+                |_| Validation::Error,
+                |_| false,
+            );
+            let mut error = ProgramError {
+                line: Some(3),
+                column: Some(5),
+                fix: Some("tools.github.get_issue(repo=\"a\", issue_number=1)".into()),
+                ..ProgramError::new(ErrorCode::UnknownParameter, "no parameter")
+            };
+            found.refine(&mut error);
+            error.fix
+        };
+        assert_eq!(
+            refined(&format!(r#"["number",{{"text":"n",{PLACE}}}]"#)).as_deref(),
+            Some("tools.github.get_issue(repo=r, issue_number=n)")
+        );
+        // What is wrong shows only in the values: they are those of one round.
+        assert_eq!(
+            refined(&format!(r#"["issue_number",{{"text":"n",{PLACE}}}]"#)),
+            None
         );
     }
 

@@ -276,6 +276,9 @@ impl Run<'_> {
         if is(&ended.done, ErrorCode::LimitWorkspace) {
             self.session.is_over();
         }
+        if let Some(error) = &mut ended.done.error {
+            calls.refine(error);
+        }
         let notes = calls.notes(ended.done.error.as_ref());
         ended.done.notes.extend(notes);
         ended.done.notes.extend(calls.sent_anyway());
