@@ -531,6 +531,20 @@ impl<'a> Call<'a> {
                 meant[at] = Some(parameter);
             }
         }
+        // Words for the same: `from` for `source`.
+        for (at, one) in written.iter().enumerate() {
+            if meant[at].is_none() {
+                let mut same = self
+                    .fields
+                    .all
+                    .iter()
+                    .map(|field| field.name)
+                    .filter(|name| !meant.contains(&Some(name)) && means_the_same(&one.name, name));
+                if let (Some(parameter), None) = (same.next(), same.next()) {
+                    meant[at] = Some(parameter);
+                }
+            }
+        }
         let mut left = (0..written.len()).filter(|at| meant[*at].is_none());
         let mut missing = self
             .fields
@@ -732,7 +746,7 @@ impl<'a> Call<'a> {
     /// it; `None` if it is not certain what would be accepted.
     fn accepted(&self, bound: &[Bound]) -> Option<Vec<(String, String)>> {
         /// A value that is put right may be wrong in another way.
-        const ROUNDS: usize = 2;
+        const ROUNDS: usize = 4;
         let written = value_of(bound, false);
         let mut value = written.clone();
         if self.validation == Validation::Error {
@@ -791,6 +805,53 @@ impl<'a> Call<'a> {
             .next()
             .expect("a path has parts")
     }
+}
+
+/// Whether two names of parameters are in general use for the same. (The parameters of the POSIX
+/// utilities, of HTTP clients, of mail headers and of SQL interfaces.)
+fn means_the_same(one: &str, other: &str) -> bool {
+    const SAME: [&[&str]; 9] = [
+        &["from", "src", "source", "origin", "old_path"],
+        &["to", "dst", "dest", "destination", "target", "new_path"],
+        &["to", "recipient", "recipients", "email", "address"],
+        &["body", "content", "contents", "text", "message"],
+        &[
+            "path",
+            "file",
+            "filename",
+            "filepath",
+            "file_path",
+            "directory",
+            "dir",
+            "folder",
+        ],
+        &[
+            "query",
+            "sql",
+            "statement",
+            "q",
+            "search",
+            "keywords",
+            "term",
+        ],
+        &[
+            "limit",
+            "count",
+            "max",
+            "max_count",
+            "max_results",
+            "per_page",
+            "page_size",
+            "n",
+        ],
+        &["title", "name", "subject", "summary", "label"],
+        &["offset", "start", "skip", "begin"],
+    ];
+    let (one, other) = (folded(one), folded(other));
+    SAME.iter().any(|group| {
+        let is_in = |name: &str| group.iter().any(|word| folded(word) == name);
+        is_in(&one) && is_in(&other)
+    })
 }
 
 /// The arguments as one value, of which only what is known matters.

@@ -1375,23 +1375,24 @@ fn presence(value: &Json, name: &str) -> Outcome {
     }
 }
 
-/// The one member that is not declared, and the one missing name that it can only be meant for: the
-/// only one, or one that is written in another way.
+/// A member that is not declared, and the missing name that it can only be meant for: the only one for
+/// the only one, or one that is written in another way.
 fn meant_for(
     missing: &[&String],
     members: &[(Cow<str>, Json)],
     declared: &[String],
 ) -> Option<(String, String)> {
-    let mut undeclared = members
+    let undeclared: Vec<&Cow<str>> = members
         .iter()
         .map(|(name, _)| name)
-        .filter(|name| !declared.is_empty() && !declared.iter().any(|known| known == &***name));
-    let (Some(from), None) = (undeclared.next(), undeclared.next()) else {
-        return None;
-    };
-    let to = match missing {
-        [only] => only,
-        _ => missing.iter().find(|name| folded(name) == folded(from))?,
+        .filter(|name| !declared.is_empty() && !declared.iter().any(|known| known == &***name))
+        .collect();
+    let (from, to) = match (&undeclared[..], missing) {
+        ([from], [to]) => (from, to),
+        (undeclared, missing) => undeclared.iter().find_map(|from| {
+            let mut missing = missing.iter();
+            Some((from, missing.find(|name| folded(name) == folded(from))?))
+        })?,
     };
     Some((from.to_string(), (*to).clone()))
 }

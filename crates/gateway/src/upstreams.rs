@@ -294,12 +294,17 @@ impl Upstreams {
             .collect()
     }
 
-    /// Whether a tool that is not in the catalog may be there when it is called: while a server
-    /// connects its list may be an older one, and a server that is down may come back.
+    /// Whether a tool that is not in a program's catalog may be there when it is called: in the newest
+    /// catalog, from a server whose list is an older one or is not in the catalog yet, or from one that
+    /// is down and may come back.
     pub(crate) fn may_bring(&self, path: &str) -> bool {
+        let newest = self.catalog();
+        if newest.resolve(path).is_ok() {
+            return true;
+        }
         let server = path.split('.').next().unwrap_or(path);
         self.health().iter().any(|health| match health.state {
-            "ready" => false,
+            "ready" => !newest.servers().any(|known| known.name() == health.name),
             "connecting" => true,
             _ => catalog::is_same_name(&health.name, server),
         })

@@ -406,6 +406,8 @@ fn a_fix_is_the_call_that_was_meant() {
             {"name": "log", "inputSchema": object(&["repo_path"], json!({
                 "repo_path": text, "max_count": {"type": "integer"}, "since": text, "until": text,
                 "page": {"type": ["boolean", "null"]}}))},
+            {"name": "move", "inputSchema": object(&["source", "destination"], json!({
+                "source": text, "destination": text}))},
         ]),
     )]);
     #[track_caller]
@@ -454,6 +456,13 @@ fn a_fix_is_the_call_that_was_meant() {
         &[&serde_json::to_string(all).unwrap()],
         &[],
         r#"tools.s.mail(to="a", subject="b", body="c")"#,
+    );
+    check(
+        &catalog,
+        "move",
+        &[],
+        &[("to", r#""b""#), ("from", r#""a""#)],
+        r#"tools.s.move(destination="b", source="a")"#,
     );
     // What means nothing is left out once nothing is missing.
     check(
@@ -510,6 +519,7 @@ fn a_fix_is_the_call_that_was_meant() {
         r#"[{"entity_name":"a","contents":["b"]}]"#,
         r#"[{"entityName":"a","observations":["b"]}]"#,
         r#"[{"entityName":"a","contents":"b"}]"#,
+        r#"[{"entity_name":"a","CONTENTS":["b"]}]"#,
         r#""[{\"entityName\":\"a\",\"contents\":[\"b\"]}]""#,
     ] {
         check(
