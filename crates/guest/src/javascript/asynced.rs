@@ -12,6 +12,7 @@ use oxc::semantic::{AstNodes, NodeId, Semantic};
 use oxc::span::GetSpan;
 
 use super::flow::{Carried, Flow};
+use super::kept;
 use super::names::Names;
 use super::promises::member_name;
 use super::source::line_of;
@@ -86,6 +87,7 @@ impl MadeAsync {
             if self.functions.contains(&function.0)
                 || !(names.tool_call(call).is_some() || is_own())
                 || is_returned(tree, node.id())
+                || kept::is_kept(source, tree, node.id())
                 || flow.is_awaited(node.id(), Carried::Promise)
             {
                 continue;

@@ -20,6 +20,7 @@ use protocol::{ErrorCode, ProgramError};
 
 use super::edits::Edits;
 use super::flow::{Carried, Flow};
+use super::kept;
 use super::names::Names;
 use super::promises::{Kind, Promises, member_name};
 use super::source::{line_of, mark};
@@ -151,6 +152,9 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
             self.await_what_is_tried(id, call);
             return Ok(());
         };
+        if kept::is_kept(self.source, self.tree, id) {
+            return Ok(());
+        }
         if !self.can_await(id) {
             let is_sure = call
                 .callee
@@ -182,7 +186,7 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
             {
                 !self.is_tried(parent)
             }
-            AstKind::ExpressionStatement(_) => false,
+            AstKind::ExpressionStatement(_) => kept::is_endless(self.tree, call),
             _ => {
                 let carried = match kind {
                     Kind::One => Carried::Promise,

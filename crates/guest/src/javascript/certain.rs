@@ -375,7 +375,7 @@ enum Callback {
     Unknown,
 }
 
-fn is_true(test: &Expression) -> bool {
+pub(super) fn is_true(test: &Expression) -> bool {
     match test.get_inner_expression() {
         Expression::BooleanLiteral(literal) => literal.value,
         Expression::NumericLiteral(literal) => literal.value != 0.0,
@@ -384,7 +384,7 @@ fn is_true(test: &Expression) -> bool {
 }
 
 /// Whether a loop's body holds something that ends the loop.
-struct Exits(bool);
+pub(super) struct Exits(pub(super) bool);
 
 impl<'a> Visit<'a> for Exits {
     fn visit_break_statement(&mut self, _: &BreakStatement<'a>) {

@@ -23,6 +23,7 @@ mod edits;
 mod failure;
 mod flow;
 mod holds;
+mod kept;
 mod names;
 mod prelude;
 mod program;

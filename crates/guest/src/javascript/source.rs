@@ -115,13 +115,13 @@ fn prepare_fenced(code: &str, language: &str) -> Result<Script> {
 fn prepare_plain(code: &str, language: &str) -> Result<Script> {
     refuse_deep_nesting(code)?;
     if language == "typescript" {
-        return script(code, SourceType::ts());
+        return script(code, SourceType::ts().with_module(true));
     }
     script(code, SourceType::mjs()).or_else(|error| {
         if error.code != ErrorCode::Syntax {
             return Err(error);
         }
-        match script(code, SourceType::ts()) {
+        match script(code, SourceType::ts().with_module(true)) {
             Ok(mut script) => {
                 script
                     .notes
@@ -394,7 +394,7 @@ fn place_of(source: &str, offset: usize) -> Place {
 /// Prints a TypeScript program without its types.
 fn without_types(source: &str) -> Result<(String, Vec<Mapping>)> {
     let allocator = Allocator::default();
-    let parsed = parser(&allocator, source, SourceType::ts()).parse();
+    let parsed = parser(&allocator, source, SourceType::ts().with_module(true)).parse();
     refuse_errors(source, parsed.diagnostics.errors())?;
     let mut program = parsed.program;
     let scoping = SemanticBuilder::new()
@@ -508,7 +508,7 @@ impl Script {
 
     fn source_type(&self) -> SourceType {
         match self.printed {
-            Some(_) => SourceType::ts(),
+            Some(_) => SourceType::ts().with_module(true),
             None => SourceType::mjs(),
         }
     }
