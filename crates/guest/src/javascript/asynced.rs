@@ -148,7 +148,7 @@ fn waiting_call(tree: Tree, used: NodeId) -> Option<NodeId> {
     let can_wait = is_callee(call, span)
         || matches!(
             member.and_then(member_name),
-            Some("forEach" | "map" | "flatMap")
+            Some("forEach" | "map" | "flatMap" | "every" | "filter" | "find" | "some")
         ) && call
             .arguments
             .first()

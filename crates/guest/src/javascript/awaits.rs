@@ -136,7 +136,10 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
                 && (callback.as_member_expression().is_none() || self.promises.names.is_tool(callback))
                 && self.promises.of_callback(callback).is_some()
             {
-                return Err(self.asked(name, member, callback));
+                if !self.ask(id, name, call, member) {
+                    return Err(self.asked(name, member, callback));
+                }
+                return Ok(());
             }
             if name == "forEach" && self.promises.of_callback(callback).is_some() {
                 self.each(id, call, member);
@@ -406,6 +409,35 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
         self.edits.replace(Span::new(object.end, first.start), ", ");
         self.awaits.push((object.start, self.function_of(id)));
         self.tell(call.span, "forEach waits for each call in turn".into());
+    }
+
+    /// Makes a method such as `filter` wait for what its function answers, where that can be.
+    fn ask(
+        &mut self,
+        id: NodeId,
+        name: &str,
+        call: &CallExpression<'a>,
+        member: &MemberExpression<'a>,
+    ) -> bool {
+        let object = member.object().span();
+        let is_plain = !matches!(name, "sort" | "toSorted")
+            && !call.optional
+            && !self.text(call.callee.span()).contains("?.")
+            && matches!(call.callee, Expression::StaticMemberExpression(_));
+        if !is_plain || !self.can_await(id) {
+            return false;
+        }
+        self.open(object.start, "(await __asked(");
+        let first = call.arguments[0].span();
+        let between = Span::new(object.end, first.start);
+        self.edits.replace(between, format!(", {name:?}, "));
+        self.edits.insert(call.span.end, ")");
+        self.awaits.push((object.start, self.function_of(id)));
+        self.tell(
+            call.span,
+            format!("{name} waits for what its function answers"),
+        );
+        true
     }
 
     /// Puts `await` before what an async function of `reduce` has got so far.

@@ -64,7 +64,15 @@ impl<'js> Failure<'_, 'js> {
                         .and_then(|(_, fix)| fix)
                         .map(str::to_owned);
                     if let (Some(line), Some(column)) = (error.line, error.column) {
-                        error.end_column = self.script.end_of_word(Place { line, column }, name);
+                        let place = Place { line, column };
+                        error.end_column = self.script.end_of_word(place, name);
+                        let answers = self.answers.read();
+                        let told = self
+                            .script
+                            .explain(place, &answers, |holds, at, _| holds.undefined(at, name));
+                        if let Some((told, mark)) = told {
+                            tell(&mut error, told, &mark);
+                        }
                     }
                 }
             }
@@ -76,11 +84,7 @@ impl<'js> Failure<'_, 'js> {
             ErrorCode::Exception if let (Some(line), Some(column)) = (error.line, error.column) => {
                 let told = self.held(&class, &message, Place { line, column });
                 if let Some((told, mark)) = told {
-                    (error.line, error.column) = (mark.line, mark.column);
-                    error.end_column = mark.end_column;
-                    error.hint = Some(told.hint);
-                    // It would go where the mark is.
-                    error.fix = told.fix.filter(|_| mark.end_column.is_some());
+                    tell(&mut error, told, &mark);
                 }
             }
             _ => {}
@@ -106,11 +110,40 @@ impl<'js> Failure<'_, 'js> {
             match (class, message, absent) {
                 (_, _, Some((key, _))) => holds.absent(at, key),
                 ("SyntaxError", _, _) => holds.parsed(line),
-                (_, "not a function", _) => holds.no_function(at),
-                (_, message, _) if message.contains("not iterable") => holds.no_list(),
+                (_, "not a function", _) => {
+                    let known = holds.no_function(at);
+                    match known.as_ref().is_some_and(|told| told.fix.is_some()) {
+                        true => known,
+                        false => holds
+                            .no_method(at)
+                            .filter(|told| told.fix.is_some() || known.is_none())
+                            .or(known),
+                    }
+                }
+                (_, message, _) if message.contains("not iterable") => holds
+                    .no_list()
+                    .filter(|told| told.fix.is_some())
+                    .or_else(|| holds.no_entries(line))
+                    .or_else(|| holds.no_list()),
                 _ => None,
             }
         })
+    }
+
+    /// The error of a program without a value that takes members of a text's characters.
+    pub(super) fn indexed_text(&self) -> Option<ProgramError> {
+        let answers = self.answers.read();
+        if !answers.values().any(serde_json::Value::is_string) {
+            return None;
+        }
+        let start = Place { line: 1, column: 1 };
+        let (told, mark) = self
+            .script
+            .explain(start, &answers, |holds, _, _| holds.indexed_text())?;
+        let message = "a member of a character, which has none, is the program's value";
+        let mut error = ProgramError::new(ErrorCode::Exception, message);
+        tell(&mut error, told, &mark);
+        Some(error)
     }
 
     /// The error for a failed operation of the runtime's own.
@@ -207,6 +240,15 @@ impl<'js> Failure<'_, 'js> {
     }
 }
 
+/// Enters into an error what there is to say of its place.
+pub(super) fn tell(error: &mut ProgramError, told: Told, mark: &Mark) {
+    (error.line, error.column) = (mark.line, mark.column);
+    error.end_column = mark.end_column;
+    error.hint = Some(told.hint);
+    // It would go where the mark is.
+    error.fix = told.fix.filter(|_| mark.end_column.is_some());
+}
+
 /// The message, led by the class where the class says more than that it failed.
 fn described(class: &str, message: &str, code: ErrorCode) -> String {
     let is_plain = matches!(class, "" | "Error" | "ToolError")
@@ -260,7 +302,7 @@ pub(super) fn import_hint(module: &str) -> String {
 }
 
 /// What to write for a name of Python's, and the same as a fix.
-fn python_name(name: &str) -> Option<(&'static str, Option<&'static str>)> {
+pub(super) fn python_name(name: &str) -> Option<(&'static str, Option<&'static str>)> {
     Some(match name {
         "None" => ("in JavaScript it is null", Some("null")),
         "True" => ("in JavaScript it is true", Some("true")),

@@ -15,6 +15,7 @@ use oxc::span::{GetSpan, Span};
 use oxc::syntax::symbol::SymbolId;
 use serde_json::Value;
 
+use super::instead::nearest;
 use super::names::{Names, text};
 use super::promises::member_name;
 use super::tree::Tree;
@@ -60,8 +61,8 @@ impl Answers {
 
 pub(super) struct Holds<'n, 's, 'a> {
     source: &'n str,
-    names: &'n Names<'s, 'a>,
-    tree: Tree<'s, 'a>,
+    pub(super) names: &'n Names<'s, 'a>,
+    pub(super) tree: Tree<'s, 'a>,
     answers: &'n HashMap<String, Value>,
 }
 
@@ -131,10 +132,20 @@ impl<'n, 's, 'a> Holds<'n, 's, 'a> {
         let holder = self.shown(outer.object.span())?;
         let hint = format!("{text} is undefined: {}", described(&holder, held));
         if !WRAPPERS.contains(&outer.key.as_str()) {
+            // Only a member that has what is read of it.
+            let alike = held.value.as_object().and_then(|members| {
+                let names = members.iter().filter(|(name, value)| {
+                    is_identifier(name) && (!value.is_object() || value.get(key).is_some())
+                });
+                nearest(&outer.key, names.map(|(name, _)| name.as_str()))
+            });
             return Some(Told {
-                span: read.span,
+                span: match alike {
+                    Some(_) => absent.span(),
+                    None => read.span,
+                },
                 hint,
-                fix: None,
+                fix: alike.map(|name| format!("{holder}.{name}")),
             });
         }
         let (span, is_right) = match held.value.get(key) {
@@ -208,7 +219,7 @@ impl<'n, 's, 'a> Holds<'n, 's, 'a> {
             let object = self.shown(read.object.span())?;
             let hint = format!("{object} has no {}(): ", read.key);
             Some(match is_of_lists {
-                true => self.list_meant(read.object, &object, held, hint),
+                true => self.list_meant(read.object, held, hint),
                 false => Told {
                     span: read.object.span(),
                     hint: hint + &described(&object, held),
@@ -219,23 +230,18 @@ impl<'n, 's, 'a> Holds<'n, 's, 'a> {
     }
 
     /// What to say of an expression that is taken for a list.
-    fn list_meant(
-        &self,
-        expression: &Expression<'a>,
-        name: &str,
-        held: Held,
-        mut hint: String,
-    ) -> Told {
-        hint.push_str(&described(name, held));
+    fn list_meant(&self, expression: &Expression<'a>, held: Held, mut hint: String) -> Told {
+        let shown = self.shown(expression.span());
+        hint.push_str(&described(shown.as_deref().unwrap_or("it"), held));
         let members = held.value.as_object();
         let mut lists = members
             .into_iter()
             .flatten()
             .filter(|(_, value)| value.is_array())
             .filter(|(key, _)| is_identifier(key))
-            .map(|(key, _)| format!("{name}.{key}"));
+            .map(|(key, _)| format!("{}.{key}", self.operand(expression)));
         let list = lists.next();
-        if let Some(list) = &list {
+        if let Some(list) = list.as_ref().filter(|_| shown.is_some()) {
             hint.push_str(&format!("; the list is {list}"));
         }
         Told {
@@ -267,8 +273,7 @@ impl<'n, 's, 'a> Holds<'n, 's, 'a> {
                 _ => return None,
             };
             let held = self.value(list, 0).filter(|held| held.value.is_object())?;
-            let object = self.shown(list.span())?;
-            Some(self.list_meant(list, &object, held, String::new()))
+            Some(self.list_meant(list, held, String::new()))
         })
     }
 
@@ -283,20 +288,42 @@ impl<'n, 's, 'a> Holds<'n, 's, 'a> {
                 return None;
             }
             let parsed = call.arguments.first()?.as_expression()?;
-            let held = self
-                .value(parsed, 0)
-                .filter(|held| !held.value.is_string())?;
-            let object = self.shown(parsed.span())?;
+            let held = self.value(parsed, 0)?;
+            let object = self.shown(parsed.span());
+            let described = described(object.as_deref().unwrap_or("it"), held);
+            let Some(text) = held.value.as_str() else {
+                return Some(Told {
+                    span: call.span,
+                    hint: format!("results are parsed already: {described}"),
+                    fix: Some(self.text(parsed.span()).to_owned()),
+                });
+            };
+            let fix = self.converted(parsed, text)?;
             Some(Told {
-                span: call.span,
-                hint: format!("results are parsed already: {}", described(&object, held)),
-                fix: Some(object),
+                span: parsed.span(),
+                hint: format!("{described} in Python's notation, with single quotes"),
+                fix: Some(fix),
             })
         })
     }
 
+    pub(super) fn text(&self, span: Span) -> &'n str {
+        &self.source[span.start as usize..span.end as usize]
+    }
+
+    /// The value that an answer gave an expression.
+    pub(super) fn held_value(&self, expression: &Expression<'a>) -> Option<&'n Value> {
+        self.value(expression, 0).map(|held| held.value)
+    }
+
+    /// The text that an expression holds, and the tool that returned it.
+    pub(super) fn text_held(&self, expression: &Expression<'a>) -> Option<(&'n str, &'n str)> {
+        let held = self.value(expression, 0)?;
+        Some((held.tool, held.value.as_str()?))
+    }
+
     /// The source of an expression, if it is short.
-    fn shown(&self, span: Span) -> Option<String> {
+    pub(super) fn shown(&self, span: Span) -> Option<String> {
         const MOST: usize = 60;
         let text = &self.source[span.start as usize..span.end as usize];
         (text.len() <= MOST && !text.contains('\n')).then(|| text.to_owned())
@@ -579,7 +606,7 @@ fn part_of<'v>(held: Held<'v>, pattern: &BindingPattern, symbol: SymbolId) -> Op
     }
 }
 
-fn read_of<'e, 'a>(expression: &'e Expression<'a>) -> Option<ReadOf<'e, 'a>> {
+pub(super) fn read_of<'e, 'a>(expression: &'e Expression<'a>) -> Option<ReadOf<'e, 'a>> {
     let member = expression.get_inner_expression().as_member_expression()?;
     Some(ReadOf {
         object: member.object().get_inner_expression(),
@@ -587,9 +614,9 @@ fn read_of<'e, 'a>(expression: &'e Expression<'a>) -> Option<ReadOf<'e, 'a>> {
     })
 }
 
-struct ReadOf<'e, 'a> {
-    object: &'e Expression<'a>,
-    key: String,
+pub(super) struct ReadOf<'e, 'a> {
+    pub(super) object: &'e Expression<'a>,
+    pub(super) key: String,
 }
 
 fn member_key(member: &MemberExpression) -> Option<String> {

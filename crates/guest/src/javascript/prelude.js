@@ -161,6 +161,31 @@
     for (let i = 0; i < turns.length; i++) await apply(callback, self, turns[i]);
   };
 
+  // `filter` and its like with a function whose answers are waited for: at once where all are needed,
+  // else one after the other until it is known.
+  const asked = async (list, method, callback, self) => {
+    const turns = [];
+    list.forEach((...args) => {
+      append(turns, args);
+    });
+    const answers = { __proto__: null };
+    if (method === "filter") {
+      const open = [];
+      for (let i = 0; i < turns.length; i++) append(open, apply(callback, self, turns[i]));
+      const all = await apply(promiseAll, BuiltinPromise, [open]);
+      for (let i = 0; i < turns.length; i++) answers[turns[i][1]] = all[i];
+    } else {
+      const fromLast = method === "findLast" || method === "findLastIndex";
+      for (let i = 0; i < turns.length; i++) {
+        const turn = turns[fromLast ? turns.length - 1 - i : i];
+        const answer = await apply(callback, self, turn);
+        answers[turn[1]] = answer;
+        if (!answer === (method === "every")) break;
+      }
+    }
+    return list[method]((_, index) => answers[index]);
+  };
+
   // Answers with a tool's path.
   const PATH = Symbol("path");
 
@@ -725,6 +750,7 @@
     adopt,
     all,
     argumentError,
+    asked,
     bigInt: BigInt,
     describeFunction,
     dynamicImport,

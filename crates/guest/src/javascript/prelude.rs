@@ -24,6 +24,9 @@ pub(super) struct Prelude<'js> {
     pub(super) dynamic_import: Function<'js>,
     /// `(list, function, this) → Promise`: what `forEach` with an async function becomes.
     pub(super) each: Function<'js>,
+    /// `(list, method, function, this) → Promise`: what `filter` and its like with an async function
+    /// become.
+    pub(super) asked: Function<'js>,
     /// `(value) → string`: text for people.
     pub(super) inspect: Function<'js>,
     /// `(natives)`: gives the globals what they need of the host.
@@ -61,6 +64,7 @@ impl<'js> Prelude<'js> {
             big_int: exports.get("bigInt")?,
             describe_function: exports.get("describeFunction")?,
             dynamic_import: exports.get("dynamicImport")?,
+            asked: exports.get("asked")?,
             each: exports.get("each")?,
             inspect: exports.get("inspect")?,
             install: exports.get("install")?,

@@ -207,6 +207,11 @@ impl<'a, 'js> Program<'a, 'js> {
         if let Some(reason) = self.stage.rejections.first(&self.stage.ctx) {
             return Err(self.not_awaited(&reason).into());
         }
+        if json.as_deref().is_none_or(|json| json == "null")
+            && let Some(error) = self.failure().indexed_text()
+        {
+            return Err(error.into());
+        }
         if json.is_none() {
             if self.script.result_unused {
                 notes.push(
@@ -255,6 +260,7 @@ impl<'a, 'js> Program<'a, 'js> {
             self.stage.prelude.dynamic_import.clone(),
             self.stage.prelude.all.clone(),
             self.stage.prelude.each.clone(),
+            self.stage.prelude.asked.clone(),
         );
         main.call(imports).map_err(|error| self.failed(&error))
     }

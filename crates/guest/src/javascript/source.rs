@@ -16,6 +16,7 @@ use oxc::ast::ast::{
     FormalParameters, Function, IdentifierReference, ImportDeclaration, ImportDeclarationSpecifier,
     ImportExpression, ImportOrExportKind, NewExpression, NumericLiteral, Program, PropertyKey,
     Statement, StringLiteral, TaggedTemplateExpression, VariableDeclaration,
+    VariableDeclarationKind,
 };
 use oxc::ast_visit::{Visit, walk};
 use oxc::codegen::{Codegen, CodegenOptions, CommentOptions};
@@ -32,15 +33,16 @@ use super::asynced::{self, MadeAsync};
 use super::awaits;
 use super::certain::Certainty;
 use super::edits::Edits;
-use super::failure::{import_hint, syntax_hint};
+use super::failure::{import_hint, syntax_hint, tell};
 use super::holds::{Holds, Told};
 use super::names::{Names, may_call_tools};
+use super::spelt;
 use super::tree::Tree;
 use super::written;
 
 /// What stands before the program in the script. The names are what its imports and forgotten awaits
 /// become. The program begins on a line of its own, since the engine miscounts columns on the first.
-const HEAD: &str = "(async function (__require, __import, __all, __each) {\n";
+const HEAD: &str = "(async function (__require, __import, __all, __each, __asked) {\n";
 const TAIL: &str = "\n})";
 
 type Result<T> = std::result::Result<T, Box<ProgramError>>;
@@ -250,6 +252,7 @@ fn script(source: &str, source_type: SourceType) -> Result<Script> {
             edits.insert(*at, "async ");
         }
         let names = Names::new(Tree::of(&analysis.semantic, &made_async.functions));
+        refuse_keyword_arguments(source, &names)?;
         let repaired = awaits::repair(source, &names, &mut edits)?;
         let repairs: Vec<String> = [made_async.note, repaired.note]
             .into_iter()
@@ -283,6 +286,19 @@ fn script(source: &str, source_type: SourceType) -> Result<Script> {
         edits,
         printed,
     })
+}
+
+/// Arguments by name, as in Python, are assignments here.
+fn refuse_keyword_arguments(source: &str, names: &Names) -> Result<()> {
+    let answers = HashMap::new();
+    let Some(told) = Holds::new(source, names, &answers).keyword_arguments() else {
+        return Ok(());
+    };
+    let mark = Mark::of(source, told.span);
+    let message = "arguments by name are assignments in JavaScript";
+    let mut error = ProgramError::new(ErrorCode::InvalidArgument, message);
+    tell(&mut error, told, &mark);
+    Err(Box::new(error))
 }
 
 /// The parser takes `await` without an operand for a name where the grammar of scripts has one; the
@@ -345,6 +361,10 @@ fn refuse_errors<'a>(
             error.hint = Some(hint.into());
         }
         mark(&mut error, source, start, start + label.len() as usize);
+        if let Some((span, fix)) = spelt::instead(source, source.floor_char_boundary(start)) {
+            mark(&mut error, source, span.start as usize, span.end as usize);
+            error.fix = error.end_column.map(|_| fix);
+        }
     }
     Err(Box::new(error))
 }
@@ -481,9 +501,6 @@ impl Script {
         answers: &HashMap<String, serde_json::Value>,
         ask: impl FnOnce(&Holds, u32, Span) -> Option<Told>,
     ) -> Option<(Told, Mark)> {
-        if answers.is_empty() {
-            return None;
-        }
         let at = |column: u32| {
             offset_of(&self.source, place.line - 1, |text| {
                 let at = text.char_indices().nth(column as usize - 1);
@@ -576,6 +593,19 @@ impl Rewrite<'_> {
         }
         for statement in &program.body {
             self.module_declaration(statement)?;
+        }
+        let mut constants = AssignedConstants {
+            scoping: self.scoping,
+            found: Vec::new(),
+        };
+        constants.visit_program(program);
+        for (start, name) in constants.found {
+            let word = Span::new(start, start + "const".len() as u32);
+            self.edits.replace(word, "let");
+            let line = line_of(self.source, start as usize);
+            self.notes.push(format!(
+                "line {line}: {name} is declared by let, since it is assigned to"
+            ));
         }
         if self.source.contains("import") {
             let mut dynamic = DynamicImports(Vec::new());
@@ -985,6 +1015,31 @@ impl<'a> Visit<'a> for AwaitAsName {
         if name.name == "await" {
             self.0.get_or_insert(name.span);
         }
+    }
+}
+
+/// Where declarations by `const` begin of which a variable is assigned to, with its name.
+struct AssignedConstants<'s> {
+    scoping: &'s Scoping,
+    found: Vec<(u32, String)>,
+}
+
+impl<'a> Visit<'a> for AssignedConstants<'_> {
+    fn visit_variable_declaration(&mut self, variables: &VariableDeclaration<'a>) {
+        if variables.kind == VariableDeclarationKind::Const && !variables.declare {
+            let names = variables
+                .declarations
+                .iter()
+                .flat_map(|variable| variable.id.get_binding_identifiers());
+            let assigned = names
+                .into_iter()
+                .find(|name| self.scoping.symbol_is_mutated(name.symbol_id()));
+            if let Some(name) = assigned {
+                let found = (variables.span.start, name.name.to_string());
+                self.found.push(found);
+            }
+        }
+        walk::walk_variable_declaration(self, variables);
     }
 }
 
