@@ -1413,14 +1413,18 @@ fn check_hints(table: &[(&str, &str, &str, Option<&str>)]) {
             assert_eq!(None, *fixed, "\n{code}");
             continue;
         };
-        let mut lines: Vec<String> = code.split('\n').map(str::to_owned).collect();
-        let line = &mut lines[error.line.unwrap() as usize - 1];
-        let characters: Vec<char> = line.chars().collect();
-        let (start, end) = (error.column.unwrap() - 1, error.end_column.unwrap() - 1);
-        *line = characters[..start as usize].iter().collect::<String>()
-            + fix
-            + &characters[end as usize..].iter().collect::<String>();
-        let code = lines.join("\n");
+        let code = if fix.starts_with("import ") || fix.starts_with("from ") {
+            format!("{fix}\n{code}")
+        } else {
+            let mut lines: Vec<String> = code.split('\n').map(str::to_owned).collect();
+            let line = &mut lines[error.line.unwrap() as usize - 1];
+            let characters: Vec<char> = line.chars().collect();
+            let (start, end) = (error.column.unwrap() - 1, error.end_column.unwrap() - 1);
+            *line = characters[..start as usize].iter().collect::<String>()
+                + fix
+                + &characters[end as usize..].iter().collect::<String>();
+            lines.join("\n")
+        };
         let again = run(&code).expect("an interpreter").outcome();
         assert_eq!(Some(again.as_str()), *fixed, "\n{code}");
     }
