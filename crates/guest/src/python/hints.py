@@ -198,13 +198,17 @@ class Program:
         whole = self.text(node)
         if node.end_lineno != base.end_lineno:
             return
-        if whole and len(whole) <= MOST_TEXT or not text:
+        call = isinstance(base, (_ast.Call, _ast.Await))
+        if not text or whole and len(whole) <= 2 * MOST_TEXT and not (call and text.endswith(")")):
             first = self.text(base)
             # What is no more than a call of a tool would read as another call to make.
-            return self.fix(node, f"({first})" if not text and isinstance(base, (_ast.Call, _ast.Await)) else first + text)
+            return self.fix(node, f"({first})" if not text and call else first + text)
         line = self.lines[node.end_lineno - 1].encode("utf-8", "replace")
-        start, end = (len(line[:one.end_col_offset].decode("utf-8", "ignore")) + 1 for one in (base, node))
-        self.fields.update(line=node.end_lineno, column=start, end_column=end, fix=text)
+        start, end = (len(line[: one.end_col_offset].decode("utf-8", "ignore")) for one in (base, node))
+        if start == end:
+            start -= 1
+            text = line.decode("utf-8", "ignore")[start] + text
+        self.fields.update(line=node.end_lineno, column=start + 1, end_column=end + 1, fix=text)
 
     def fix(self, node, text):
         """A fix for a node, if it stands on one line."""
@@ -247,8 +251,9 @@ def path_of(node):
 
 
 def only(value, kind):
-    """The one key of a dict whose value is of a kind, if nothing else in it is of that kind."""
+    """The one key of a dict whose value is of a kind, or of several the one that is not empty."""
     found = [key for key, item in value.items() if type(item) is kind and isinstance(key, str)]
+    found = found if len(found) < 2 else [key for key in found if value[key]]
     return found[0] if len(found) == 1 else None
 
 
@@ -546,6 +551,8 @@ def loop_over_keys(node, key, program):
         return False
     program.hint(f"a loop over a dict gives its keys; {program.text(source)} is {described(whole)}")
     rows, text = only(whole, list), only(whole, str)
+    having = [name for name, rows in whole.items() if type(rows) is list and rows and type(rows[0]) is dict and key in rows[0]]
+    rows = having[0] if len(having) == 1 else rows
     if rows is not None and all(key in row for row in whole[rows] if type(row) is dict):
         program.fix_end(source, source, f'["{rows}"]')
     elif rows is None and text is not None and notation(whole[text]) and program.text(source):
