@@ -107,8 +107,10 @@ pub async fn execute(
     });
     let (mut ended, mut calls) = run.program(first, &request.code).await;
     // A program that does not parse has not run. One that parses only in the other language was
-    // meant for it.
-    if is(&ended.done, ErrorCode::Syntax) && calls.is_empty() && !cancel.is_cancelled() {
+    // meant for it, unless its calls have Python's form: it is Python with a slip.
+    let slipped = first == Language::Python && names_arguments_as_python(&request.code);
+    if is(&ended.done, ErrorCode::Syntax) && calls.is_empty() && !slipped && !cancel.is_cancelled()
+    {
         let other = if first == Language::Python {
             Language::TypeScript
         } else {
@@ -183,6 +185,24 @@ fn is_empty(ended: &Ended) -> bool {
 
 fn is(done: &Done, code: ErrorCode) -> bool {
     done.error.as_ref().is_some_and(|error| error.code == code)
+}
+
+/// Whether a call of a tool names its arguments with `=`, which TypeScript reads as assignments.
+fn names_arguments_as_python(code: &str) -> bool {
+    code.match_indices("tools.").any(|(at, _)| {
+        let path = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+        let rest = code[at..].trim_start_matches(path);
+        rest.strip_prefix('(').is_some_and(|arguments| {
+            let value = arguments
+                .trim_start()
+                .trim_start_matches(|c: char| c.is_alphanumeric() || c == '_')
+                .trim_start();
+            value.len() < arguments.len()
+                && value.starts_with('=')
+                && !value.starts_with("==")
+                && !value.starts_with("=>")
+        })
+    })
 }
 
 struct Run<'a> {

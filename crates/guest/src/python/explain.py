@@ -35,7 +35,7 @@ def report(error, names, source):
                 explain(error, names, fields)
                 break
         fields.setdefault("message", message_of(error))
-        hints("add", error, source, names, fields)
+        hints("hints", error, source, names, fields)
     if others:
         fields["message"] += f" (and {others} more)"
     return {name: value for name, value in fields.items() if value is not None}
@@ -44,7 +44,7 @@ def report(error, names, source):
 def hints(name, *arguments):
     """Adds what to do instead; the report stands without it."""
     try:
-        getattr(part("hints"), name)(*arguments)
+        part(name).add(*arguments)
     except Exception:
         pass
 

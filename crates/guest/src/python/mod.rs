@@ -32,6 +32,8 @@ pub const RUNTIME: &str = concat!(
     include_str!("results.py"),
     "\0hints\0",
     include_str!("hints.py"),
+    "\0syntax\0",
+    include_str!("syntax.py"),
 );
 
 const LOADER: &str = include_str!("loader.py");

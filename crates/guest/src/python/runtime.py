@@ -320,11 +320,17 @@ def begin(path, positional, named, raw, soon):
     return channel.open(path, body, soon)
 
 
+# Path and value of the call answered last, if it is small: what a program did wrong with it is explained.
+answered = []
+
+
 def outcome(call):
     """What an answered call came to: its value and None, or None and its error."""
     kind, body = call.answer
     if kind == RETURN:
-        return from_json(body), None
+        value = from_json(body)
+        answered[:] = (call.path, value) if len(body) <= READ_BYTES else ()
+        return value, None
     fields = from_json(body)
     fields["tool"] = fields.get("tool") or call.path
     return None, ToolError(**fields)
@@ -440,7 +446,7 @@ class Modules:
 # Modules that programs forget to import.
 FORGOTTEN = (
     "json", "re", "math", "time", "datetime", "random", "asyncio", "collections", "itertools", "functools",
-    "statistics", "os", "sys", "csv", "io", "base64", "textwrap", "uuid", "hashlib",
+    "statistics", "os", "sys", "csv", "io", "base64", "textwrap", "uuid", "hashlib", "ast",
 )  # fmt: skip
 imported_after_all = []
 
@@ -585,7 +591,7 @@ def body_of(kind, message):
 # What a zygote loads while nobody waits, and every later guest finds loaded: the modules that programs
 # import most, those first that take longest to load, and this runtime's own parts.
 PRELOADED = (
-    "ssl", "asyncio", "check", "rewrite", "bridge", "values", "wrap", "explain", "hints", "json", "re", "datetime",
+    "ssl", "asyncio", "check", "rewrite", "bridge", "values", "wrap", "explain", "hints", "syntax", "json", "re", "datetime",
     "collections", "difflib", "math", "statistics", "itertools", "functools", "typing", "dataclasses", "random", "csv", "textwrap", "time",
     "pathlib", "decimal", "string", "operator", "concurrent.futures", "traceback", "copy", "enum", "base64",
 )  # fmt: skip
@@ -741,7 +747,7 @@ def parse(source, notes):
         lines = source.split("\n")
         fences = [index for index, line in enumerate(lines) if line.lstrip().startswith("```")]
         if not fences:
-            raise
+            return indented(source, notes)
         first, last = fences[0], fences[1] if len(fences) > 1 else len(lines)
         if len(fences) > 2:
             line = fences[2] + 1
@@ -749,6 +755,31 @@ def parse(source, notes):
         if any(line.strip() for line in lines[:first] + lines[last + 1 :]):
             notes.append("text around the fenced program was ignored")
         return compile("\n" * (first + 1) + "\n".join(lines[first + 1 : last]), "<program>", "exec", 0x400, True)
+
+
+def indented(source, notes):
+    """The tree of a program of which every line is indented; another one's error is raised again."""
+    if source.lstrip("\r\n")[:1] not in (" ", "\t"):
+        raise
+    try:
+        tree = compile("if 1:\n" + source, "<program>", "exec", 0x400, True)
+    except SyntaxError:
+        tree = None
+    if tree is None:
+        raise
+    tree.body[:1] = tree.body[0].body
+    left = [tree]
+    while left:
+        node = left.pop()
+        for field in node._fields:
+            child = getattr(node, field, None)
+            left += [one for one in (child if isinstance(child, list) else [child]) if isinstance(one, _ast.AST)]
+        if hasattr(node, "lineno"):
+            node.lineno -= 1
+        if hasattr(node, "end_lineno"):
+            node.end_lineno -= 1
+    notes.append("the whole program was indented")
+    return tree
 
 
 def place_of(node):

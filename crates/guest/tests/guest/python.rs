@@ -1413,14 +1413,18 @@ fn check_hints(table: &[(&str, &str, &str, Option<&str>)]) {
             assert_eq!(None, *fixed, "\n{code}");
             continue;
         };
-        let mut lines: Vec<String> = code.split('\n').map(str::to_owned).collect();
-        let line = &mut lines[error.line.unwrap() as usize - 1];
-        let characters: Vec<char> = line.chars().collect();
-        let (start, end) = (error.column.unwrap() - 1, error.end_column.unwrap() - 1);
-        *line = characters[..start as usize].iter().collect::<String>()
-            + fix
-            + &characters[end as usize..].iter().collect::<String>();
-        let code = lines.join("\n");
+        let code = if fix.starts_with("import ") || fix.starts_with("from ") {
+            format!("{fix}\n{code}")
+        } else {
+            let mut lines: Vec<String> = code.split('\n').map(str::to_owned).collect();
+            let line = &mut lines[error.line.unwrap() as usize - 1];
+            let characters: Vec<char> = line.chars().collect();
+            let (start, end) = (error.column.unwrap() - 1, error.end_column.unwrap() - 1);
+            *line = characters[..start as usize].iter().collect::<String>()
+                + fix
+                + &characters[end as usize..].iter().collect::<String>();
+            lines.join("\n")
+        };
         let again = run(&code).expect("an interpreter").outcome();
         assert_eq!(Some(again.as_str()), *fixed, "\n{code}");
     }
@@ -1490,10 +1494,10 @@ fn words_of_other_languages_are_answered_with_pythons() {
             None,
         ),
         (
-            "tempfile.mkdtemp()",
+            "string.digits",
             "undefined_name 1: …",
-            "import tempfile",
-            None,
+            "import string",
+            Some("\"0123456789\""),
         ),
         (
             "xs = [1, 2]\nn = xs.length\nn",
@@ -1516,8 +1520,8 @@ fn words_of_other_languages_are_answered_with_pythons() {
         (
             "[1].map(str)",
             "exception 1: AttributeError…",
-            "for x in xs",
-            None,
+            "list(map(x, xs))",
+            Some("[\"1\"]"),
         ),
         (
             "x = 1\nx == 1 && x == 1",
@@ -1562,10 +1566,10 @@ fn words_of_other_languages_are_answered_with_pythons() {
             Some("1"),
         ),
         (
-            "def f(xs):\n    return xs.map(x => x)\nf",
+            "def f(xs):\n    return list(map(x => x + 1, xs))\nf([1])",
             "syntax 2: …",
             "lambda",
-            None,
+            Some("[2]"),
         ),
     ]);
 }
@@ -1625,7 +1629,7 @@ fn a_text_that_cannot_be_read_is_answered_with_what_to_write() {
         (
             "print 'a', 2",
             "syntax 1: Missing parentheses…",
-            "",
+            "is called",
             Some("nothing"),
         ),
     ]);
@@ -1664,19 +1668,19 @@ fn results_taken_for_something_else_are_described() {
             "r = tools.test.echo(a=1, b=2)\nr.content[0].text",
             "exception 2: AttributeError…",
             "it is a dict with the keys a, b; a tool's result is already its value",
-            None,
+            Some("{\"a\":1,\"b\":2}"),
         ),
         (
             "r = tools.test.echo(1, 2)\nr.content",
             "exception 2: AttributeError…",
             "a list of 2 items",
-            None,
+            Some("[1,2]"),
         ),
         (
             "r = tools.test.echo(title='t', body='b')\nr['titel']",
             "exception 2: KeyError: 'titel'",
             "r is a dict with the keys title, body; did you mean 'title'?",
-            None,
+            Some("\"t\""),
         ),
         (
             "r = tools.test.echo(html_url='u')\nr['htmlUrl']",
@@ -1748,6 +1752,365 @@ fn results_taken_for_something_else_are_described() {
 }
 
 #[test]
+fn slips_of_syntax_have_fixes() {
+    check_hints(&[
+        (
+            "n = {'a': 1}\nif n:\n    n['a']++\nn",
+            "syntax 3: invalid syntax",
+            "+= 1",
+            Some("{\"a\":2}"),
+        ),
+        (
+            "try:\n    1 / 0\nexcept ZeroDivisionError, error:\n    str(error)",
+            "syntax 3: …",
+            "except … as …",
+            Some("\"division by zero\""),
+        ),
+        (
+            "try:\n    1 / 0\nexcept KeyError, ZeroDivisionError:\n    2",
+            "syntax 3: …",
+            "in parentheses",
+            Some("2"),
+        ),
+        (
+            "x = 1\nif x = 1:\n    x = 'one'\nx",
+            "syntax 2: …",
+            "`==` compares",
+            Some("\"one\""),
+        ),
+        (
+            "n = 0\nfor c in 'abc'.upper()  # each\n    n += 1\nn",
+            "syntax 2: …",
+            "ends with a colon",
+            Some("3"),
+        ),
+        (
+            "if 0:\n    1\nelse\n    2",
+            "syntax 3: …",
+            "ends with a colon",
+            Some("2"),
+        ),
+        (
+            "tools.test.echo(id: 'x', n: [1, 2][0:1])",
+            "syntax 1: …",
+            "named with `=`",
+            Some("{\"id\":\"x\",\"n\":[1]}"),
+        ),
+        (
+            "x = 3\nd = {'a': `${x} of {y}`}\nd",
+            "syntax 2: …",
+            "f\"",
+            Some("{\"a\":\"3 of {y}\"}"),
+        ),
+        (
+            "x = 'a'\n!('b' in x)",
+            "syntax 2: invalid syntax",
+            "`not`",
+            Some("true"),
+        ),
+        (
+            "x = 2\ny = x > 1 ? 'many' : 'one'\ny",
+            "syntax 2: invalid syntax",
+            "a if x else b",
+            Some("\"many\""),
+        ),
+        (
+            "x = sorted([2, 1]\nx",
+            "syntax 1: '(' was never closed",
+            "in pairs",
+            Some("[1,2]"),
+        ),
+        (
+            "x = sorted([2, 1]))\nx",
+            "syntax 1: unmatched ')'",
+            "in pairs",
+            Some("[1,2]"),
+        ),
+    ]);
+    if interpreter().is_some_and(|interpreter| interpreter.version < (3, 12, 0)) {
+        check_hints(&[(
+            "d = {'k': 1}\nx = [f\"{d[\"k\"]}\"][0], d[\"k\"]\nx",
+            "syntax 2: f-string…",
+            "own quotes",
+            Some("[\"1\",1]"),
+        )]);
+    }
+}
+
+#[test]
+fn a_program_that_is_indented_as_a_whole_runs_as_it_is_meant() {
+    check(&[
+        ("    x = 1\n    x + 1", "2"),
+        ("\n  def f():\n    return 1\n  f()\n", "1"),
+        ("  x = '''a\nb'''\n  x", "\"a\\nb\""),
+        ("  x = 1\n  y = (\n", "syntax 1: unexpected indent"),
+        (
+            "  x = 1\n  x['a']",
+            "exception 2: TypeError: 'int' object is not subscriptable",
+        ),
+    ]);
+}
+
+#[test]
+fn names_and_methods_of_others_have_fixes() {
+    check_hints(&[
+        (
+            "limits = [1]\nlimtis",
+            "undefined_name 2: …",
+            "'limits'",
+            Some("[1]"),
+        ),
+        ("row = 1\nrows", "undefined_name 2: …", "'row'", None),
+        (
+            "try:\n    raise ToolError('no')\nexcept ToolException as error:\n    str(error)",
+            "undefined_name 3: …",
+            "raises ToolError",
+            Some("\"no\""),
+        ),
+        (
+            "try:\n    raise ToolError('no')\nexcept ToolError as error:\n    x = error.msg\nx",
+            "exception 4: …",
+            ".message",
+            Some("\"no\""),
+        ),
+        (
+            "try:\n    1 / 0\nexcept Exception as error:\n    x = error.message\nx",
+            "exception 4: …",
+            "str(error)",
+            Some("\"division by zero\""),
+        ),
+        (
+            "Counter('aab')['a']",
+            "undefined_name 1: …",
+            "collections",
+            Some("2"),
+        ),
+        (
+            "d = {'a': 1}\nnot d.has_key('b')",
+            "exception 2: …",
+            "x in xs",
+            Some("true"),
+        ),
+        (
+            "d = {'a': 1}\n[k for k, v in d.iteritems()]",
+            "exception 2: …",
+            ".items(",
+            Some("[\"a\"]"),
+        ),
+        (
+            "list(xrange(2))",
+            "undefined_name 1: …",
+            "range",
+            Some("[0,1]"),
+        ),
+        (
+            "'abc'.includes('b')",
+            "exception 1: …",
+            "x in xs",
+            Some("true"),
+        ),
+        (
+            "xs = [1, 2, 3]\nxs.filter(lambda x: x > 1)",
+            "exception 2: …",
+            "filter(",
+            Some("[2,3]"),
+        ),
+        (
+            "xs = ['a', 1]\nxs.join('-')",
+            "exception 2: …",
+            "join(",
+            Some("\"a-1\""),
+        ),
+        (
+            "'abc'.substring(1)",
+            "exception 1: …",
+            "xs[x:]",
+            Some("\"bc\""),
+        ),
+        (
+            "n = 1.256\nn.toFixed(2)",
+            "exception 2: …",
+            "format",
+            Some("\"1.26\""),
+        ),
+        (
+            "d = {'b': 1}\nObject.entries(d)",
+            "undefined_name 2: …",
+            "items()",
+            Some("[[\"b\",1]]"),
+        ),
+        (
+            "'a'.startwith('a')",
+            "exception 1: …",
+            "startswith",
+            Some("true"),
+        ),
+    ]);
+}
+
+#[test]
+fn results_taken_for_something_else_have_fixes() {
+    check_hints(&[
+        (
+            "tools.test.echo(content='a\\nb').splitlines()",
+            "exception 1: …",
+            "the keys content",
+            Some("[\"a\",\"b\"]"),
+        ),
+        (
+            "tools.test.echo(id=1)['data']['id']",
+            "exception 1: KeyError: 'data'",
+            "already its value",
+            Some("1"),
+        ),
+        (
+            "tools.test.echo(rows=[1, 2], rest=[])[0]",
+            "exception 1: KeyError: 0",
+            "the keys rows, rest",
+            Some("1"),
+        ),
+        (
+            "[e for e in tools.test.echo(rows=[{'n': 1}], more=['a']) if e['n'] == 1]",
+            "exception 1: …",
+            "gives its keys",
+            Some("[{\"n\":1}]"),
+        ),
+        (
+            "note = tools.test.echo(open=True, date=1)\nnote['is_open']",
+            "exception 2: …",
+            "'open'",
+            Some("true"),
+        ),
+        (
+            "r = tools.test.echo(timezone='z', datetime='d', is_dst=False)\nr['time']",
+            "exception 2: …",
+            "'datetime'",
+            Some("\"d\""),
+        ),
+        (
+            "text = \"[{'n': 800}]\"\ntext[0]['n']",
+            "exception 2: …",
+            "Python's notation",
+            Some("800"),
+        ),
+        (
+            "text = \"[{'n': 800}]\"\njson.loads(text)[0]['n']",
+            "exception 2: JSONDecodeError…",
+            "Python's notation",
+            Some("800"),
+        ),
+        (
+            "text = '{\"n\": true}'\ntext['n']",
+            "exception 2: …",
+            "is JSON",
+            Some("true"),
+        ),
+        (
+            "text = '{\"n\": 1}\\n{\"n\": 2}'\njson.loads(text)",
+            "exception 2: JSONDecodeError…",
+            "each line",
+            Some("[{\"n\":1},{\"n\":2}]"),
+        ),
+        (
+            "json.loads(str(tools.test.echo(content='[1]')))",
+            "exception 1: JSONDecodeError…",
+            "not JSON",
+            Some("[1]"),
+        ),
+        (
+            "r = tools.test.echo(id=1),\nr['id']",
+            "exception 2: …",
+            "r[0]",
+            Some("1"),
+        ),
+        (
+            "d = {'abc': 2}\n[v for k, v in d]",
+            "exception 2: …",
+            ".items()",
+            Some("[2]"),
+        ),
+        (
+            "len(tools.test.echo)",
+            "exception 1: …",
+            "is called",
+            Some("0"),
+        ),
+        (
+            "tools.test.echo({id: 'x'})",
+            "invalid_argument 1: …",
+            "strings for keys",
+            Some("{\"id\":\"x\"}"),
+        ),
+        (
+            "tools.test.echo(a=(x for x in 'ab'))",
+            "invalid_argument 1: …",
+            "pass a list",
+            Some("{\"a\":[\"a\",\"b\"]}"),
+        ),
+        (
+            "tools.test.echo(a=[{'b': {'c'}}])",
+            "invalid_argument 1: …",
+            "pass a list",
+            Some("{\"a\":[{\"b\":[\"c\"]}]}"),
+        ),
+    ]);
+}
+
+#[test]
+fn texts_and_numbers_have_fixes() {
+    check_hints(&[
+        (
+            "int('52.44')",
+            "exception 1: …",
+            "float(text)",
+            Some("52.44"),
+        ),
+        (
+            "s = '1,234'\nint(s)",
+            "exception 2: …",
+            "thousands",
+            Some("1234"),
+        ),
+        (
+            "n = 4\nlen(n)",
+            "exception 2: …",
+            "a number already",
+            Some("4"),
+        ),
+        (
+            "n = '4'\nt = 1\nt += n\nt",
+            "exception 3: …",
+            "do not add up",
+            Some("5"),
+        ),
+        (
+            "n = '4.5'\nn > 4",
+            "exception 2: …",
+            "int(text)",
+            Some("true"),
+        ),
+        (
+            "n = 1\nn + ' item'",
+            "exception 2: …",
+            "do not add up",
+            Some("\"1 item\""),
+        ),
+        (
+            "x = []\nfor i in 2:\n    x.append(i)\nx",
+            "exception 2: …",
+            "range(n)",
+            Some("[0,1]"),
+        ),
+        (
+            "xs = [1, 2]\n','.join(xs)",
+            "exception 2: …",
+            "map(str, xs)",
+            Some("\"1,2\""),
+        ),
+    ]);
+}
+
+#[test]
 fn slips_of_the_language_are_explained() {
     check_hints(&[
         (
@@ -1768,7 +2131,12 @@ fn slips_of_the_language_are_explained() {
             "f(a, b=1)",
             None,
         ),
-        ("'n: ' + 1", "exception 1: TypeError…", "f\"", None),
+        (
+            "'n: ' + 1",
+            "exception 1: TypeError…",
+            "f\"",
+            Some("\"n: 1\""),
+        ),
         (
             "sorted([1, None])",
             "exception 1: TypeError…",
@@ -1840,13 +2208,13 @@ fn a_module_that_is_not_imported_is_there_all_the_same() {
 
 #[test]
 fn columns_count_characters() {
-    let Some(run) = run("ä = 'ö'; x = ä + 1") else {
+    let Some(run) = run("ä = 'ö'; x = ä + ä.x") else {
         return;
     };
     let error = run.done.error.unwrap();
     let columns = (error.column, error.end_column);
     if interpreter().unwrap().version >= (3, 11, 0) {
-        assert_eq!(columns, (Some(14), Some(19)));
+        assert_eq!(columns, (Some(18), Some(21)));
     } else {
         assert_eq!(columns, (None, None));
     }
