@@ -225,6 +225,7 @@ impl<'a> Holds<'_, '_, 'a> {
             .collect::<Option<_>>()?;
         let text = |index: usize| arguments.get(index).map(|it| self.text(it.span()));
         let operand = |index: usize| arguments.get(index).map(|it| self.operand(it));
+        let part = |index: usize| arguments.get(index).map(|it| self.part(it));
         let first = arguments.first()?;
         // What a dict is walked through by.
         let listed = || match self.type_of(first, 0) {
@@ -258,9 +259,9 @@ impl<'a> Holds<'_, '_, 'a> {
             ("range", 1) => format!("[...Array({}).keys()]", text(0)?),
             ("range", 2) => format!(
                 "Array.from({{ length: Math.max(0, {} - {}) }}, (_, i) => {} + i)",
-                operand(1)?,
-                operand(0)?,
-                operand(0)?
+                part(1)?,
+                part(0)?,
+                part(0)?
             ),
             ("any", 1) => format!("{}.some(Boolean)", listed()),
             ("all", 1) => format!("{}.every(Boolean)", listed()),
@@ -410,7 +411,7 @@ impl<'a> Holds<'_, '_, 'a> {
                 return whole(format!(
                     "({operand}[{}] ?? {})",
                     text(0)?,
-                    self.operand(arguments[1])
+                    self.part(arguments[1])
                 ));
             }
             ("has" | "has_key", 1) if is_plain => {
@@ -583,6 +584,16 @@ impl<'a> Holds<'_, '_, 'a> {
             | Expression::TemplateLiteral(_)
             | Expression::ParenthesizedExpression(_) => text.to_owned(),
             _ => format!("({text})"),
+        }
+    }
+
+    /// The source of an expression, as an operand of an operator.
+    fn part(&self, expression: &Expression<'a>) -> String {
+        match expression {
+            Expression::NumericLiteral(_)
+            | Expression::BooleanLiteral(_)
+            | Expression::NullLiteral(_) => self.text(expression.span()).to_owned(),
+            _ => self.operand(expression),
         }
     }
 
