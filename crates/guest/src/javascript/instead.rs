@@ -183,6 +183,13 @@ impl<'a> Holds<'_, '_, 'a> {
         if super::failure::python_name(name).is_some() {
             return None;
         }
+        if let Some(word) = self.declared_by(reference, parent) {
+            return Some(Told {
+                span: reference.span,
+                hint: format!("declare it: {word} {name}"),
+                fix: Some(format!("{word} {name}")),
+            });
+        }
         let near = self.near_name(id, name)?;
         Some(Told {
             span: reference.span,
@@ -203,6 +210,48 @@ impl<'a> Holds<'_, '_, 'a> {
             .collect();
         found.sort_by_key(|(_, it)| it.span.start.abs_diff(offset));
         found.into_iter().next()
+    }
+
+    /// The word that is missing before a name that is assigned to and declared nowhere.
+    fn declared_by(
+        &self,
+        reference: &IdentifierReference<'a>,
+        parent: NodeId,
+    ) -> Option<&'static str> {
+        let nodes = self.tree.nodes;
+        let is_loop_variable = |left: &ForStatementLeft, around: Span| -> Option<&'static str> {
+            let is_it = left.span() == reference.span && self.is_only_in(reference, around);
+            is_it.then_some("const")
+        };
+        match nodes.kind(parent) {
+            AstKind::ForOfStatement(each) => is_loop_variable(&each.left, each.span),
+            AstKind::ForInStatement(each) => is_loop_variable(&each.left, each.span),
+            AstKind::AssignmentExpression(assignment)
+                if assignment.operator.is_assign() && assignment.left.span() == reference.span =>
+            {
+                let statement = nodes.parent_id(parent);
+                let is_it = match nodes.kind(statement) {
+                    AstKind::ForStatement(each) => self.is_only_in(reference, each.span),
+                    AstKind::ExpressionStatement(_) => {
+                        matches!(nodes.parent_kind(statement), AstKind::Program(_))
+                    }
+                    _ => false,
+                };
+                is_it.then_some("let")
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a name that is declared nowhere stands in one place only.
+    fn is_only_in(&self, reference: &IdentifierReference<'a>, place: Span) -> bool {
+        let known = self.tree.scoping.root_unresolved_references();
+        known.get(reference.name.as_str()).is_some_and(|all| {
+            all.iter().all(|it| {
+                let node = self.tree.scoping.get_reference(*it).node_id();
+                place.contains_inclusive(self.tree.span(node))
+            })
+        })
     }
 
     /// The only name that can be seen from a place and is nearly another.
@@ -454,11 +503,9 @@ impl<'a> Holds<'_, '_, 'a> {
                 });
             }
             // Those of text and of lists.
-            (
-                "map" | "filter" | "forEach" | "some" | "every" | "find" | "reduce" | "sort"
-                | "join",
-                _,
-            ) if matches!(type_of, Some(Type::Set | Type::Map)) && !(name == "forEach") => {
+            ("map" | "filter" | "some" | "every" | "find" | "reduce" | "sort" | "join", _)
+                if matches!(type_of, Some(Type::Set | Type::Map)) =>
+            {
                 return Some(Told {
                     span: object.span(),
                     hint: format!("{shown} has no {name}(): a list of what is in it has"),

@@ -331,6 +331,17 @@ fn what_is_written_as_in_python_is_mended_by_its_fixes() {
             "[[0,\"a\"]]",
         ),
         ("json.loads('[1]')", "JSON.parse('[1]')", "[1]"),
+        ("n = 1; n += 1; n", "let n = 1; n += 1; n", "2"),
+        (
+            "let s = 0; for (n of [1, 2]) s += n; s",
+            "let s = 0; for (const n of [1, 2]) s += n; s",
+            "3",
+        ),
+        (
+            "let s = 0; for (i = 0; i < 3; i++) s += i; s",
+            "let s = 0; for (let i = 0; i < 3; i++) s += i; s",
+            "3",
+        ),
         ("const total = 1; totl", "const total = 1; total", "1"),
         (
             "const user_id = 1; userId",
