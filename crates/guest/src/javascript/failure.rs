@@ -111,20 +111,11 @@ impl<'js> Failure<'_, 'js> {
                 (_, _, Some((key, _))) => holds.absent(at, key),
                 ("SyntaxError", _, _) => holds.parsed(line),
                 (_, "not a function", _) => {
-                    let known = holds.no_function(at);
-                    match known.as_ref().is_some_and(|told| told.fix.is_some()) {
-                        true => known,
-                        false => holds
-                            .no_method(at)
-                            .filter(|told| told.fix.is_some() || known.is_none())
-                            .or(known),
-                    }
+                    first_with_fix([holds.no_function(at), holds.no_method(at)])
                 }
-                (_, message, _) if message.contains("not iterable") => holds
-                    .no_list()
-                    .filter(|told| told.fix.is_some())
-                    .or_else(|| holds.no_entries(line))
-                    .or_else(|| holds.no_list()),
+                (_, message, _) if message.contains("not iterable") => {
+                    first_with_fix([holds.no_list(), holds.no_entries(line)])
+                }
                 _ => None,
             }
         })
@@ -237,6 +228,16 @@ impl<'js> Failure<'_, 'js> {
         let mut text = self.prelude.text(text)?;
         text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
         Ok(text)
+    }
+}
+
+/// The first that has a fix, else the first.
+fn first_with_fix(told: [Option<Told>; 2]) -> Option<Told> {
+    let [first, second] = told;
+    let has_fix = |told: &Option<Told>| told.as_ref().is_some_and(|told| told.fix.is_some());
+    match !has_fix(&first) && (has_fix(&second) || first.is_none()) {
+        true => second,
+        false => first,
     }
 }
 

@@ -183,6 +183,13 @@ impl<'a> Holds<'_, '_, 'a> {
         if super::failure::python_name(name).is_some() {
             return None;
         }
+        if let Some(word) = self.declared_by(reference, parent) {
+            return Some(Told {
+                span: reference.span,
+                hint: format!("declare it: {word} {name}"),
+                fix: Some(format!("{word} {name}")),
+            });
+        }
         let near = self.near_name(id, name)?;
         Some(Told {
             span: reference.span,
@@ -205,6 +212,48 @@ impl<'a> Holds<'_, '_, 'a> {
         found.into_iter().next()
     }
 
+    /// The word that is missing before a name that is assigned to and declared nowhere.
+    fn declared_by(
+        &self,
+        reference: &IdentifierReference<'a>,
+        parent: NodeId,
+    ) -> Option<&'static str> {
+        let nodes = self.tree.nodes;
+        let is_loop_variable = |left: &ForStatementLeft, around: Span| -> Option<&'static str> {
+            let is_it = left.span() == reference.span && self.is_only_in(reference, around);
+            is_it.then_some("const")
+        };
+        match nodes.kind(parent) {
+            AstKind::ForOfStatement(each) => is_loop_variable(&each.left, each.span),
+            AstKind::ForInStatement(each) => is_loop_variable(&each.left, each.span),
+            AstKind::AssignmentExpression(assignment)
+                if assignment.operator.is_assign() && assignment.left.span() == reference.span =>
+            {
+                let statement = nodes.parent_id(parent);
+                let is_it = match nodes.kind(statement) {
+                    AstKind::ForStatement(each) => self.is_only_in(reference, each.span),
+                    AstKind::ExpressionStatement(_) => {
+                        matches!(nodes.parent_kind(statement), AstKind::Program(_))
+                    }
+                    _ => false,
+                };
+                is_it.then_some("let")
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a name that is declared nowhere stands in one place only.
+    fn is_only_in(&self, reference: &IdentifierReference<'a>, place: Span) -> bool {
+        let known = self.tree.scoping.root_unresolved_references();
+        known.get(reference.name.as_str()).is_some_and(|all| {
+            all.iter().all(|it| {
+                let node = self.tree.scoping.get_reference(*it).node_id();
+                place.contains_inclusive(self.tree.span(node))
+            })
+        })
+    }
+
     /// The only name that can be seen from a place and is nearly another.
     fn near_name(&self, id: NodeId, name: &str) -> Option<String> {
         let scoping = self.tree.scoping;
@@ -225,6 +274,7 @@ impl<'a> Holds<'_, '_, 'a> {
             .collect::<Option<_>>()?;
         let text = |index: usize| arguments.get(index).map(|it| self.text(it.span()));
         let operand = |index: usize| arguments.get(index).map(|it| self.operand(it));
+        let part = |index: usize| arguments.get(index).map(|it| self.part(it));
         let first = arguments.first()?;
         // What a dict is walked through by.
         let listed = || match self.type_of(first, 0) {
@@ -258,9 +308,9 @@ impl<'a> Holds<'_, '_, 'a> {
             ("range", 1) => format!("[...Array({}).keys()]", text(0)?),
             ("range", 2) => format!(
                 "Array.from({{ length: Math.max(0, {} - {}) }}, (_, i) => {} + i)",
-                operand(1)?,
-                operand(0)?,
-                operand(0)?
+                part(1)?,
+                part(0)?,
+                part(0)?
             ),
             ("any", 1) => format!("{}.some(Boolean)", listed()),
             ("all", 1) => format!("{}.every(Boolean)", listed()),
@@ -410,7 +460,7 @@ impl<'a> Holds<'_, '_, 'a> {
                 return whole(format!(
                     "({operand}[{}] ?? {})",
                     text(0)?,
-                    self.operand(arguments[1])
+                    self.part(arguments[1])
                 ));
             }
             ("has" | "has_key", 1) if is_plain => {
@@ -453,11 +503,9 @@ impl<'a> Holds<'_, '_, 'a> {
                 });
             }
             // Those of text and of lists.
-            (
-                "map" | "filter" | "forEach" | "some" | "every" | "find" | "reduce" | "sort"
-                | "join",
-                _,
-            ) if matches!(type_of, Some(Type::Set | Type::Map)) && !(name == "forEach") => {
+            ("map" | "filter" | "some" | "every" | "find" | "reduce" | "sort" | "join", _)
+                if matches!(type_of, Some(Type::Set | Type::Map)) =>
+            {
                 return Some(Told {
                     span: object.span(),
                     hint: format!("{shown} has no {name}(): a list of what is in it has"),
@@ -583,6 +631,16 @@ impl<'a> Holds<'_, '_, 'a> {
             | Expression::TemplateLiteral(_)
             | Expression::ParenthesizedExpression(_) => text.to_owned(),
             _ => format!("({text})"),
+        }
+    }
+
+    /// The source of an expression, as an operand of an operator.
+    fn part(&self, expression: &Expression<'a>) -> String {
+        match expression {
+            Expression::NumericLiteral(_)
+            | Expression::BooleanLiteral(_)
+            | Expression::NullLiteral(_) => self.text(expression.span()).to_owned(),
+            _ => self.operand(expression),
         }
     }
 

@@ -37,7 +37,7 @@ use super::failure::{import_hint, syntax_hint, tell};
 use super::holds::{Holds, Told};
 use super::names::{Names, may_call_tools};
 use super::spelt;
-use super::tree::Tree;
+use super::tree::{Tree, is_assigned};
 use super::written;
 
 /// What stands before the program in the script. The names are what its imports and forgotten awaits
@@ -1033,7 +1033,7 @@ impl<'a> Visit<'a> for AssignedConstants<'_> {
                 .flat_map(|variable| variable.id.get_binding_identifiers());
             let assigned = names
                 .into_iter()
-                .find(|name| self.scoping.symbol_is_mutated(name.symbol_id()));
+                .find(|name| is_assigned(self.scoping, name.symbol_id()));
             if let Some(name) = assigned {
                 let found = (variables.span.start, name.name.to_string());
                 self.found.push(found);

@@ -62,8 +62,7 @@ impl<'s, 'a> Tree<'s, 'a> {
     }
 
     pub(super) fn is_constant(self, symbol: SymbolId) -> bool {
-        !self.scoping.symbol_is_mutated(symbol)
-            && self.scoping.symbol_redeclarations(symbol).is_empty()
+        !is_assigned(self.scoping, symbol) && self.scoping.symbol_redeclarations(symbol).is_empty()
     }
 
     /// Whether an expression is the built-in of this name.
@@ -130,6 +129,12 @@ impl<'s, 'a> Tree<'s, 'a> {
             _ => None,
         }
     }
+}
+
+/// Whether a variable is assigned to; one declared by `const` may be (it becomes one by `let`).
+pub(super) fn is_assigned(scoping: &Scoping, symbol: SymbolId) -> bool {
+    let mut references = scoping.get_resolved_references(symbol);
+    references.any(|reference| reference.is_write())
 }
 
 /// The node of a function that an expression is.

@@ -146,15 +146,55 @@ fn for_each_waits_for_each_call() {
 }
 
 #[test]
+fn what_asks_an_async_function_waits_for_its_answers() {
+    for (method, value) in [
+        ("filter", "[2,3]"),
+        ("find", "2"),
+        ("findIndex", "1"),
+        ("findLast", "3"),
+        ("some", "true"),
+        ("every", "false"),
+    ] {
+        repaired(
+            &format!(
+                "const l = [1, 2, 3];\nl.{method}(async n => (await tools.test.echo({{n}})).n > 1)"
+            ),
+            value,
+            &format!("line 2: {method} waits for what its function answers"),
+        );
+    }
+    repaired(
+        "const asked = [];\nconst is = async n => { asked.push(n); await tools.test.echo({n}); return n === 2 };\n\
+         const found = await [1, 2, 3].some(is);\n[found, asked, [1, 2].filter(is).map(n => n + 1)]",
+        "[true,[1,2,1,2],[3]]",
+        "line 3: some waits for what its function answers; line 4: filter waits for what its function answers",
+    );
+}
+
+#[test]
+fn a_constant_that_is_assigned_to_is_a_variable() {
+    let note = "line 1: n is declared by let, since it is assigned to";
+    for code in [
+        "const n = 1;\nn = 2;\nn",
+        "const n = 1;\nn++;\nn",
+        "const [n] = [1];\n[1].forEach(() => { n += 1 });\nn",
+    ] {
+        check(code, &format!("2 // {note}"));
+        checked_typescript(code, &format!("2 // {note}"));
+    }
+    check("const n = 1;\n{ let n = 2; n = 3 }\nn", "1");
+}
+
+#[test]
 fn what_cannot_wait_is_refused_before_anything_runs() {
     for (code, error) in [
         (
-            "const l = [1].filter(async x => (await tools.test.echo({x})).x)",
-            "1:22-63 filter cannot wait: its function returns a promise, which is always true",
+            "const o = {f(l) { return l.filter(async x => (await tools.test.echo({x})).x) }}; o.f([1])",
+            "1:35-76 filter cannot wait: its function returns a promise, which is always true",
         ),
         (
-            "const is = async x => x; tools; [1].some(is)",
-            "1:42-44 some cannot wait: its function returns a promise, which is always true",
+            "const is = async x => x; tools; const o = {f(l) { return l.some(is) }}; o.f([1])",
+            "1:65-67 some cannot wait: its function returns a promise, which is always true",
         ),
         (
             "[1].sort((a, b) => tools.test.echo({a, b}))",
@@ -296,9 +336,10 @@ fn a_function_that_awaits_is_made_async() {
         "const f = (n: number): number => { const r = await tools.test.echo({n}); return r.n };\n`${f(1)}`",
         "\"1\" // line 1: the function is async, since it awaits; line 2: await added before f(...)",
     );
-    check(
+    repaired(
         "[1, 2].filter(n => await tools.test.echo({n}))",
-        "not_awaited 1:15-46 filter cannot wait: its function returns a promise, which is always true",
+        "[1,2]",
+        "line 1: the function is async, since it awaits; line 1: filter waits for what its function answers",
     );
     for (code, value) in [
         (

@@ -165,14 +165,20 @@ fn names_of_python_are_answered_with_those_of_javascript() {
         (
             "len([1])",
             1,
+            Some("[1].length"),
+            "len(…) is Python's; this is it in JavaScript",
+        ),
+        (
+            "[1].map(len)",
+            9,
             None,
             "in JavaScript it is list.length, and Object.keys(object).length",
         ),
         (
             "json.loads('1')",
             1,
-            None,
-            "results are parsed already; text is parsed by JSON.parse(…)",
+            Some("JSON.parse"),
+            "in JavaScript it is JSON.parse(…)",
         ),
     ] {
         let run = HOST.run("javascript", code);
@@ -266,6 +272,216 @@ fn integers_written_with_more_digits_than_a_number_holds_keep_them() {
         run.check
             .unwrap()
             .contains("\"value\":12345678901234567891")
+    );
+}
+
+/// The program after the fixes of its errors.
+fn mended(code: &str) -> String {
+    let mut code = code.to_owned();
+    for _ in 0..5 {
+        let error = HOST.run("javascript", &code).done.error;
+        let Some((error, fix)) = error.and_then(|error| Some((error.clone(), error.fix?))) else {
+            break;
+        };
+        let mut lines: Vec<String> = code.lines().map(str::to_owned).collect();
+        let line = &mut lines[error.line.unwrap() as usize - 1];
+        let chars: Vec<char> = line.chars().collect();
+        let start = error.column.unwrap() as usize - 1;
+        let end = error.end_column.unwrap() as usize - 1;
+        *line = chars[..start].iter().collect::<String>()
+            + &fix
+            + &chars[end..].iter().collect::<String>();
+        code = lines.join("\n");
+    }
+    code
+}
+
+#[test]
+fn what_is_written_as_in_python_is_mended_by_its_fixes() {
+    let mut wrong = Vec::new();
+    for (code, fixed, value) in [
+        ("len({a: 1})", "Object.keys({a: 1}).length", "1"),
+        (
+            "const m = new Map([[1, 2]]); len(m)",
+            "const m = new Map([[1, 2]]); m.size",
+            "1",
+        ),
+        (
+            "sorted([10, 9])",
+            "[...[10, 9]].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))",
+            "[9,10]",
+        ),
+        (
+            "sum([1, 2])",
+            "[...[1, 2]].reduce((sum, value) => sum + value, 0)",
+            "3",
+        ),
+        ("max([1, 2])", "Math.max(...[1, 2])", "2"),
+        ("min(1, 2)", "Math.min(1, 2)", "1"),
+        ("round(1.255, 1)", "Number((1.255).toFixed(1))", "1.3"),
+        ("int('7')", "Math.trunc(Number('7'))", "7"),
+        (
+            "range(2, 4)",
+            "Array.from({ length: Math.max(0, 4 - 2) }, (_, i) => 2 + i)",
+            "[2,3]",
+        ),
+        (
+            "[...enumerate(['a'])]",
+            "[...[...['a']].entries()]",
+            "[[0,\"a\"]]",
+        ),
+        ("json.loads('[1]')", "JSON.parse('[1]')", "[1]"),
+        ("n = 1; n += 1; n", "let n = 1; n += 1; n", "2"),
+        (
+            "let s = 0; for (n of [1, 2]) s += n; s",
+            "let s = 0; for (const n of [1, 2]) s += n; s",
+            "3",
+        ),
+        (
+            "let s = 0; for (i = 0; i < 3; i++) s += i; s",
+            "let s = 0; for (let i = 0; i < 3; i++) s += i; s",
+            "3",
+        ),
+        ("const total = 1; totl", "const total = 1; total", "1"),
+        (
+            "const user_id = 1; userId",
+            "const user_id = 1; user_id",
+            "1",
+        ),
+        (
+            "'a.b'.removesuffix('.b')",
+            "'a.b'.replace(/\\.b$/, \"\")",
+            "\"a\"",
+        ),
+        ("'ab'.startswith('a')", "'ab'.startsWith('a')", "true"),
+        (
+            "' a '.strip().upper()",
+            "' a '.trim().toUpperCase()",
+            "\"A\"",
+        ),
+        ("'ab'.toUppercase()", "'ab'.toUpperCase()", "\"AB\""),
+        ("', '.join(['a', 'b'])", "['a', 'b'].join(', ')", "\"a, b\""),
+        (
+            "'a\\nb\\n'.splitlines()",
+            "'a\\nb\\n'.trimEnd().split(/\\r?\\n/)",
+            "[\"a\",\"b\"]",
+        ),
+        (
+            "const l = []; l.append(1); l",
+            "const l = []; l.push(1); l",
+            "[1]",
+        ),
+        (
+            "const l = [1]; l.extend([2]); l",
+            "const l = [1]; l.push(...[2]); l",
+            "[1,2]",
+        ),
+        ("[1, 2].length()", "[1, 2].length", "2"),
+        (
+            "const c = {a: 1}; c.items()",
+            "const c = {a: 1}; Object.entries(c)",
+            "[[\"a\",1]]",
+        ),
+        (
+            "const c = {a: 1}; c.get('b', 0)",
+            "const c = {a: 1}; (c['b'] ?? 0)",
+            "0",
+        ),
+        (
+            "const s = new Set([1]); s.map(n => n + 1)",
+            "const s = new Set([1]); [...s].map(n => n + 1)",
+            "[2]",
+        ),
+        (
+            "const c = {a: 1}; let s = 0; for (const [k, n] of c) s += n; s",
+            "const c = {a: 1}; let s = 0; for (const [k, n] of Object.entries(c)) s += n; s",
+            "1",
+        ),
+        (
+            "const c = {a: 1}; let s = 0; for (const k of c) s += c[k]; s",
+            "const c = {a: 1}; let s = 0; for (const k of Object.keys(c)) s += c[k]; s",
+            "1",
+        ),
+        (
+            "const d = 7; f\"{d:02d} of {1.25:.1f} {{}}\"",
+            "const d = 7; `${String(d).padStart(2, \"0\")} of ${(1.25).toFixed(1)} {}`",
+            "\"07 of 1.3 {}\"",
+        ),
+        (
+            "const a = 1, b = 0; (a and not b)",
+            "const a = 1, b = 0; (a && !b)",
+            "true",
+        ),
+        (
+            "const a = null; (a is None)",
+            "const a = null; (a === null)",
+            "true",
+        ),
+        (
+            "if (0) { 1 } elif (1) { 2 }",
+            "if (0) { 1 } else if (1) { 2 }",
+            "2",
+        ),
+        ("# one\n1", "// one\n1", "1"),
+        ("const a = “x”; a", "const a = \"x\"; a", "\"x\""),
+        (
+            "const l = [n + 1 for n in [1, 2] if n > 1]; l",
+            "const l = [...[1, 2]].filter((n) => n > 1).map((n) => n + 1); l",
+            "[3]",
+        ),
+        (
+            "(await tools.test.echo(id=\"a\", n=1)).n",
+            "(await tools.test.echo({ id: \"a\", n: 1 })).n",
+            "1",
+        ),
+    ] {
+        let code = mended(code);
+        if code != fixed || shown(&HOST.run("javascript", &code).done) != value {
+            let ended = shown(&HOST.run("javascript", &code).done);
+            wrong.push(format!("{code} // {ended}"));
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn text_taken_for_rows_is_mended_by_its_fixes() {
+    let python = r#""[{'n': 800}]""#;
+    for (json, rest, fixed, value) in [
+        (
+            python,
+            "JSON.parse(r)[0].n",
+            "JSON.parse(r.replaceAll(\"'\", '\"'))[0].n",
+            "800",
+        ),
+        (
+            python,
+            "r[0].n",
+            "JSON.parse(r.replaceAll(\"'\", '\"'))[0].n",
+            "800",
+        ),
+        (r#""[{\"n\": 800}]""#, "r[0].n", "JSON.parse(r)[0].n", "800"),
+        (
+            r#"{"user": {"email": "a"}}"#,
+            "r.user_.email",
+            "r.user.email",
+            "\"a\"",
+        ),
+    ] {
+        let rest_fixed = mended(&after(json, rest));
+        assert_eq!(rest_fixed, after(json, fixed));
+        check(&rest_fixed, value);
+    }
+    // Other quotes in it: it may be anything.
+    let (message, hint) = error("javascript", &after(r#""[{'n': \"it's\"}]""#, "r[0].n"));
+    assert_eq!(
+        message,
+        "2:1 a member of a character, which has none, is the program's value"
+    );
+    assert_eq!(
+        hint,
+        "r, from test.json, is text, so r[0].n is undefined: take what is meant out of it, by a \
+         regular expression for one"
     );
 }
 
