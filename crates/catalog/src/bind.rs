@@ -502,6 +502,8 @@ impl<'a> Call<'a> {
     /// The parameters that written names were probably meant for: those that they are, then those
     /// that are most like them, then the only one that is missing for the only one that is left.
     fn meant(&self, written: &[Written]) -> Vec<Option<&'a str>> {
+        /// A filter that is taken for another answers something else.
+        const CLOSE: f32 = 0.6;
         /// Pairs of names that are compared at most.
         const MOST_PAIRS: usize = 4_000;
         let mut meant: Vec<Option<&'a str>> = written
@@ -520,7 +522,8 @@ impl<'a> Call<'a> {
                 let fields = self.fields.all.iter();
                 alike.extend(fields.filter_map(|field| {
                     let likeness = likeness(&one.name, field.name);
-                    (likeness >= ALIKE).then_some((likeness, at, field.name))
+                    let least = if field.required { ALIKE } else { CLOSE };
+                    (likeness >= least).then_some((likeness, at, field.name))
                 }));
             }
         }
@@ -559,8 +562,8 @@ impl<'a> Call<'a> {
         meant
     }
 
-    /// The call with the names that were meant, without switches that the tool does not have. What
-    /// else it does not have may be what the call is about.
+    /// The call with the names that were meant, without what asks for nothing: a switch that is off.
+    /// What else the tool does not have may be what the call is about.
     fn renamed(&self, written: &[Written], meant: &[Option<&'a str>]) -> Option<String> {
         let mut bound = Vec::with_capacity(written.len());
         for (one, meant) in written.iter().zip(meant) {
@@ -570,7 +573,7 @@ impl<'a> Call<'a> {
                     argument: one.argument,
                     position: one.position,
                 }),
-                None if matches!(one.argument.value?.get(), "true" | "false" | "null") => {}
+                None if matches!(one.argument.value?.get(), "false" | "null") => {}
                 None => return None,
             }
         }

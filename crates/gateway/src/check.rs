@@ -21,8 +21,8 @@ pub(crate) struct Findings {
     notes: Vec<Note>,
     /// What would fail if it were reached.
     failures: Vec<ProgramError>,
-    /// Where calls begin that may be made more than once, with values that the text does not tell.
-    varying: Vec<Place>,
+    /// Where calls begin that are made once, or with the same values each time.
+    unvarying: Vec<Place>,
 }
 
 #[derive(Debug)]
@@ -43,11 +43,12 @@ impl Findings {
         may_come: impl Fn(&str) -> bool,
     ) -> Findings {
         let mut findings = Findings::default();
+        let mut called: Vec<&str> = Vec::new();
         for call in &check.calls {
             let named = call.named.iter().map(|(_, argument)| argument);
             let mut written = call.positional.iter().chain(named);
-            if !call.certain && (call.open || written.any(|argument| argument.value.is_none())) {
-                findings.varying.push(call.place);
+            if call.certain || (!call.open && written.all(|argument| argument.value.is_some())) {
+                findings.unvarying.push(call.place);
             }
             // Looking for what else was meant takes time, so nothing is looked at in vain.
             let mut is_error = call.certain && findings.error.is_none();
@@ -68,13 +69,17 @@ impl Findings {
                 }
                 // Not a tool of a server: `search_tools` and what else the runtime has.
                 Err(_) if !call.path.contains('.') || may_come(&call.path) => None,
-                Err(unknown) => Some(ProgramError {
-                    fix: catalog
-                        .meant(&unknown)
-                        .and_then(|tool| tool.call_text(&arguments(call), language)),
-                    ..placed(ErrorCode::UnknownTool, unknown.message(), call.place)
-                }),
+                Err(unknown) => {
+                    let meant = catalog.meant(&unknown);
+                    // A call of the same server before it may bring the tool, unless it is a slip.
+                    is_error = is_error && (meant.is_some() || !called.contains(&server_of(call)));
+                    Some(ProgramError {
+                        fix: meant.and_then(|tool| tool.call_text(&arguments(call), language)),
+                        ..placed(ErrorCode::UnknownTool, unknown.message(), call.place)
+                    })
+                }
             };
+            called.push(server_of(call));
             if let Some(error) = failure {
                 if is_error {
                     findings.error = Some(error);
@@ -113,8 +118,8 @@ impl Findings {
     }
 
     /// Gives the error of a call that was made the fix that stands for all its rounds. What a call was
-    /// given is what it was given once: pasted over a call in a loop or a function, it would be given
-    /// every time.
+    /// given is what it was given once: pasted over a call in a loop or a function, or over one that
+    /// the text does not name, it would be given every time.
     pub(crate) fn refine(&self, error: &mut ProgramError) {
         let is_of_call = matches!(
             error.code,
@@ -124,7 +129,8 @@ impl Findings {
                 | ErrorCode::InvalidArgument
                 | ErrorCode::AmbiguousArgument
         );
-        if error.fix.is_none() || !is_of_call {
+        // One that was found in the text stands there already.
+        if error.fix.is_none() || !is_of_call || self.error.is_some() {
             return;
         }
         let failure = self.failures.iter().find(|failure| {
@@ -132,8 +138,8 @@ impl Findings {
         });
         if let Some(failure) = failure {
             *error = failure.clone();
-        } else if self
-            .varying
+        } else if !self
+            .unvarying
             .iter()
             .any(|place| (Some(place.line), Some(place.column)) == (error.line, error.column))
         {
@@ -149,6 +155,10 @@ impl Findings {
             .filter(move |note| Some(note.line) != failed)
             .map(|note| format!("line {}: {}", note.line, note.text))
     }
+}
+
+fn server_of<'a>(call: &'a WrittenCall) -> &'a str {
+    call.path.split('.').next().unwrap_or(&call.path)
 }
 
 /// Why a call of `tool` fails, if all its arguments are there.

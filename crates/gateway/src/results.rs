@@ -84,8 +84,13 @@ impl Question {
                 .unwrap_or_default()
         };
         let text = |name: &str| argument(name).as_str().map(str::to_owned);
-        let number = |name: &str| argument(name).as_u64();
-        let range = number("from").unwrap_or(0)..number("to").unwrap_or(u64::MAX);
+        let number = |name: &str, otherwise: u64| match argument(name) {
+            Value::Null => Ok(otherwise),
+            given => given
+                .as_u64()
+                .ok_or_else(|| format!("{name} must be a whole number from 0, is {given}")),
+        };
+        let range = number("from", 0)?..number("to", u64::MAX)?;
         Ok(Question {
             id: text("id").ok_or("open_result takes a handle: results.open(\"r_9\")")?,
             at: text("at").unwrap_or_default(),

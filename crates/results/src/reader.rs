@@ -18,7 +18,7 @@ const MOST_STEPS: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Places(Vec<Known>);
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Known {
     number: u32,
     /// Of the part.
@@ -29,6 +29,8 @@ struct Known {
 }
 
 const MOST_PLACES: usize = 256;
+/// How far apart places are that are kept on the way.
+const STRIDE: u64 = 1024;
 
 impl Places {
     /// The last known place at or before `index`.
@@ -44,6 +46,9 @@ impl Places {
     }
 
     fn keep(&mut self, known: Known) {
+        if self.0.contains(&known) {
+            return;
+        }
         if self.0.len() == MOST_PLACES {
             self.0.remove(0);
         }
@@ -83,7 +88,7 @@ pub struct Outline {
 #[derive(Debug)]
 pub struct Part<'a> {
     stored: &'a Stored,
-    range: Range<u64>,
+    start: u64,
     kind: &'static str,
 }
 
@@ -161,11 +166,9 @@ impl Stored {
                 Err(_) => return Err(not_there(format!("there is no member {step:?}"))),
             }
         }
-        let start = scanner.position();
-        scanner.value().map_err(|stop| self.stopped(stop))?;
         Ok(Part {
             stored: self,
-            range: start..scanner.position(),
+            start: scanner.position(),
             kind,
         })
     }
@@ -296,8 +299,15 @@ impl Part<'_> {
         Ok(Outline {
             kind: self.kind,
             length,
-            bytes: self.range.end - self.range.start,
+            bytes: self.end()? - self.start,
         })
+    }
+
+    /// Where it ends; finding that reads all of it.
+    fn end(&self) -> Result<u64, Error> {
+        let mut scanner = Scanner::new(&self.stored.file, self.start);
+        scanner.value().map_err(|stop| self.stored.stopped(stop))?;
+        Ok(scanner.position())
     }
 
     /// Its JSON, if it has at most `most` bytes.
@@ -305,11 +315,12 @@ impl Part<'_> {
     /// # Errors
     /// It is longer, or the file cannot be read.
     pub fn json(&self, most: u64) -> Result<Vec<u8>, Error> {
-        let bytes = self.range.end - self.range.start;
+        let end = self.end()?;
+        let bytes = end - self.start;
         if bytes > most {
             return Err(Error::TooLarge { bytes, most });
         }
-        self.stored.bytes(self.range.clone())
+        self.stored.bytes(self.start..end)
     }
 
     /// Its elements (of an array, as an array), members (of an object, as an object) or characters
@@ -355,8 +366,9 @@ impl Part<'_> {
 
     fn walked(&self, unit: Unit, range: Range<u64>, most: u64) -> Result<Slice, Stop> {
         let stored = self.stored;
-        let mut scanner = Scanner::new(&stored.file, self.range.start);
-        let mut index = stored.go_to(&mut scanner, self.range.start, unit, range.start)?;
+        let mut scanner = Scanner::new(&stored.file, self.start);
+        let mut index = stored.go_to(&mut scanner, self.start, unit, range.start)?;
+        let first = index;
         let (open, close, between): (_, _, &[u8]) = match unit {
             Unit::Elements => (b'[', b']', b","),
             Unit::Members => (b'{', b'}', b","),
@@ -384,8 +396,12 @@ impl Part<'_> {
             let is_over =
                 wanted && !is_first && (json.len() + one.len() + between.len() + 1) as u64 > most;
             if index >= range.end || is_over {
-                stored.know(self.range.start, unit, index, offset);
+                stored.know(self.start, unit, index, offset);
                 break;
+            }
+            // For who reads backwards.
+            if index > first && index.is_multiple_of(STRIDE) {
+                stored.know(self.start, unit, index, offset);
             }
             if wanted {
                 if !is_first {

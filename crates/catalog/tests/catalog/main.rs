@@ -469,7 +469,7 @@ fn a_fix_is_the_call_that_was_meant() {
         &catalog,
         "log",
         &[],
-        &[("repo_path", r#""a""#), ("short", "true")],
+        &[("repo_path", r#""a""#), ("short", "false")],
         r#"tools.s.log(repo_path="a")"#,
     );
     check(

@@ -132,3 +132,54 @@ for (;;) {
     line 4: fake.echo is called in a loop that nothing in its text ends
     "#);
 }
+
+#[test]
+fn what_would_have_run_is_not_refused() {
+    let place = Place::with_fake();
+    for (language, code, value) in [
+        (
+            "python",
+            "opts = {'size': 2}\nlen(tools.fake.list_records(**{'page': 0, 'size': 'many', **opts})['records'])",
+            "2",
+        ),
+        (
+            "python",
+            "import contextlib\nwith contextlib.suppress(Exception), open(tools.fake.nothing()) as f:\n    pass\n'ran'",
+            "ran",
+        ),
+        (
+            "python",
+            "from sys import exit as stop\nprint('ran')\nstop()\ntools.fake.nothing()",
+            "--- stdout\nran",
+        ),
+        (
+            "python",
+            "class Done(SystemExit): pass\ndef finish(): raise Done(0)\nprint('ran')\nfinish()\ntools.fake.nothing()",
+            "--- stdout\nran",
+        ),
+        (
+            "javascript",
+            "globalThis.tools = { fake: { nothing: () => 7 } };\ntools.fake.nothing()",
+            "7",
+        ),
+    ] {
+        let text = answer(&place, language, code);
+        let (status, rest) = text.split_once('\n').unwrap();
+        assert!(status.starts_with("ok"), "{code}: {text}");
+        assert_eq!(rest.split("\n--- note").next(), Some(value), "{code}");
+    }
+}
+
+#[test]
+fn a_tool_that_an_earlier_call_may_bring_is_looked_for_when_it_is_called() {
+    let place = Place::with_fake();
+    let python = "
+tools.fake.add(a=1, b=2)
+tools.fake.quite_another_thing()
+";
+    let text = answer(&place, "python", python);
+    assert!(
+        text.contains("already done: nothing that writes; 1 read"),
+        "{text}"
+    );
+}

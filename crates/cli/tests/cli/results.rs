@@ -51,6 +51,7 @@ part = r.at('/7')
 assert part['name'] == EXPECTED[7]['name'] and part.keys() == ['id', 'name', 'tags']
 assert dict(part.items()) == EXPECTED[7] and part.get('nothing', 5) == 5
 assert r.at('/7/name')[-3:] == '7\\n'[-3:].rjust(3) and len(r.at('/7/name')) == len(EXPECTED[7]['name'])
+assert [one['id'] for one in reversed(r)][:2] == [19999, 19998]
 sum(one['id'] for one in r) + len(open_result('r_1').at('/3/tags'))
 "
     .replace("EXPECTED", RECORDS);
@@ -61,7 +62,9 @@ const r = await results.open("r_1");
 const all = await r.value();
 let sum = 0;
 for await (const one of r) sum += one.id;
-const slices = [await r.slice(100, 102), await r.slice(-1), await r.slice(3, 1)];
+const slices = [
+  await r.slice(100, 102), await r.slice(-1), await r.slice(3, 1), await r.slice(1.5, 3.5), await r.slice(19999.5), await r.slice(NaN, 1),
+];
 const part = await r.at("/7");
 return [
   r.length, r.type, all.length, sum, slices.map(s => s.map(one => one.id)),
@@ -72,7 +75,7 @@ return [
     assert_eq!(
         run(&mut agent, "javascript", javascript).1,
         json!([
-            20000, "array", 20000, 199_990_000, [[100, 101], [19999], []],
+            20000, "array", 20000, 199_990_000, [[100, 101], [19999], [], [1, 2], [19999], [0]],
             "naïve 😀 7\n", null, {"tags": ["a/b", 7]}, null, "7\n", 20000
         ])
     );
@@ -94,6 +97,7 @@ fn what_was_printed_and_long_texts_are_kept_too() {
     );
     let python = "
 r = results.open('r_1')
+assert '"n": 19999}' in r and 'absent' not in r
 assert list(r.lines(3, 5)) == ['{\"n\": 3}', '{\"n\": 4}']
 sum(line['n'] for line in r.json_lines())
 ";

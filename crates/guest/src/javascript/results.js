@@ -6,6 +6,9 @@
 
   const escaped = (name) => String(name).replaceAll("~", "~0").replaceAll("/", "~1");
 
+  // As arrays read an index.
+  const whole = (number) => Math.trunc(Number(number)) || 0;
+
   // A kept value or a part of it, of which only what is asked for is fetched.
   class Result {
     #outline;
@@ -54,8 +57,8 @@
     async slice(start = 0, end = this.length) {
       const length = this.length;
       if (length === null) throw new TypeError(`${this} is of type ${this.type} and has no parts`);
-      const from = start < 0 ? Math.max(length + start, 0) : start;
-      const to = end < 0 ? length + end : Math.min(end, length);
+      const from = whole(start) < 0 ? Math.max(length + whole(start), 0) : whole(start);
+      const to = whole(end) < 0 ? length + whole(end) : Math.min(whole(end), length);
       const parts = [];
       for await (const part of this.#parts("slice", from, to)) parts.push(part);
       if (this.type === "string") return parts.join("");
@@ -65,7 +68,8 @@
     // The lines of a string, without their ends.
     async lines(start = 0, end = undefined) {
       const parts = [];
-      for await (const part of this.#parts("lines", start, end)) parts.push(part);
+      const to = end === undefined ? undefined : Math.max(whole(end), 0);
+      for await (const part of this.#parts("lines", Math.max(whole(start), 0), to)) parts.push(part);
       return parts.flat();
     }
 

@@ -29,6 +29,7 @@ const LONGEST_LITERAL_BYTES: usize = 4096;
 /// The body of a [`protocol::Kind::Check`]; nothing if the text makes no calls that can be read.
 pub(super) fn check(source: &str, names: &Names, mut certainty: Certainty) -> Option<Vec<u8>> {
     let places = Places::of(source);
+    let reaches_globals = source.contains("globalThis");
     let calls: Vec<Call> = names
         .tree
         .nodes
@@ -39,7 +40,8 @@ pub(super) fn check(source: &str, names: &Names, mut certainty: Certainty) -> Op
                 let mut read = Call {
                     path: tool.path?,
                     place: places.place(call.span),
-                    certain: certainty.is_certain(node.id()),
+                    // By this name a program can put its own `tools` in place of ours.
+                    certain: !reaches_globals && certainty.is_certain(node.id()),
                     repeats: certainty.repeats(node.id()),
                     ..Call::default()
                 };

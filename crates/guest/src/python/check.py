@@ -156,6 +156,10 @@ class Calls:
             name = called.attr
             of_asyncio = isinstance(called.value, _ast.Name) and called.value.id == "asyncio"
             joins = name == "run_until_complete" or of_asyncio and (name == "run" or awaited and name in JOINING)
+        if name == "getattr" and any(
+            isinstance(argument, _ast.Constant) and argument.value in EXITS for argument in node.args
+        ):
+            self.hides = True
         if name in DETACHING or name == "gather" and keeps_failures(node):
             straight = joins = False
         for argument in node.args:
@@ -240,9 +244,9 @@ class Calls:
 
     def context(self, node, body, straight, awaited, repeats):
         does = 0
-        for item in node.items:
-            does |= self.visit(item, body, straight, False, repeats)
-        outer, self.in_try = self.in_try, True  # it may take failures, too
+        outer, self.in_try = self.in_try, True  # it may take failures, too, those of the items after it as well
+        for at, item in enumerate(node.items):
+            does |= self.visit(item, body, straight and not at, False, repeats)
         does |= self.block(node.body, body, False, repeats)
         self.in_try = outer
         return does
@@ -284,7 +288,8 @@ class Calls:
     def definition_of_class(self, node, body, straight, awaited, repeats):
         self.bind(node.name)
         for child in (*node.decorator_list, *node.bases, *node.keywords):
-            self.visit(child, body, False, False, repeats)
+            # An exit by another name.
+            self.hides |= bool(self.visit(child, body, False, False, repeats) & LEAVES)
         self.inside(self.block, node.body, Body(node), False)
         return 0
 
@@ -304,6 +309,8 @@ class Calls:
             module = alias.name if isinstance(node, _ast.Import) else node.module or ""
             first, *rest = module.split(".")
             self.word(first, body)
+            if alias.asname and alias.name in EXITS:
+                self.hides = True
             ours = first in ("tools", "toolmill") and not getattr(node, "level", 0)
             if alias.name == "*":
                 if ours and not rest:
@@ -484,15 +491,18 @@ def arguments(node, path, text):
 
 
 def named_by(node, text, named):
-    """Adds the arguments that an object has; whether all can be read."""
+    """Adds the arguments that an object has; whether all can be read. What stands before a part that
+    cannot be read may be replaced by it."""
     if not isinstance(node, _ast.Dict):
         return False
-    whole = True
+    whole, here = True, {}
     for key, value in zip(node.keys, node.values):
         if isinstance(key, _ast.Constant) and isinstance(key.value, str):
-            named[key.value] = text.written(value, key)
+            here[key.value] = text.written(value, key)
         else:
             whole = False
+            here.clear()
+    named.update(here)
     return whole
 
 

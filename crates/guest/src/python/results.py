@@ -72,8 +72,13 @@ class Result:
         return self[index : index + 1][0]
 
     def __contains__(self, key):
-        if self.type == "object":
-            return any(key == name for name in self)
+        if self.type == "string":
+            before = ""
+            for part in self._parts("slice", 0, None):
+                if key in before + part:
+                    return True
+                before = (before + part)[1 - len(key) :] if len(key) > 1 else ""
+            return False
         return any(key == item for item in self)
 
     def __iter__(self):

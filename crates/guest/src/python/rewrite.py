@@ -276,10 +276,15 @@ class Rewriting(ast.NodeTransformer):
             called = node.func
             if isinstance(called, ast.Name) and called.id in TRANSPARENT:
                 return any(self.holds(argument) for argument in node.args)
-            if isinstance(called, ast.Attribute) and called.attr in TAKING:
+            if isinstance(called, ast.Attribute) and self.takes(called.attr):
                 return self.holds(called.value)
             return node in self.marked
         return any(self.holds(child) for child in self.carried(node))
+
+    def takes(self, name):
+        """Whether a method of this name takes something out of a container: one of the program's own
+        that is async does not."""
+        return name in TAKING and not isinstance(self.functions.get(name), ast.AsyncFunctionDef)
 
     def pass_on(self, function, call):
         """Arguments that a function of the program's own awaits."""
@@ -347,7 +352,7 @@ class Rewriting(ast.NodeTransformer):
                     self.mapped.add(function)
             for argument in arguments:
                 self.mark(argument, combined)
-        elif isinstance(called, ast.Attribute) and called.attr in TAKING and not isinstance(called.value, ast.Call):
+        elif isinstance(called, ast.Attribute) and self.takes(called.attr) and not isinstance(called.value, ast.Call):
             self.mark(called.value)
         else:
             self.marked.add(node)
@@ -384,7 +389,7 @@ class Rewriting(ast.NodeTransformer):
         if name in ASKING or name in self.classes or self.is_asyncio(getattr(node.func, "value", None)):
             arguments = [*node.args, *[keyword.value for keyword in node.keywords]]
             self.kept.update(argument for argument in arguments if isinstance(argument, ast.Call))
-        is_taken = name in TAKING and isinstance(node.func, ast.Attribute)
+        is_taken = self.takes(name) and isinstance(node.func, ast.Attribute)
         is_held = is_taken and node not in self.carrying and self.holds(node)
         if name in CONSUMING and len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
             if any(self.is_awaited(inner) for inner in ast.walk(node.args[0].elt)):
