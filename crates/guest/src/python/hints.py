@@ -791,20 +791,16 @@ def wrong_indices(program):
     if isinstance(value, str):
         if loop_over_keys(node.value, key, program):
             return
-        program.hint(f"{base} is text, not JSON: {cut(value)!r}")
-        if notation(value) == "json.loads":
-            program.hint(f"{base} is text that is JSON: {cut(value)!r}")
-        elif notation(value):
-            program.hint(f"{base} is text in Python's notation: {cut(value)!r}")
         inside = node.value.value if isinstance(node.value, _ast.Subscript) else None
         within = program.value(inside) if inside else MISSING
-        if key in OF_RESULTS and not notation(value):
-            whole = inside if isinstance(within, str) else node.value
-            program.fix_end(node, whole, "")
-        elif inside and isinstance(within, str) and notation(within) and program.text(inside):
-            program.fix(inside, f"{notation(within)}({program.text(inside)})")
-        elif notation(value) and base:
-            program.fix(node.value, f"{notation(value)}({base})")
+        # Of a text that was indexed before, this is one character.
+        text, named = (within, inside) if isinstance(within, str) else (value, node.value)
+        kinds = {"json.loads": "text that is JSON", "ast.literal_eval": "text in Python's notation"}
+        program.hint(f"{program.text(named)} is {kinds.get(notation(text), 'text, not JSON')}: {cut(text)!r}")
+        if notation(text) and program.text(named):
+            program.fix(named, f"{notation(text)}({program.text(named)})")
+        elif key in OF_RESULTS:
+            program.fix_end(node, named, "")
         return
     program.hint(f"{base} is {described(value)}: take one, {base}[0], or loop over it")
     rows = value and all(type(item) is dict and key not in item for item in value)
