@@ -257,6 +257,12 @@ def only(value, kind):
     return found[0] if len(found) == 1 else None
 
 
+def rows_with(key, value):
+    """The one key of a dict that has a list of dicts with this key."""
+    found = [name for name, rows in value.items() if type(rows) is list and rows and type(rows[0]) is dict and key in rows[0]]
+    return found[0] if len(found) == 1 and isinstance(found[0], str) else None
+
+
 def alike(key, names):
     """The one key that must be meant, or None."""
     same = same_but_for_style(key, names)
@@ -551,8 +557,7 @@ def loop_over_keys(node, key, program):
         return False
     program.hint(f"a loop over a dict gives its keys; {program.text(source)} is {described(whole)}")
     rows, text = only(whole, list), only(whole, str)
-    having = [name for name, rows in whole.items() if type(rows) is list and rows and type(rows[0]) is dict and key in rows[0]]
-    rows = having[0] if len(having) == 1 else rows
+    rows = rows_with(key, whole) or rows
     if rows is not None and all(key in row for row in whole[rows] if type(row) is dict):
         program.fix_end(source, source, f'["{rows}"]')
     elif rows is None and text is not None and notation(whole[text]) and program.text(source):
@@ -573,7 +578,7 @@ def not_awaited(program):
 
 def key_error(error, program, names):
     key = error.args[0] if len(error.args) == 1 else MISSING
-    node, _ = program.find(
+    node, parent = program.find(
         _ast.Subscript,
         lambda node: not isinstance(node.slice, _ast.Constant) or node.slice.value == key,
     )
@@ -590,7 +595,8 @@ def key_error(error, program, names):
     else:
         program.hint(f"{base} is {described(value)}" + (f"; did you mean {close!r}?" if close else ""))
     if type(key) is int or isinstance(node.slice, _ast.Slice):
-        rows = only(value, list)
+        wanted = getattr(parent, "attr", getattr(getattr(parent, "slice", None), "value", None))
+        rows = isinstance(wanted, str) and rows_with(wanted, value) or only(value, list)
         if rows is not None:
             program.fix_end(node.value, node.value, f'["{rows}"]')
     elif written and same_but_for_style(key, value) is not None:
