@@ -496,9 +496,6 @@ def called_otherwise(value, name, call, base, program):
             if isinstance(call.args[0] if words else None, _ast.Starred):
                 return False
             program.hint(f"in Python: {OF_LISTS[name]}")
-            function = "lambda" if words and words[0].startswith("lambda") else ""
-            if function and "join" in form:
-                return False
             program.fix(call, form.format(*words, it=base))
             return True
     return False
