@@ -257,6 +257,12 @@ def only(value, kind):
     return found[0] if len(found) == 1 else None
 
 
+def rows_with(key, value):
+    """The one key of a dict that has a list of dicts with this key."""
+    found = [name for name, rows in value.items() if type(rows) is list and rows and type(rows[0]) is dict and key in rows[0]]
+    return found[0] if len(found) == 1 and isinstance(found[0], str) else None
+
+
 def alike(key, names):
     """The one key that must be meant, or None."""
     same = same_but_for_style(key, names)
@@ -490,9 +496,6 @@ def called_otherwise(value, name, call, base, program):
             if isinstance(call.args[0] if words else None, _ast.Starred):
                 return False
             program.hint(f"in Python: {OF_LISTS[name]}")
-            function = "lambda" if words and words[0].startswith("lambda") else ""
-            if function and "join" in form:
-                return False
             program.fix(call, form.format(*words, it=base))
             return True
     return False
@@ -551,8 +554,7 @@ def loop_over_keys(node, key, program):
         return False
     program.hint(f"a loop over a dict gives its keys; {program.text(source)} is {described(whole)}")
     rows, text = only(whole, list), only(whole, str)
-    having = [name for name, rows in whole.items() if type(rows) is list and rows and type(rows[0]) is dict and key in rows[0]]
-    rows = having[0] if len(having) == 1 else rows
+    rows = rows_with(key, whole) or rows
     if rows is not None and all(key in row for row in whole[rows] if type(row) is dict):
         program.fix_end(source, source, f'["{rows}"]')
     elif rows is None and text is not None and notation(whole[text]) and program.text(source):
@@ -573,7 +575,7 @@ def not_awaited(program):
 
 def key_error(error, program, names):
     key = error.args[0] if len(error.args) == 1 else MISSING
-    node, _ = program.find(
+    node, parent = program.find(
         _ast.Subscript,
         lambda node: not isinstance(node.slice, _ast.Constant) or node.slice.value == key,
     )
@@ -590,7 +592,8 @@ def key_error(error, program, names):
     else:
         program.hint(f"{base} is {described(value)}" + (f"; did you mean {close!r}?" if close else ""))
     if type(key) is int or isinstance(node.slice, _ast.Slice):
-        rows = only(value, list)
+        wanted = getattr(parent, "attr", getattr(getattr(parent, "slice", None), "value", None))
+        rows = isinstance(wanted, str) and rows_with(wanted, value) or only(value, list)
         if rows is not None:
             program.fix_end(node.value, node.value, f'["{rows}"]')
     elif written and same_but_for_style(key, value) is not None:
@@ -791,20 +794,16 @@ def wrong_indices(program):
     if isinstance(value, str):
         if loop_over_keys(node.value, key, program):
             return
-        program.hint(f"{base} is text, not JSON: {cut(value)!r}")
-        if notation(value) == "json.loads":
-            program.hint(f"{base} is text that is JSON: {cut(value)!r}")
-        elif notation(value):
-            program.hint(f"{base} is text in Python's notation: {cut(value)!r}")
         inside = node.value.value if isinstance(node.value, _ast.Subscript) else None
         within = program.value(inside) if inside else MISSING
-        if key in OF_RESULTS and not notation(value):
-            whole = inside if isinstance(within, str) else node.value
-            program.fix_end(node, whole, "")
-        elif inside and isinstance(within, str) and notation(within) and program.text(inside):
-            program.fix(inside, f"{notation(within)}({program.text(inside)})")
-        elif notation(value) and base:
-            program.fix(node.value, f"{notation(value)}({base})")
+        # Of a text that was indexed before, this is one character.
+        text, named = (within, inside) if isinstance(within, str) else (value, node.value)
+        kinds = {"json.loads": "text that is JSON", "ast.literal_eval": "text in Python's notation"}
+        program.hint(f"{program.text(named)} is {kinds.get(notation(text), 'text, not JSON')}: {cut(text)!r}")
+        if notation(text) and program.text(named):
+            program.fix(named, f"{notation(text)}({program.text(named)})")
+        elif key in OF_RESULTS:
+            program.fix_end(node, named, "")
         return
     program.hint(f"{base} is {described(value)}: take one, {base}[0], or loop over it")
     rows = value and all(type(item) is dict and key not in item for item in value)

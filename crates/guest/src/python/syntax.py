@@ -109,6 +109,8 @@ def add(error, source, fields):
         return hint("a line that opens a block ends with a colon")
     if brackets(error.msg, line, fixed):
         return hint("brackets open and close in pairs")
+    if error.msg == "unexpected indent":
+        further(lines, number, fixed)
     for beginning, said in SAID:
         if error.msg.startswith(beginning):
             fields.setdefault("hint", said)
@@ -208,6 +210,15 @@ def without_colon(line, blank, fixed):
         return False
     last = re.search(r"(?:\w+\(\)|\w+|[^\w\s])$", code)
     return bool(last) and fixed(last.start(), len(code), line[last.start() : len(code)] + ":")
+
+
+def further(lines, number, fixed):
+    """A line that stands further right than the one before: its first word goes to where that begins."""
+    before = next((one for one in reversed(lines[: number - 1]) if one.strip()), "")
+    start = len(before) - len(before.lstrip())
+    first = re.match(r"\s*(\w+|\S)", lines[number - 1])
+    if before.strip() and first and first.start(1) > start:
+        fixed(start, first.end(), first[1])
 
 
 def brackets(message, line, fixed):

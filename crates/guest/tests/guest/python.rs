@@ -1606,7 +1606,7 @@ fn a_text_that_cannot_be_read_is_answered_with_what_to_write() {
             "x = 1\n  y = 2\ny",
             "syntax 2: unexpected indent",
             "further right",
-            None,
+            Some("2"),
         ),
         (
             "if 1:\nx = 2",
@@ -1967,6 +1967,12 @@ fn results_taken_for_something_else_have_fixes() {
             "tools.test.echo(rows=[1, 2], rest=[])[0]",
             "exception 1: KeyError: 0",
             "the keys rows, rest",
+            Some("1"),
+        ),
+        (
+            "tools.test.echo(rows=[{'n': 1}], more=['a'])[0]['n']",
+            "exception 1: KeyError: 0",
+            "the keys rows, more",
             Some("1"),
         ),
         (
