@@ -51,7 +51,8 @@ part = r.at('/7')
 assert part['name'] == EXPECTED[7]['name'] and part.keys() == ['id', 'name', 'tags']
 assert dict(part.items()) == EXPECTED[7] and part.get('nothing', 5) == 5
 assert r.at('/7/name')[-3:] == '7\\n'[-3:].rjust(3) and len(r.at('/7/name')) == len(EXPECTED[7]['name'])
-assert [one['id'] for one in reversed(r)][:2] == [19999, 19998]
+backwards = reversed(r)
+assert [next(backwards)['id'], next(backwards)['id']] == [19999, 19998]
 sum(one['id'] for one in r) + len(open_result('r_1').at('/3/tags'))
 "
     .replace("EXPECTED", RECORDS);
