@@ -586,7 +586,7 @@ fn names_that_are_not_there_get_a_hint() {
     assert!(hint("process.env.HOME").contains("environment"));
     assert!(hint("Buffer.from('')").contains("Uint8Array"));
     assert_eq!(
-        hint("x = 1"),
+        hint("x + 1"),
         "declare it (const x = …); a tool is called by tools.server.tool({…})"
     );
 }
