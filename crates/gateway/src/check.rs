@@ -121,14 +121,8 @@ impl Findings {
     /// given is what it was given once: pasted over a call in a loop or a function, or over one that
     /// the text does not name, it would be given every time.
     pub(crate) fn refine(&self, error: &mut ProgramError) {
-        let is_of_call = matches!(
-            error.code,
-            ErrorCode::UnknownTool
-                | ErrorCode::UnknownParameter
-                | ErrorCode::MissingArgument
-                | ErrorCode::InvalidArgument
-                | ErrorCode::AmbiguousArgument
-        );
+        // The guest's own errors of arguments have fixes in the program's words.
+        let is_of_call = error.code == ErrorCode::UnknownTool || error.signature.is_some();
         // One that was found in the text stands there already.
         if error.fix.is_none() || !is_of_call || self.error.is_some() {
             return;
@@ -409,6 +403,7 @@ mod tests {
                 line: Some(3),
                 column: Some(5),
                 fix: Some("tools.github.get_issue(repo=\"a\", issue_number=1)".into()),
+                signature: Some("tools.github.get_issue(repo: str, issue_number: int)".into()),
                 ..ProgramError::new(ErrorCode::UnknownParameter, "no parameter")
             };
             found.refine(&mut error);
