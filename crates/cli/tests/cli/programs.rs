@@ -99,15 +99,7 @@ const KNOWN_FAULTS: &[(&str, &str)] = &[
         "a last statement whose value JSON lacks fails a program that printed all it had to say",
     ),
     ("python/unittest_suite", "as result_is_an_object"),
-    (
-        "typescript/calls_async_generator_typed",
-        "as for_await_top_level",
-    ),
     ("typescript/class_decorators", "no decorators"),
-    (
-        "typescript/for_await_top_level",
-        "`for await` outside of functions is refused, unless an `await` stands there too",
-    ),
     (
         "typescript/observable_stream",
         "a last statement whose value is a function fails a program that printed all it had to say",

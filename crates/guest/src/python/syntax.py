@@ -6,6 +6,8 @@ what the report then marks.
 import re
 
 MOST_TRIES = 40
+# The patterns below look back; a longer line, or program, is not one that somebody has a slip in.
+MOST_LINE, MOST_SOURCE = 1_000, 200_000
 
 # Pieces of other languages: a pattern, what to write for it, and what is said.
 PIECES = (
@@ -57,6 +59,8 @@ def add(error, source, fields):
     if not 0 < number <= len(lines) or error.msg.startswith("two fenced"):
         return
     line = lines[number - 1]
+    if len(line) > MOST_LINE or len(source) > MOST_SOURCE:
+        return
     tries = 0
 
     def fixed(start, end, text):
