@@ -632,7 +632,7 @@ fn errors_have_the_place_in_the_agents_source() {
     check("if (", "syntax 1:5 Unexpected token");
     check_typescript(
         "const f = async => x;\nawait",
-        "syntax 2:1-6 `await` needs something to wait for",
+        "syntax 2:6 Unexpected token",
     );
     check("/(/", "syntax -:- expecting ')'");
     assert_eq!(

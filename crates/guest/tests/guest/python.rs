@@ -594,7 +594,7 @@ fn the_calls_in_the_text_are_told_before_anything_runs() {
                 "2:1-21 a.b(@11-12 1 = 1, ...) certain",
                 "3:1-30 a.b(x@14-20 1 = 1, y@22-28 n) certain",
                 "4:1-23 a.b(z@11-14 1 = 1, ...) certain",
-                "5:1-30 a.b(x@14-20 1 = 1, ...) certain",
+                "5:1-30 a.b(...) certain",
             ],
         ),
         (
