@@ -42,9 +42,19 @@ pub(super) fn is_kept(source: &str, tree: Tree, call: NodeId) -> bool {
                 _ => return false,
             }
         }
+        // `const promise = tools.x(…)`, which is kept by its name later.
+        AstKind::VariableDeclarator(variable) => {
+            let Some(name) = variable.id.get_binding_identifier() else {
+                return false;
+            };
+            return tree
+                .scoping
+                .get_resolved_references(name.symbol_id())
+                .any(|reference| is_kept(source, tree, reference.node_id()));
+        }
         _ => return false,
     };
-    is_in_function(tree, parent) && is_looked_at(source, tree, parent, place)
+    is_looked_at(source, tree, parent, place)
 }
 
 fn is_in_function(tree: Tree, id: NodeId) -> bool {
@@ -58,21 +68,30 @@ fn is_function(kind: AstKind) -> bool {
     )
 }
 
-/// Whether a test of the same function, around `id` or on its left, names a place.
+/// Whether a test of the function around `id` names a place.
 fn is_looked_at(source: &str, tree: Tree, id: NodeId, place: &str) -> bool {
     let names = |test: &Expression| {
         let span = test.span();
         source[span.start as usize..span.end as usize].contains(place)
     };
-    tree.nodes
-        .ancestor_kinds(id)
-        .take_while(|kind| !is_function(*kind))
-        .any(|kind| match kind {
+    let function_of = |id: NodeId| {
+        let mut around = tree.nodes.ancestors_enumerated(id);
+        around
+            .find(|(_, node)| is_function(node.kind()))
+            .map(|(id, _)| id)
+    };
+    let Some(function) = function_of(id) else {
+        return false;
+    };
+    tree.nodes.iter().any(|node| {
+        let is_test = match node.kind() {
             AstKind::IfStatement(choice) => names(&choice.test),
             AstKind::ConditionalExpression(choice) => names(&choice.test),
             AstKind::LogicalExpression(logical) => names(&logical.left),
             _ => false,
-        })
+        };
+        is_test && function_of(node.id()) == Some(function)
+    })
 }
 
 /// Whether a call begins what never ends by itself: `work()` or `work().catch(…)` of a function of the
