@@ -108,10 +108,6 @@ impl Stored {
         Stored { kept, file, places }
     }
 
-    pub fn kept(&self) -> &Kept {
-        &self.kept
-    }
-
     /// The bytes of the value's JSON in `range`, cut where it ends.
     ///
     /// # Errors

@@ -79,7 +79,7 @@ pub(super) fn repair(
                 repairs.statements.insert(statement.span.start);
             }
             AstKind::AwaitExpression(awaited) => {
-                let function = repairs.function_of(node.id());
+                let function = repairs.tree.function_around(node.id());
                 repairs.awaits.push((awaited.span.start, function));
             }
             _ => {}
@@ -337,7 +337,8 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
         } else {
             self.open(span.start, "await ");
         }
-        self.awaits.push((span.start, self.function_of(id)));
+        self.awaits
+            .push((span.start, self.tree.function_around(id)));
         self.awaited.insert(id);
         let text = format!("await added before {}", self.shown(call));
         self.tell(call.span, text);
@@ -390,7 +391,8 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
                 (false, false) => ")",
             },
         );
-        self.awaits.push((span.start, self.function_of(whole)));
+        self.awaits
+            .push((span.start, self.tree.function_around(whole)));
         let text = format!("await Promise.all added around {}", self.shown(call));
         self.tell(call.span, text);
     }
@@ -407,7 +409,8 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
         self.open(object.start, word);
         let first = call.arguments[0].span();
         self.edits.replace(Span::new(object.end, first.start), ", ");
-        self.awaits.push((object.start, self.function_of(id)));
+        self.awaits
+            .push((object.start, self.tree.function_around(id)));
         self.tell(call.span, "forEach waits for each call in turn".into());
     }
 
@@ -432,7 +435,8 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
         let between = Span::new(object.end, first.start);
         self.edits.replace(between, format!(", {name:?}, "));
         self.edits.insert(call.span.end, ")");
-        self.awaits.push((object.start, self.function_of(id)));
+        self.awaits
+            .push((object.start, self.tree.function_around(id)));
         self.tell(
             call.span,
             format!("{name} waits for what its function answers"),
@@ -492,7 +496,7 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
     /// Makes a sum such as `total += await …` read the total after it has waited, since other calls
     /// may have added to it meanwhile.
     fn sum(&mut self, id: NodeId, assignment: &AssignmentExpression<'a>) {
-        let function = self.function_of(id);
+        let function = self.tree.function_around(id);
         let right = assignment.right.span();
         if assignment.operator.is_assign()
             || assignment.operator.is_logical()
@@ -512,7 +516,7 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
                 // One of the function's own is nobody else's.
                 if self.tree.symbol(name).is_some_and(|symbol| {
                     let declared = self.tree.scoping.symbol_declaration(symbol);
-                    self.function_of(declared) == function
+                    self.tree.function_around(declared) == function
                 }) {
                     return;
                 }
@@ -538,19 +542,6 @@ impl<'a> Repairs<'_, '_, 'a, '_> {
         self.edits.insert(right.end, ")");
         let text = format!("{text} is read after the await");
         self.tell(assignment.span, text);
-    }
-
-    fn function_of(&self, id: NodeId) -> Option<NodeId> {
-        let mut around = self.tree.nodes.ancestors_enumerated(id);
-        let is_function = |kind| {
-            matches!(
-                kind,
-                AstKind::Function(_) | AstKind::ArrowFunctionExpression(_)
-            )
-        };
-        around
-            .find(|(_, node)| is_function(node.kind()))
-            .map(|(id, _)| id)
     }
 
     /// Whether there is an `await` of a function in a part of it.

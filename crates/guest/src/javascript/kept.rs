@@ -24,7 +24,7 @@ pub(super) fn is_kept(source: &str, tree: Tree, call: NodeId) -> bool {
             if assignment.right.span().contains_inclusive(tree.span(child)) =>
         {
             if assignment.operator.is_logical() {
-                return is_in_function(tree, parent);
+                return tree.function_around(parent).is_some();
             }
             match &assignment.left {
                 _ if !assignment.operator.is_assign() => return false,
@@ -57,30 +57,13 @@ pub(super) fn is_kept(source: &str, tree: Tree, call: NodeId) -> bool {
     is_looked_at(source, tree, parent, place)
 }
 
-fn is_in_function(tree: Tree, id: NodeId) -> bool {
-    tree.nodes.ancestor_kinds(id).any(is_function)
-}
-
-fn is_function(kind: AstKind) -> bool {
-    matches!(
-        kind,
-        AstKind::Function(_) | AstKind::ArrowFunctionExpression(_)
-    )
-}
-
 /// Whether a test of the function around `id` names a place.
 fn is_looked_at(source: &str, tree: Tree, id: NodeId, place: &str) -> bool {
     let names = |test: &Expression| {
         let span = test.span();
         source[span.start as usize..span.end as usize].contains(place)
     };
-    let function_of = |id: NodeId| {
-        let mut around = tree.nodes.ancestors_enumerated(id);
-        around
-            .find(|(_, node)| is_function(node.kind()))
-            .map(|(id, _)| id)
-    };
-    let Some(function) = function_of(id) else {
+    let Some(function) = tree.function_around(id) else {
         return false;
     };
     tree.nodes.iter().any(|node| {
@@ -90,7 +73,7 @@ fn is_looked_at(source: &str, tree: Tree, id: NodeId, place: &str) -> bool {
             AstKind::LogicalExpression(logical) => names(&logical.left),
             _ => false,
         };
-        is_test && function_of(node.id()) == Some(function)
+        is_test && tree.function_around(node.id()) == Some(function)
     })
 }
 
@@ -125,11 +108,7 @@ pub(super) fn is_endless(tree: Tree, call: &CallExpression) -> bool {
         };
         let is_own = || {
             around.contains_inclusive(node.kind().span())
-                && tree
-                    .nodes
-                    .ancestors_enumerated(node.id())
-                    .find(|(_, node)| is_function(node.kind()))
-                    .is_some_and(|(id, _)| id == function)
+                && tree.function_around(node.id()) == Some(function)
         };
         is_forever && is_own() && {
             let mut exits = Exits(false);

@@ -39,6 +39,20 @@ impl<'s, 'a> Tree<'s, 'a> {
         self.nodes.kind(node).span()
     }
 
+    /// The function that a node stands in.
+    pub(super) fn function_around(self, id: NodeId) -> Option<NodeId> {
+        let mut around = self.nodes.ancestors_enumerated(id);
+        let is_function = |kind| {
+            matches!(
+                kind,
+                AstKind::Function(_) | AstKind::ArrowFunctionExpression(_)
+            )
+        };
+        around
+            .find(|(_, node)| is_function(node.kind()))
+            .map(|(id, _)| id)
+    }
+
     /// An expression with the parentheses and types around it, and what it stands in.
     pub(super) fn outside(self, expression: NodeId) -> (NodeId, NodeId) {
         let mut child = expression;
