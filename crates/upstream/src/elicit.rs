@@ -92,7 +92,9 @@ impl Elicitation {
                 within("the form", schema.len(), SCHEMA_BYTES)?;
                 let fields = requested_schema.properties.len();
                 if fields > MOST_FIELDS {
-                    return Err(format!("the form has {fields} fields; at most {MOST_FIELDS}"));
+                    return Err(format!(
+                        "the form has {fields} fields; at most {MOST_FIELDS}"
+                    ));
                 }
                 Ok(Elicitation {
                     message,
@@ -288,12 +290,16 @@ impl Rounds {
             input_requests,
             request_state,
         } = serde_json::from_str(required.get()).map_err(|error| {
-            unusable(format!("the server asked for input in a way that cannot be read: {error}"))
+            unusable(format!(
+                "the server asked for input in a way that cannot be read: {error}"
+            ))
         })?;
         let requests = input_requests.unwrap_or_default();
         if requests.is_empty() {
             if request_state.is_none() {
-                return Err(unusable("the server asked for input, but for none in particular".into()));
+                return Err(unusable(
+                    "the server asked for input, but for none in particular".into(),
+                ));
             }
             sleep((AGAIN * 2_u32.pow(self.silent.min(8))).min(AGAIN_AT_MOST)).await;
             self.silent += 1;
@@ -319,7 +325,9 @@ impl Rounds {
                 .map_err(|error| error.to_string())
                 .and_then(Elicitation::read)
                 .map_err(|problem| {
-                    unusable(format!("the server asked something that cannot be shown: {problem}"))
+                    unusable(format!(
+                        "the server asked something that cannot be shown: {problem}"
+                    ))
                 })?;
             elicitations.push((key, elicitation));
         }

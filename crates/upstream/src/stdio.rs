@@ -20,8 +20,8 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::lines::{ENVELOPE_BYTES, Line, Lines};
 use crate::elicit::{Again, Asking};
+use crate::lines::{ENVELOPE_BYTES, Line, Lines};
 use crate::slot::{Answer, Read, Waiting, call_line, encode, error_for};
 use crate::{LastWords, Launched};
 
