@@ -386,7 +386,7 @@ impl Calls {
         }
         self.gateway.recorder().flush();
         let answer = match upstream
-            .call(tool.name(), arguments, deadline, &self.cancel)
+            .call(tool.name(), arguments, deadline, &self.cancel, None)
             .await
         {
             Ok(result) => self

@@ -23,6 +23,7 @@ mod search;
 pub mod server;
 mod session;
 mod shape;
+pub mod suspended;
 mod tools;
 mod turns;
 mod upstreams;
