@@ -15,7 +15,7 @@ use catalog::{ArgumentErrorCode, Arguments, Catalog, Language, Tool};
 use journal::Event;
 use protocol::{Check, Checked, ErrorCode, ProgramError, Raise};
 use serde_json::value::RawValue;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use upstream::CallError;
@@ -56,6 +56,8 @@ pub(crate) struct Calls {
     samples: Mutex<BTreeMap<String, String>>,
     /// What the program's text gave reason to say.
     findings: Mutex<Findings>,
+    /// What the program said last of how far it is, as it said it.
+    pub(crate) progress: Arc<watch::Sender<Option<Vec<u8>>>>,
     /// What the first call that was sent in spite of its schema had against it, and how many there
     /// were.
     sent_anyway: Mutex<Option<(String, u32)>>,
@@ -110,6 +112,7 @@ impl Calls {
             called: Mutex::default(),
             samples: Mutex::default(),
             findings: Mutex::default(),
+            progress: Arc::new(watch::Sender::new(None)),
             sent_anyway: Mutex::default(),
         }
     }

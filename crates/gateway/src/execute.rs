@@ -281,14 +281,16 @@ impl Run<'_> {
             tier: guest.tier().as_str().into(),
             start_us: begun.elapsed().as_micros() as u64,
         });
-        let calls = Arc::new(Calls::new(
+        let mut calls = Calls::new(
             self.gateway.clone(),
             self.session.clone(),
             self.live.id.clone(),
             language.words(),
             self.limits.clone(),
             self.cancel.clone(),
-        ));
+        );
+        calls.progress = self.live.progress_sender();
+        let calls = Arc::new(calls);
         self.live.show(calls.clone(), guest.printed());
         let job = Job {
             language: language.as_str().to_owned(),

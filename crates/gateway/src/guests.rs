@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use protocol::{
-    Check, Checked, Decoder, Done, ErrorCode, Failed, Job, Kind, Message, ProgramError, Ready,
-    Violation, message,
+    Check, Checked, Decoder, Done, ErrorCode, Failed, Job, Kind, Message, ProgramError, Progress,
+    Ready, Violation, message,
 };
 use rustix::process::Pid;
 use sandbox::{Exit, Guest, LIFELINE_BYTES, Lockdown, Meter, Tier, Usage, Workspace};
@@ -385,6 +385,14 @@ async fn serve(
                     };
                     // The queue has room: no call is open.
                     let _ = replies.send((0, Reply::Checked(checked))).await;
+                }
+                Ok(Some(Message {
+                    kind: Kind::Progress,
+                    id: 0,
+                    body,
+                })) if body.len() <= Progress::MOST_BYTES => {
+                    // Read when it is shown: a program may say it often.
+                    calls.progress.send_replace(Some(body));
                 }
                 Ok(Some(Message { kind, .. })) => {
                     return Outcome::Stopped(protocol_error(&Violation::Body(format!(

@@ -181,6 +181,15 @@ pub(crate) fn running(live: &Live, name: &str, name_session: bool) -> Answer {
     }
     facts.push(format!("continue: wait_execution(execution=\"{name}\")"));
     let mut text = facts.join(" · ");
+    if let Some(progress) = &so_far.progress {
+        text.push_str("\nprogress:");
+        if let Some(done) = progress.done {
+            let _ = write!(text, " {:.0}%", done * 100.0);
+        }
+        if !progress.message.is_empty() {
+            let _ = write!(text, " {}", progress.message);
+        }
+    }
     let printed = so_far.stdout.text();
     let printed = printed.trim_end();
     if !printed.is_empty() {

@@ -20,8 +20,11 @@ use rmcp::service::{MaybeSendFuture, RequestContext, RoleServer, ServiceExt};
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::executions::{Live, Progress, Progresses};
 use crate::output::Answer;
 use crate::{Face, Gateway, Session, tools};
 
@@ -35,6 +38,8 @@ const LINE_BYTES: usize = 64 << 20;
 const REQUEST_BYTES: usize = 8 << 20;
 /// Clients that asked for progress hear of us at least this often.
 const PROGRESS: Duration = Duration::from_secs(10);
+/// And not more often than this.
+const BETWEEN_PROGRESS: Duration = Duration::from_millis(500);
 
 /// Who reads the answers of `execute_code`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -270,11 +275,13 @@ impl ServerHandler for Agent {
     ) -> Result<CallToolResponse, rmcp::ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
         let cancel = context.ct.child_token();
-        let answer = tools::call(self, &request.name, arguments, &cancel);
+        let waits_for = tools::WaitsFor::new(None);
+        let progress = report_progress(&context, waits_for.subscribe());
+        let answer = tools::call(self, &request.name, arguments, &cancel, &waits_for);
         let answer = tokio::select! {
             answer = answer => answer,
             () = self.ended.cancelled() => Answer::error("cancelled: the connection has ended"),
-            () = report_progress(&context) => unreachable!("progress is reported for ever"),
+            () = progress => unreachable!("progress is reported for ever"),
         };
         Ok(result(answer).into())
     }
@@ -299,18 +306,48 @@ fn result(answer: Answer) -> CallToolResult {
     }
 }
 
-/// Says now and then that we are still there, so that a client's own time limit does not pass.
-async fn report_progress(context: &RequestContext<RoleServer>) {
+/// Says what the program says of its progress, and now and then that we are still there, so that a
+/// client's own time limit does not pass.
+///
+/// What is counted are seconds, which always become more; where the program says how much is done, the
+/// total is such that their share is as much.
+async fn report_progress(
+    context: &RequestContext<RoleServer>,
+    mut waits_for: watch::Receiver<Option<Arc<Live>>>,
+) {
     let Some(token) = context.meta.get_progress_token() else {
         return std::future::pending().await;
     };
-    for seconds in 1.. {
-        tokio::time::sleep(PROGRESS).await;
-        let progress = (seconds * PROGRESS.as_secs()) as f64;
-        let notification = ProgressNotificationParam::new(token.clone(), progress);
-        if context.peer.notify_progress(notification).await.is_err() {
-            break;
+    let begun = Instant::now();
+    let mut said = None;
+    loop {
+        let progress = timeout(PROGRESS, next_progress(&mut waits_for, &mut said)).await;
+        let seconds = begun.elapsed().as_secs_f64();
+        let mut notification = ProgressNotificationParam::new(token.clone(), seconds);
+        if let Ok(progress) = progress {
+            notification.total = progress
+                .done
+                .filter(|done| *done > 0.0)
+                .map(|done| seconds / done);
+            notification.message = Some(progress.message).filter(|message| !message.is_empty());
         }
+        if context.peer.notify_progress(notification).await.is_err() {
+            return std::future::pending().await;
+        }
+        tokio::time::sleep(BETWEEN_PROGRESS).await;
     }
-    std::future::pending().await
+}
+
+async fn next_progress(
+    waits_for: &mut watch::Receiver<Option<Arc<Live>>>,
+    said: &mut Option<Progresses>,
+) -> Progress {
+    if said.is_none() {
+        let live = waits_for.wait_for(Option::is_some).await;
+        *said = live.ok().and_then(|live| Some(live.as_ref()?.progress()));
+    }
+    match said {
+        Some(said) => said.next().await,
+        None => std::future::pending().await,
+    }
 }

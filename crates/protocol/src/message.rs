@@ -184,6 +184,21 @@ pub enum Repeats {
     Endless,
 }
 
+/// How far a program is, in its own words.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    #[serde(default)]
+    pub message: String,
+    /// From 0 to 1, if it knows.
+    #[serde(default)]
+    pub done: Option<f64>,
+}
+
+impl Progress {
+    /// A host refuses more; a runtime cuts what it sends.
+    pub const MOST_BYTES: usize = 8192;
+}
+
 /// Whether a program may run.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Checked {

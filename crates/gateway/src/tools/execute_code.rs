@@ -6,7 +6,7 @@ use journal::Event;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use super::{number, string, wait_execution};
+use super::{WaitsFor, number, string, wait_execution};
 use crate::Face;
 use crate::execute::{Language, Request};
 use crate::executions::{Executions, Telling};
@@ -22,6 +22,7 @@ pub(super) async fn call(
     agent: &Agent,
     arguments: Map<String, Value>,
     cancel: &CancellationToken,
+    waits_for: &WaitsFor,
 ) -> Answer {
     match request(&arguments) {
         Err(text) => Answer::error(format!("error invalid_argument\n{text}")),
@@ -56,6 +57,7 @@ pub(super) async fn call(
                 telling,
                 agent.connection(),
             );
+            waits_for.send_replace(Some(live.clone()));
             let _until_left = live.until_left();
             let has_ended = tokio::select! {
                 has_ended = live.wait(most) => has_ended,

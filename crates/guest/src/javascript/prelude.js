@@ -245,6 +245,16 @@
     return invoke(path, false, args);
   };
 
+  // Says how far the program is, to whoever waits for it: progress("page 41", 0.4). It never fails.
+  const progress = (message = "", done) => {
+    if (typeof message === "number" && done === undefined) {
+      done = message;
+      message = "";
+    }
+    const text = typeof message === "string" ? message : inspect(message);
+    native.report(slice(text, 0, 500), typeof done === "number" && done >= 0 && done < 1e9 ? done : -1);
+  };
+
   const search_tools = (...args) => invoke("search_tools", false, args);
 
   // What an import of "tools" has: the servers, and these by name.
@@ -713,6 +723,7 @@
     clearInterval: clear,
     clearTimeout: clear,
     console,
+    progress,
     require,
     search_tools,
     setImmediate: timer(false, 0),

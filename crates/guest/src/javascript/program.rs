@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use protocol::{Done, ErrorCode, Job, Kind, Message, ProgramError, message};
+use protocol::{Done, ErrorCode, Job, Kind, Message, ProgramError, Progress, message};
 use rquickjs::context::EvalOptions;
 use rquickjs::promise::PromiseState;
 use rquickjs::runtime::RejectionTracker;
@@ -121,6 +121,18 @@ impl<'a, 'js> Stage<'a, 'js> {
                     1 => print(io::stdout().as_fd(), text),
                     _ => print(io::stderr().as_fd(), text),
                 })
+            })?,
+        )?;
+        let (prelude, channel) = (self.prelude.clone(), self.channel.clone());
+        native.set(
+            "report",
+            Function::new(self.ctx.clone(), move |text: Value<'js>, done: f64| {
+                let message = prelude.text(&text)?;
+                let done = (done >= 0.0).then_some(done);
+                let body = message::encode(&Progress { message, done });
+                // A host that is gone is noticed by who reads an answer.
+                let _ = channel.borrow_mut().send(Kind::Progress, 0, &body);
+                Result::Ok(())
             })?,
         )?;
         let random = RefCell::new(Random::new());

@@ -21,7 +21,7 @@ CHANNEL = 3
 # On the zygote's control socket, and on a guest's lifeline.
 FORK, PRELOAD = b"F", b"P"
 STARTED, REFUSED, ENDED = 1, 2, 3
-FAILED, READY, CALL, DONE, CHECK = 1, 2, 3, 4, 5
+FAILED, READY, CALL, DONE, CHECK, PROGRESS = 1, 2, 3, 4, 5, 6
 LOCKDOWN, JOB, RETURN, RAISE, WARM_UP, CHECKED = 16, 18, 19, 20, 21, 22
 HEADER_BYTES = 10
 READ_BYTES = 1 << 14
@@ -408,6 +408,19 @@ def start(tool, positional, named, soon=False):
     elif not path:
         raise TypeError("tools is no tool: tools.server.tool(name=value)")
     return begin(".".join(path), positional, named, raw, soon)
+
+
+def progress(message="", done=None):
+    """Says how far the program is, to whoever waits for it: progress("page 41", 0.4). It never fails."""
+    if done is None and isinstance(message, (int, float)) and not isinstance(message, bool):
+        message, done = "", message
+    try:
+        done = float(done)
+        done = done if 0 <= done < 1e9 else None
+    except (TypeError, ValueError, OverflowError):
+        done = None
+    text = plain_json({"message": str(message)[:500], "done": done})
+    channel.send(PROGRESS, 0, utf8(text))
 
 
 class Results:
@@ -1008,6 +1021,7 @@ for _name in FORGOTTEN:
 builtins.tools, builtins.ToolError = tools, ToolError
 builtins.call_tool, builtins.search_tools = tools.call_tool, tools.search_tools
 builtins.results, builtins.open_result = Results(), Results.open
+builtins.progress = progress
 sys.modules["tools"] = sys.modules["toolmill"] = tools
 sys.meta_path.append(Modules)
 
