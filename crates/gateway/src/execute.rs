@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call::{CallRecord, Calls};
 use crate::guests::{Ended, Printed, sandbox_error};
+use crate::permit::{DryRun, Permits};
 use crate::pool::Pool;
+use crate::suspended::Suspended;
 use crate::{Gateway, Limits, Session, Short};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,13 +52,17 @@ impl Language {
 }
 
 /// What is to be run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Request {
     pub code: String,
     /// Found out from the code when absent.
     pub language: Option<Language>,
     /// The program's own time, when it is to be less than the limit.
     pub own_time: Option<Duration>,
+    /// Only calls that surely only read are made; the others are listed.
+    pub dry_run: bool,
+    /// By what a human is asked about calls that need it; without it such calls fail.
+    pub suspended: Option<Arc<Suspended>>,
 }
 
 /// What a run came to.
@@ -74,6 +80,8 @@ pub struct Execution {
     pub duration: Duration,
     /// What stood around the program; absent when none was sent to a guest.
     pub tier: Option<Tier>,
+    /// What a dry run would have called, if it was one.
+    pub dry_run: Option<DryRun>,
 }
 
 /// Runs a program. Every way it can end is in the [`Execution`].
@@ -94,6 +102,8 @@ pub async fn execute(
         session,
         id: &id,
         limits,
+        suspended: request.suspended.clone(),
+        dry_run: request.dry_run.then(DryRun::default),
         cancel: cancel.child_token(),
     };
     let first = request.language.unwrap_or(Language::Python);
@@ -138,6 +148,7 @@ pub async fn execute(
         }
     }
     run.cancel.cancel();
+    let dry_run = run.dry_run.take();
     let duration = begun.elapsed();
     let outcome = ended
         .done
@@ -169,6 +180,7 @@ pub async fn execute(
         calls,
         duration,
         tier: ended.tier,
+        dry_run,
     }
 }
 
@@ -210,6 +222,8 @@ struct Run<'a> {
     session: &'a Arc<Session>,
     id: &'a str,
     limits: Limits,
+    suspended: Option<Arc<Suspended>>,
+    dry_run: Option<DryRun>,
     cancel: CancellationToken,
 }
 
@@ -273,6 +287,7 @@ impl Run<'_> {
             self.id.to_owned(),
             language.words(),
             self.limits.clone(),
+            Permits::of_program(self.suspended.clone(), code, self.dry_run.is_some()),
             self.cancel.clone(),
         ));
         let job = Job {
@@ -302,6 +317,7 @@ impl Run<'_> {
         let notes = calls.notes(ended.done.error.as_ref());
         ended.done.notes.extend(notes);
         ended.done.notes.extend(calls.sent_anyway());
+        self.dry_run = calls.permits.dry_run();
         if is_empty(&ended) {
             let shapes = calls.shapes();
             if !shapes.is_empty() {
