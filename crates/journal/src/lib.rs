@@ -109,6 +109,10 @@ pub enum Event {
         bytes: u64,
         duration_us: u64,
     },
+    /// The agent was told that it runs; from then on it outlives its request.
+    ExecutionLeft {
+        execution: String,
+    },
     ExecutionEnded {
         execution: String,
         outcome: String,
@@ -131,6 +135,7 @@ impl Event {
             | Event::ApprovalAsked { execution, .. }
             | Event::ApprovalAnswered { execution, .. }
             | Event::CallEnded { execution, .. }
+            | Event::ExecutionLeft { execution }
             | Event::ExecutionEnded { execution, .. } => Some(execution),
             _ => None,
         }
