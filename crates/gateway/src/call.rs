@@ -22,6 +22,7 @@ use upstream::CallError;
 use crate::check::Findings;
 use crate::results::{self, OPEN_RESULT};
 use crate::shape::shape;
+use crate::store::{self, LOAD, STORE};
 use crate::turns::ServerProcess;
 use crate::value::{self, Reading, Unwrapped};
 use crate::{Gateway, Limits, Session};
@@ -162,6 +163,9 @@ impl Calls {
     pub(crate) async fn answer(&self, call: protocol::Call<'_>) -> Answer {
         if call.path == "search_tools" {
             return Box::pin(self.search(&call)).await;
+        }
+        if call.path == STORE || call.path == LOAD {
+            return Box::pin(store::answer(&self.session, &call)).await;
         }
         if call.path == OPEN_RESULT {
             return Box::pin(results::read(&self.session, &call)).await;

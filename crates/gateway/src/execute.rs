@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::call::{CallRecord, Calls};
 use crate::guests::{Ended, Printed, sandbox_error};
 use crate::pool::Pool;
-use crate::{Gateway, Limits, Session, Short};
+use crate::{Gateway, Limits, Session, Short, earlier};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
@@ -138,6 +138,7 @@ pub async fn execute(
         }
     }
     run.cancel.cancel();
+    earlier::explain(session, short, language, &mut ended.done).await;
     let duration = begun.elapsed();
     let outcome = ended
         .done

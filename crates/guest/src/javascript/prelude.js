@@ -612,6 +612,7 @@
     getPrototypeOf,
     getTime,
     group,
+    askOfStore: (path, question) => invoke(path, false, [question]),
     askOfResult: (question) => invoke("open_result", false, [question]),
     inspect,
     inspectTo,
@@ -695,6 +696,7 @@
   laterGlobals("system", ["crypto", "performance"]);
   laterGlobals("intl", ["Intl"]);
   laterGlobals("results", ["open_result", "results"]);
+  laterGlobals("state", ["load", "store"]);
   laterMethods(String.prototype, shim("collate"), ["localeCompare", "localeCompare"]);
   const locale = shim("intl");
   laterMethods(Number.prototype, locale, ["toLocaleString", "numberToLocaleString"]);
