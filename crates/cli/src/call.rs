@@ -19,7 +19,7 @@ pub(crate) fn run(source: &Source, call: Call) -> Result<ExitCode> {
     let arguments = arguments(&call).context(ExitWith(exit::USAGE))?;
     host::with_gateway(source, async move |started| {
         let gateway = &started.gateway;
-        let session = Session::open(gateway, Face::CommandLine, None);
+        let session = Session::open(gateway, Face::CommandLine);
         let cancel = CancellationToken::new();
         let answer =
             gateway::call_tool(gateway, &session, &call.tool, &arguments, call.raw, &cancel);

@@ -20,7 +20,10 @@ const CODE_BYTES: u64 = 1 << 20;
 pub(crate) fn run(source: &Source, run: Run) -> Result<ExitCode> {
     let request = request(&run).context(ExitWith(exit::USAGE))?;
     host::with_gateway(source, async move |started| {
-        let session = Session::open(&started.gateway, Face::CommandLine, run.session.as_deref());
+        let session = match &run.session {
+            None => Session::open(&started.gateway, Face::CommandLine),
+            Some(id) => Session::named(&started.gateway, id).map_err(|error| anyhow!(error))?,
+        };
         let cancel = CancellationToken::new();
         let execution = tokio::select! {
             execution = execute::execute(&started.gateway, &session, request, &cancel) => execution,
