@@ -266,9 +266,9 @@ fn lock(
     open.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Whether nobody but the registry has a session.
+/// Whether nobody but the registry has a session, and no program of it runs.
 fn is_idle(session: &Arc<Session>) -> bool {
-    Arc::strong_count(session) == 1
+    Arc::strong_count(session) == 1 && !session.executions().any_runs()
 }
 
 /// Takes a session out that is open and that nobody uses.
@@ -339,6 +339,13 @@ impl Sessions {
         let session = Session::new(gateway, Face::Http, id.to_owned(), Some(kept));
         open.insert(id.to_owned(), (session.clone(), Instant::now()));
         Ok(session)
+    }
+
+    /// The first thing that `find` finds in a session that is open.
+    pub(crate) fn with<T>(&self, find: impl Fn(&Arc<Session>) -> Option<T>) -> Option<T> {
+        lock(&self.open)
+            .values()
+            .find_map(|(session, _)| find(session))
     }
 
     /// Looks through what is kept, in the background, unless that is being done.

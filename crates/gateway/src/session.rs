@@ -9,6 +9,7 @@ use sandbox::{Usage, Workspace};
 use sessions::{Opened, Opener, Store, StoreQuota};
 
 use crate::earlier::Earlier;
+use crate::executions::Executions;
 use crate::id::{self, Short};
 use crate::{Gateway, Limits, Recorder};
 
@@ -53,7 +54,9 @@ pub struct Session {
     /// Set while the workspace may hold more than it may: after a run that ended for it, or when an
     /// earlier process has left it.
     may_be_over: AtomicBool,
+    /// How many there have been.
     executions: AtomicU32,
+    live: Executions,
     /// Values that were too large for an answer.
     results: Arc<Results>,
     /// Whether workspace and results outlive the session, for a caller who may name it again.
@@ -126,6 +129,7 @@ impl Session {
             has_workspace: AtomicBool::new(false),
             may_be_over: AtomicBool::new(executions > 0),
             executions: AtomicU32::new(executions),
+            live: Executions::default(),
             outlives,
             recorder: gateway.recorder().clone(),
         };
@@ -195,6 +199,11 @@ impl Session {
     /// To be called when a program has ended because its workspace held too much.
     pub(crate) fn is_over(&self) {
         self.may_be_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Its programs that run, or have ended and may still be asked for.
+    pub(crate) fn executions(&self) -> &Executions {
+        &self.live
     }
 
     /// Id and short id of a new execution.
