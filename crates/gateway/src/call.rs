@@ -24,6 +24,7 @@ use crate::check::Findings;
 use crate::permit::{Permit, Permits};
 use crate::results::{self, OPEN_RESULT};
 use crate::shape::shape;
+use crate::store::{self, LOAD, STORE};
 use crate::suspended::Suspended;
 use crate::turns::ServerProcess;
 use crate::value::{self, Reading, Unwrapped};
@@ -187,6 +188,9 @@ impl Calls {
     pub(crate) async fn answer(&self, call: protocol::Call<'_>) -> Answer {
         if call.path == "search_tools" {
             return Box::pin(self.search(&call)).await;
+        }
+        if call.path == STORE || call.path == LOAD {
+            return Box::pin(store::answer(&self.session, &call)).await;
         }
         if call.path == OPEN_RESULT {
             return Box::pin(results::read(&self.session, &call)).await;

@@ -15,7 +15,7 @@ use crate::guests::{Ended, Printed, sandbox_error};
 use crate::permit::{DryRun, Permits};
 use crate::pool::Pool;
 use crate::suspended::Suspended;
-use crate::{Gateway, Limits, Session, Short};
+use crate::{Gateway, Limits, Session, Short, earlier};
 
 /// How long the calls of a program that was stopped may take to end.
 const LAST_CALLS: Duration = Duration::from_secs(1);
@@ -163,6 +163,7 @@ pub(crate) async fn run(
     }
     run.cancel.cancel();
     let dry_run = run.dry_run.take();
+    earlier::explain(session, live.short, language, &mut ended.done).await;
     let duration = live.begun().elapsed();
     let outcome = ended
         .done

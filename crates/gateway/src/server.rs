@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::executions::{Live, Progress, Progresses};
 use crate::output::Answer;
-use crate::{Face, Gateway, Session, tools};
+use crate::{Face, Gateway, Session, kept, tools};
 
 /// How long what runs may go on once the agent has gone.
 const LAST_WORK: Duration = Duration::from_secs(5);
@@ -57,6 +57,8 @@ pub(crate) struct Agent {
     pub(crate) reader: Reader,
     /// Opened by the first program.
     session: OnceLock<Arc<Session>>,
+    /// What its requests carry to be let in.
+    token: Option<Arc<str>>,
     /// Cancelled when the connection has ended and its last work must too.
     ended: CancellationToken,
 }
@@ -66,6 +68,7 @@ impl Agent {
         gateway: Arc<Gateway>,
         face: Face,
         reader: Reader,
+        token: Option<Arc<str>>,
         ended: CancellationToken,
     ) -> Agent {
         Agent {
@@ -73,6 +76,7 @@ impl Agent {
             face,
             reader,
             session: OnceLock::new(),
+            token,
             ended,
         }
     }
@@ -90,29 +94,22 @@ impl Agent {
     /// The session a program runs in: the connection's own, or the one it names.
     ///
     /// # Errors
-    /// The id is not one that this agent was told: a stranger's id is as unknown as none.
+    /// The id is not one that this agent was told: a stranger's id is as unknown as none. Or that session
+    /// has ended, or there are too many.
     pub(crate) fn session(&self, named: Option<&str>) -> Result<Arc<Session>, String> {
-        let unknown = |id: &str| {
-            format!("unknown session {id:?}; leave `session` out, or use one that an answer named")
-        };
-        match (self.face, named) {
-            (Face::Http, Some(id)) => self.gateway.sessions.get(id).ok_or_else(|| unknown(id)),
-            (Face::Http, None) => Ok(self
-                .session
-                .get_or_init(|| {
-                    let session = Session::open(&self.gateway, self.face, None);
-                    self.gateway.sessions.keep(&session);
-                    session
-                })
-                .clone()),
-            (_, named) => {
-                let own = self
-                    .session
-                    .get_or_init(|| Session::open(&self.gateway, self.face, None));
-                match named {
-                    Some(id) if id != own.id() => Err(unknown(id)),
-                    _ => Ok(own.clone()),
-                }
+        let sessions = &self.gateway.sessions;
+        match (self.face, named, self.session.get()) {
+            (_, None, Some(own)) => Ok(own.clone()),
+            (_, Some(id), Some(own)) if id == own.id() => Ok(own.clone()),
+            (Face::Http, Some(id), _) => sessions.get(&self.gateway, id, self.token.as_deref()),
+            (Face::Http, None, None) => {
+                let session = sessions.open(&self.gateway, self.token.as_deref())?;
+                Ok(self.session.get_or_init(|| session).clone())
+            }
+            (_, Some(id), _) => Err(kept::unknown(id)),
+            (_, None, None) => {
+                let open = || Session::open(&self.gateway, self.face);
+                Ok(self.session.get_or_init(open).clone())
             }
         }
     }
@@ -130,7 +127,7 @@ pub async fn serve_stdio(
 ) -> Result<(), String> {
     gateway.expect_more();
     let ended = CancellationToken::new();
-    let agent = Agent::new(gateway, Face::Stdio, reader, ended.clone());
+    let agent = Agent::new(gateway, Face::Stdio, reader, None, ended.clone());
     let serving = async {
         let (input, output) = rmcp::transport::stdio_pipes();
         // A longer line is dropped without an answer, so the bound is where no program comes near.
@@ -175,13 +172,14 @@ pub async fn serve_http(
         .with_max_request_body_bytes(REQUEST_BYTES)
         .with_cancellation_token(ended.clone());
     let service = {
-        let ended = ended.clone();
+        let (ended, shown) = (ended.clone(), token.as_deref().map(Arc::from));
         StreamableHttpService::new(
             move || {
                 Ok(Agent::new(
                     gateway.clone(),
                     Face::Http,
                     reader,
+                    shown.clone(),
                     ended.clone(),
                 ))
             },

@@ -622,6 +622,7 @@
     getPrototypeOf,
     getTime,
     group,
+    askOfStore: (path, question) => invoke(path, false, [question]),
     askOfResult: (question) => invoke("open_result", false, [question]),
     inspect,
     inspectTo,
@@ -705,6 +706,7 @@
   laterGlobals("system", ["crypto", "performance"]);
   laterGlobals("intl", ["Intl"]);
   laterGlobals("results", ["open_result", "results"]);
+  laterGlobals("state", ["load", "store"]);
   laterMethods(String.prototype, shim("collate"), ["localeCompare", "localeCompare"]);
   const locale = shim("intl");
   laterMethods(Number.prototype, locale, ["toLocaleString", "numberToLocaleString"]);

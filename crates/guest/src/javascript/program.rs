@@ -182,19 +182,20 @@ impl<'a, 'js> Program<'a, 'js> {
     /// Runs the program and says how it ended: the body of a [`Kind::Done`].
     pub(super) fn done(&self) -> std::result::Result<Vec<u8>, Lost> {
         let mut notes = self.script.notes.clone();
-        let done = match self.value(&mut notes) {
+        let mut done = match self.value(&mut notes) {
             Ok(value) => Done {
                 value,
-                error: None,
                 notes,
+                ..Done::default()
             },
             Err(Ending::Error(error)) => Done {
-                value: None,
                 error: Some(*error),
                 notes,
+                ..Done::default()
             },
             Err(Ending::Lost) => return Err(Lost),
         };
+        done.defined = self.script.defined.clone();
         let mut body = message::encode(&done);
         if body.len() > self.message_bytes {
             body = message::encode(&Done {

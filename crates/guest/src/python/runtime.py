@@ -435,6 +435,37 @@ class Results:
         return part("results").Result(id)
 
 
+class Store:
+    """What programs of the session leave for later ones: `store(key, value)`, `load(key)`."""
+
+    __slots__ = ()
+
+    def __call__(self, key, value):
+        part("store").put(key, value)
+
+    def keys(self):
+        """What is stored, in order."""
+        return part("store").keys()
+
+    def delete(self, key):
+        """Deletes what is stored under a key; whether there was something."""
+        return part("store").delete(key)
+
+    def __getattr__(self, name):
+        raise AttributeError(f"store has no {name!r}: write store(key, value), load(key), store.keys() or store.delete(key)")
+
+    def __getitem__(self, key):
+        raise TypeError("a stored value is loaded by load(key)")
+
+    def __setitem__(self, key, value):
+        raise TypeError("a value is stored by store(key, value)")
+
+
+def load(key, *default):
+    """What is stored under a key; else the default, if there is one."""
+    return part("store").get(key, default)
+
+
 class Modules:
     """Finds `tools`, `tools.server` and `toolmill` when a program imports them."""
 
@@ -489,9 +520,23 @@ for _name in ("repr", "str", "bool", "eq", "hash", "call", "iter", "len", "getit
     setattr(Unimported, f"__{_name}__", Unimported.undefined)
 
 
-def done(value, error, notes):
-    """The body of a DONE."""
+def defined_in(names):
+    """Names that a program defined at its top level, by kind, of each as many as a host takes."""
+    kinds = {"values": [], "functions": []}
+    for name, value in list(names.items()):
+        if name[:1] in ("_", "<") or isinstance(value, type(sys)):
+            continue
+        kind = kinds["functions" if isinstance(value, (type, type(part))) else "values"]
+        if len(kind) < 100:
+            kind.append(name)
+    return kinds
+
+
+def done(value, error, notes, names=()):
+    """The body of a DONE; `names` are those of the program's module."""
     fields = {"notes": list(dict.fromkeys(notes))[:50]}
+    if names:
+        fields["defined"] = defined_in(names)
     if error is not None:
         fields["error"] = error
     text = plain_json(fields)
@@ -508,9 +553,9 @@ def flush():
             pass
 
 
-def end(value=None, error=None, notes=()):
+def end(value=None, error=None, notes=(), names=()):
     """Tells the host how the program ended, and ends."""
-    body = done(value, error, notes)
+    body = done(value, error, notes, names)
     flush()
     channel.send(DONE, 0, body)
     # The end of a process takes longer than a small program does, and the host, which this message
@@ -604,7 +649,7 @@ def body_of(kind, message):
 # What a zygote loads while nobody waits, and every later guest finds loaded: the modules that programs
 # import most, those first that take longest to load, and this runtime's own parts.
 PRELOADED = (
-    "ssl", "asyncio", "check", "rewrite", "bridge", "values", "wrap", "explain", "hints", "syntax", "json", "re", "datetime",
+    "ssl", "asyncio", "check", "rewrite", "bridge", "values", "wrap", "store", "explain", "hints", "syntax", "json", "re", "datetime",
     "collections", "difflib", "math", "statistics", "itertools", "functools", "typing", "dataclasses", "random", "csv", "textwrap", "time",
     "pathlib", "decimal", "string", "operator", "concurrent.futures", "traceback", "copy", "enum", "base64",
 )  # fmt: skip
@@ -714,7 +759,8 @@ def warm_up():
     is first written to, and it is better written to while nobody waits."""
     job = from_json(b'{"code":"[x + 1 for x in (1, 2)]","message_bytes":1048576}')
     notes = []
-    done(value_json(Program(job["code"], notes).run(), notes, job["message_bytes"]), None, notes)
+    program = Program(job["code"], notes)
+    done(value_json(program.run(), notes, job["message_bytes"]), None, notes, program.names)
     if "check" in _parts:
         calls = "tools.server.tool(name='value', many=[1])"
         part("check").calls_of(parse(calls, notes), None).told(calls, ())
@@ -802,7 +848,24 @@ def place_of(node):
     }
 
 
-def keep_tails(body):
+def is_bound(name, tree):
+    """Whether a program makes a name its own, wherever; an import from `tools` does not."""
+    left = [tree]
+    while left:
+        node = left.pop()
+        if isinstance(node, _ast.ImportFrom) and (node.module or "").partition(".")[0] in ("tools", "toolmill"):
+            continue
+        if (getattr(node, "asname", None) or getattr(node, "name", None)) == name:
+            return True
+        if isinstance(node, _ast.Name) and node.id == name and isinstance(node.ctx, _ast.Store):
+            return True
+        for field in node._fields:
+            child = getattr(node, field, None)
+            left += [one for one in (child if isinstance(child, list) else [child]) if isinstance(one, _ast.AST)]
+    return False
+
+
+def keep_tails(body, tree):
     """Makes every last expression of a program bind `<value>`; whether the last statement has one."""
     if not body:
         return False
@@ -812,7 +875,8 @@ def keep_tails(body):
         if isinstance(call, _ast.Call):
             called = call.func
             if isinstance(called, _ast.Name) and called.id in SHOWING:
-                return False
+                if called.id == "print" or not is_bound(called.id, tree):
+                    return False
             if isinstance(called, _ast.Attribute) and called.attr in ("print", "pprint"):
                 return False
         target = _ast.Name("<value>", _ast.Store(), **place_of(last))
@@ -827,7 +891,7 @@ def keep_tails(body):
         bodies = [last.orelse or last.body] + [handler.body for handler in last.handlers]
     elif type(last).__name__ == "Match":
         bodies = [case.body for case in last.cases]
-    return any([keep_tails(inner) for inner in bodies])
+    return any([keep_tails(inner, tree) for inner in bodies])
 
 
 def tail_of(body):
@@ -901,7 +965,7 @@ class Program:
             begun = rewriting.marked
             if rewriting.relevant:
                 self.bridge = part("bridge")
-        keep_tails(tree.body)
+        keep_tails(tree.body, tree)
         self.returns = top_level(tree.body)
         if self.returns:
             part("wrap").wrap(tree, awaits)
@@ -991,11 +1055,12 @@ def run(source):
     except BaseException as raised:
         error = error or raised
     if error is None or isinstance(error, SystemExit) and error.code in (None, 0):
+        names = program.names if program else ()
         try:
-            end(text, None, notes)
+            end(text, None, notes, names)
         except MemoryError:
             reserve.clear()
-            end(text, None, notes)
+            end(text, None, notes, names)
     reserve.clear()
     del value
     try:
@@ -1003,7 +1068,7 @@ def run(source):
     except BaseException:
         code = "limit_memory" if isinstance(error, MemoryError) else "exception"
         report = {"code": code, "message": type(error).__name__}
-    end(None, report, notes)
+    end(None, report, notes, program.names if program else ())
 
 
 if hasattr(sys, "set_int_max_str_digits"):
@@ -1022,6 +1087,7 @@ builtins.tools, builtins.ToolError = tools, ToolError
 builtins.call_tool, builtins.search_tools = tools.call_tool, tools.search_tools
 builtins.results, builtins.open_result = Results(), Results.open
 builtins.progress = progress
+builtins.store, builtins.load = Store(), load
 sys.modules["tools"] = sys.modules["toolmill"] = tools
 sys.meta_path.append(Modules)
 
