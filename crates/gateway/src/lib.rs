@@ -22,6 +22,7 @@ pub mod output;
 mod permit;
 pub mod policy;
 mod pool;
+mod process;
 pub mod remembered;
 mod results;
 mod search;
