@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::call::{CallRecord, Calls};
 use crate::guests::{Ended, Printed, sandbox_error};
 use crate::pool::Pool;
+use crate::show::Shown;
 use crate::{Gateway, Limits, Session, Short};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +72,8 @@ pub struct Execution {
     pub stdout: Printed,
     pub stderr: Printed,
     pub calls: Vec<CallRecord>,
+    /// Files that the program showed.
+    pub shown: Vec<Shown>,
     pub duration: Duration,
     /// What stood around the program; absent when none was sent to a guest.
     pub tier: Option<Tier>,
@@ -167,6 +170,7 @@ pub async fn execute(
         stdout: ended.stdout,
         stderr: ended.stderr,
         calls,
+        shown: ended.shown,
         duration,
         tier: ended.tier,
     }
@@ -181,6 +185,16 @@ fn is_empty(ended: &Ended) -> bool {
             Some(value) => matches!(value, "null" | "[]" | "{}" | "\"\"" | "[null]"),
             None => ended.stdout.total == 0,
         }
+}
+
+/// What to say to who gets the handle of an image and does not see it.
+fn unseen(ended: &Ended) -> Option<String> {
+    let value = ended.done.value.as_ref()?.get();
+    let (_, after) = value.split_once("{\"$handle\":\"")?;
+    let (id, kind) = after.split_once("\",\"type\":\"")?;
+    let is_file = ["image", "audio"].iter().any(|file| kind.starts_with(file));
+    (is_file && ended.shown.is_empty() && id.len() <= 12)
+        .then(|| format!("to see it: show(\"{id}\") in a program"))
 }
 
 fn is(done: &Done, code: ErrorCode) -> bool {
@@ -228,6 +242,7 @@ impl Run<'_> {
                     guest_time: Duration::ZERO,
                     peak_memory_bytes: 0,
                     tier: None,
+                    shown: Vec::new(),
                 };
                 (ended, Vec::new())
             }
@@ -281,6 +296,7 @@ impl Run<'_> {
             in_flight: self.limits.in_flight,
             message_bytes: protocol::Limits::default().message_bytes as u64,
             threads: self.limits.threads,
+            mark: calls.mark.clone(),
         };
         let mut ended = guest
             .run(
@@ -302,6 +318,7 @@ impl Run<'_> {
         let notes = calls.notes(ended.done.error.as_ref());
         ended.done.notes.extend(notes);
         ended.done.notes.extend(calls.sent_anyway());
+        ended.done.notes.extend(unseen(&ended));
         if is_empty(&ended) {
             let shapes = calls.shapes();
             if !shapes.is_empty() {

@@ -43,6 +43,8 @@ pub enum Kind {
     WarmUp = 21,
     /// Host: whether the program may run. Body: [`crate::Checked`].
     Checked = 22,
+    /// Host: the value of a call, parts of which are handles. Body: [`crate::Handles`].
+    Handles = 23,
 }
 
 impl Kind {
@@ -50,7 +52,7 @@ impl Kind {
         use Kind::*;
         [
             Failed, Ready, Call, Done, Check, Lockdown, Runtime, Job, Return, Raise, WarmUp,
-            Checked,
+            Checked, Handles,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)

@@ -285,6 +285,11 @@ impl Stored {
 }
 
 impl Part<'_> {
+    /// `array`, `object`, `string`, `number`, `boolean` or `null`.
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
     /// What it is. Counting reads all of it.
     ///
     /// # Errors
