@@ -14,6 +14,7 @@ use crate::executions::{Live, Telling};
 use crate::guests::{Ended, Printed, sandbox_error};
 use crate::permit::{DryRun, Permits};
 use crate::pool::Pool;
+use crate::show::Shown;
 use crate::suspended::Suspended;
 use crate::{Gateway, Limits, Session, Short, earlier};
 
@@ -81,6 +82,8 @@ pub struct Execution {
     pub stdout: Printed,
     pub stderr: Printed,
     pub calls: Vec<CallRecord>,
+    /// Files that the program showed.
+    pub shown: Vec<Shown>,
     pub duration: Duration,
     /// What stood around the program; absent when none was sent to a guest.
     pub tier: Option<Tier>,
@@ -193,6 +196,7 @@ pub(crate) async fn run(
         stdout: ended.stdout,
         stderr: ended.stderr,
         calls,
+        shown: ended.shown,
         duration,
         tier: ended.tier,
         dry_run,
@@ -208,6 +212,16 @@ fn is_empty(ended: &Ended) -> bool {
             Some(value) => matches!(value, "null" | "[]" | "{}" | "\"\"" | "[null]"),
             None => ended.stdout.total == 0,
         }
+}
+
+/// What to say to who gets the handle of an image and does not see it.
+fn unseen(ended: &Ended) -> Option<String> {
+    let value = ended.done.value.as_ref()?.get();
+    let (_, after) = value.split_once("{\"$handle\":\"")?;
+    let (id, kind) = after.split_once("\",\"type\":\"")?;
+    let is_file = ["image", "audio"].iter().any(|file| kind.starts_with(file));
+    (is_file && ended.shown.is_empty() && id.len() <= 12)
+        .then(|| format!("to see it: show(\"{id}\") in a program"))
 }
 
 fn is(done: &Done, code: ErrorCode) -> bool {
@@ -257,6 +271,7 @@ impl Run<'_> {
                     guest_time: Duration::ZERO,
                     peak_memory_bytes: 0,
                     tier: None,
+                    shown: Vec::new(),
                 };
                 (ended, Vec::new())
             }
@@ -314,6 +329,7 @@ impl Run<'_> {
             in_flight: self.limits.in_flight,
             message_bytes: protocol::Limits::default().message_bytes as u64,
             threads: self.limits.threads,
+            mark: calls.mark.clone(),
         };
         let mut ended = guest
             .run(
@@ -338,6 +354,7 @@ impl Run<'_> {
         ended.done.notes.extend(notes);
         ended.done.notes.extend(calls.sent_anyway());
         self.dry_run = calls.permits.dry_run();
+        ended.done.notes.extend(unseen(&ended));
         if is_empty(&ended) {
             let shapes = calls.shapes();
             if !shapes.is_empty() {

@@ -468,6 +468,7 @@ impl Drop for Ending<'_> {
                 stdout: Printed::default(),
                 stderr: Printed::default(),
                 calls: self.0.so_far().calls,
+                shown: Vec::new(),
                 duration: self.0.begun.elapsed(),
                 tier: None,
                 dry_run: None,

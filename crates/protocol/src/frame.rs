@@ -45,6 +45,8 @@ pub enum Kind {
     WarmUp = 21,
     /// Host: whether the program may run. Body: [`crate::Checked`].
     Checked = 22,
+    /// Host: the value of a call, parts of which are handles. Body: [`crate::Handles`].
+    Handles = 23,
 }
 
 impl Kind {
@@ -52,7 +54,7 @@ impl Kind {
         use Kind::*;
         [
             Failed, Ready, Call, Done, Check, Progress, Lockdown, Runtime, Job, Return, Raise,
-            WarmUp, Checked,
+            WarmUp, Checked, Handles,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)
