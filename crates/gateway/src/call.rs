@@ -26,6 +26,7 @@ use crate::check::Findings;
 use crate::handles::{self, Filled};
 use crate::permit::{Permit, Permits};
 use crate::results::{self, OPEN_RESULT};
+use crate::resume::{Fate, Resuming};
 use crate::shape::shape;
 use crate::show::{SHOW, Showing};
 use crate::store::{self, LOAD, STORE};
@@ -73,6 +74,8 @@ pub(crate) struct Calls {
     /// How the program writes a handle among arguments.
     pub(crate) mark: String,
     pub(crate) showing: Showing,
+    /// What is taken up of an earlier run, and noted for a later one.
+    pub(crate) resuming: Resuming,
 }
 
 /// A call that a program made, as its answer shows it.
@@ -175,6 +178,7 @@ impl Calls {
             called: Mutex::default(),
             samples: Mutex::default(),
             findings: Mutex::default(),
+            resuming: Resuming::default(),
             progress: Arc::new(watch::Sender::new(None)),
             sent_anyway: Mutex::default(),
             mark: crate::id::fresh('h'),
@@ -296,6 +300,16 @@ impl Calls {
                 .unwrap_or_else(|poisoned| poisoned.into_inner())
                 .get_or_insert_with(|| (format!("{} was sent: {warning}", tool.path()), 0))
                 .1 += 1;
+        }
+        let next = self.count.load(Ordering::Relaxed) + 1;
+        let fate = self
+            .resuming
+            .decide(&tool, &bound.json, call.form, next, || {
+                let arguments = cut(&as_written(&bound.json, self.language));
+                format!("{}({arguments})", tool.path())
+            });
+        if let Fate::Taken(returned) = fate.map_err(|raised| *raised)? {
+            return Ok(self.taken_up(&tool, &bound.json, call.form, returned));
         }
         match self.permits.permit(self, &tool, &bound.json).await? {
             Permit::Now => {}
@@ -438,6 +452,76 @@ impl Calls {
         )))
     }
 
+    /// A call that an earlier run has made.
+    fn taken_up(
+        &self,
+        tool: &Tool,
+        arguments: &RawValue,
+        form: Form,
+        returned: Returned,
+    ) -> Returned {
+        let noted = self.resuming.sent(tool, arguments, form);
+        self.resuming.ended(noted, Ok(&returned));
+        self.sample(tool, &returned.text());
+        let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        let bytes = returned.bytes();
+        self.note(
+            tool,
+            arguments,
+            number,
+            Ok(&returned.text()),
+            bytes,
+            Duration::ZERO,
+        );
+        returned
+    }
+
+    /// Notes a call that has ended, for the agent's own answer.
+    fn note(
+        &self,
+        tool: &Tool,
+        arguments: &RawValue,
+        number: u32,
+        outcome: Result<&str, ErrorCode>,
+        bytes: u64,
+        duration: Duration,
+    ) {
+        let writes = tool.effects().is_some();
+        let (mut shown, mut result) = (String::new(), String::new());
+        if writes {
+            shown = cut(&as_written(arguments, self.language));
+            result = outcome.map_or_else(|_| String::new(), cut);
+        }
+        let record = CallRecord {
+            number,
+            tool: tool.path().to_owned(),
+            outcome: outcome.map(drop),
+            duration,
+            bytes,
+            writes,
+            arguments: shown,
+            result,
+        };
+        self.done
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .push(record);
+    }
+
+    /// Keeps the first result of each tool, to say what it looked like.
+    fn sample(&self, tool: &Tool, result: &str) {
+        if result.len() > SAMPLE_BYTES {
+            return;
+        }
+        let mut samples = self
+            .samples
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        if !samples.contains_key(tool.path()) && samples.len() < SAMPLES {
+            samples.insert(tool.path().to_owned(), result.to_owned());
+        }
+    }
+
     /// Sends the call, once, and reads its result.
     async fn send(
         &self,
@@ -472,6 +556,7 @@ impl Calls {
             bytes: arguments.get().len() as u64,
             writes: tool.effects().is_some(),
         });
+        let noted = self.resuming.sent(tool, arguments, form);
         let mut open = OpenCall {
             calls: self,
             tool,
@@ -500,17 +585,10 @@ impl Calls {
                 Err(raised)
             }
         };
+        self.resuming.ended(noted, answer.as_ref());
         let text = answer.as_ref().map(Returned::text);
-        if let Ok(result) = &text
-            && result.len() <= SAMPLE_BYTES
-        {
-            let mut samples = self
-                .samples
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner());
-            if !samples.contains_key(tool.path()) && samples.len() < SAMPLES {
-                samples.insert(tool.path().to_owned(), result.clone().into_owned());
-            }
+        if let Ok(result) = &text {
+            self.sample(tool, result);
         }
         let bytes = answer.as_ref().map_or(0, Returned::bytes);
         open.end(text.as_deref().map_err(|raised| raised.code), bytes);
@@ -652,27 +730,9 @@ impl OpenCall<'_> {
             bytes,
             duration_us: duration.as_micros() as u64,
         });
-        let writes = self.tool.effects().is_some();
-        let (mut arguments, mut result) = (String::new(), String::new());
-        if writes {
-            arguments = cut(&as_written(self.arguments, self.calls.language));
-            result = outcome.map_or_else(|_| String::new(), cut);
-        }
-        let record = CallRecord {
-            number: self.number,
-            tool: self.tool.path().to_owned(),
-            outcome: outcome.map(drop),
-            duration,
-            bytes,
-            writes,
-            arguments,
-            result,
-        };
+        let (tool, arguments) = (self.tool, self.arguments);
         self.calls
-            .done
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .push(record);
+            .note(tool, arguments, self.number, outcome, bytes, duration);
     }
 }
 

@@ -27,6 +27,7 @@ mod process;
 pub mod remembered;
 mod resources;
 mod results;
+mod resume;
 mod search;
 pub mod server;
 mod session;
@@ -43,7 +44,7 @@ mod usage;
 mod value;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -113,6 +114,8 @@ pub struct Gateway {
     meaning: Option<meaning::Meaning>,
     /// The programs that outlive a request.
     tasks: TaskTracker,
+    /// Bytes of results that runs hold for a later one.
+    held: Arc<AtomicUsize>,
 }
 
 impl Gateway {
@@ -145,6 +148,7 @@ impl Gateway {
             }),
             asked_for_usage: AtomicBool::new(false),
             tasks: TaskTracker::new(),
+            held: Arc::default(),
             index: search::IndexFile::new(
                 config.state.join("index"),
                 config

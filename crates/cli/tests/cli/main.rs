@@ -19,6 +19,7 @@ mod papers;
 mod place;
 mod programs;
 mod results;
+mod resume;
 mod run;
 mod search;
 mod serve;
