@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use ::results::Content;
 use catalog::Tool;
 use journal::Event;
 use protocol::{Check, ErrorCode, Raise};
@@ -287,7 +288,8 @@ impl Permits {
         let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
         let (text, is_cut) = shown::json(arguments.get());
         let whole = if is_cut {
-            let kept = results::keep(&calls.session, arguments.to_owned()).await;
+            let kept =
+                results::keep(&calls.session, Content::Json, arguments.get().to_owned()).await;
             kept.ok().map(|kept| kept.id())
         } else {
             None
