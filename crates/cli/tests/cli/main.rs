@@ -10,6 +10,7 @@ mod embed;
 mod faults;
 mod hostile;
 mod http;
+mod killed;
 mod layers;
 mod lifecycle;
 mod long;
