@@ -13,6 +13,7 @@ mod list;
 mod run;
 mod sdk;
 mod serve;
+mod sessions;
 mod settings;
 mod tools;
 mod trace;
@@ -58,6 +59,7 @@ fn host() -> ExitCode {
         }
         Command::Trust(trust) => host::trust(&args.source, &trust),
         Command::Trace { execution, json } => trace::run(&execution, json),
+        Command::Sessions(sessions) => sessions::run(sessions),
         Command::Reload => host::reload(),
         Command::Demo(demo) => demo::run(&demo),
         Command::DemoGateway => demo::serve_gateway(),
