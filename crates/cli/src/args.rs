@@ -147,6 +147,15 @@ Exit codes: 0 ok, 1 the tool failed, 2 usage, an unknown tool or wrong arguments
         #[arg(long)]
         json: bool,
     },
+    /// List the sessions of agents and of `run --session`: files, results, stored values; or end some
+    #[command(after_help = "Examples:
+  toolmill sessions
+  toolmill sessions --json | jq '.sessions[] | select(.state == \"kept\")'
+  toolmill sessions rm s_0f8kq2m4c6wtb1hz
+  toolmill sessions rm --unused
+
+Exit codes: 0 ok, 1 one could not be ended, 2 usage")]
+    Sessions(Sessions),
     /// Have every running gateway of yours read its settings again
     #[command(after_help = "Example:
   toolmill reload")]
@@ -186,6 +195,32 @@ pub(crate) struct Run {
     /// Print everything about the run as one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Sessions {
+    /// Also those that have ended, with why
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print them as one JSON object, those that have ended among them
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) verb: Option<SessionVerb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionVerb {
+    /// End sessions: their files, results and stored values are gone
+    Rm {
+        /// As `toolmill sessions` lists them
+        #[arg(required_unless_present = "unused", value_name = "SESSION")]
+        ids: Vec<String>,
+        /// All that no process has open
+        #[arg(long, conflicts_with = "ids")]
+        unused: bool,
+    },
 }
 
 #[derive(Debug, ClapArgs)]

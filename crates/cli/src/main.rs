@@ -15,6 +15,7 @@ mod policy;
 mod run;
 mod sdk;
 mod serve;
+mod sessions;
 mod settings;
 mod tools;
 mod trace;
@@ -61,6 +62,7 @@ fn host() -> ExitCode {
         Command::Trust(trust) => host::trust(&args.source, &trust),
         Command::Policy(policy) => policy::run(&args.source, &policy),
         Command::Trace { execution, json } => trace::run(&execution, json),
+        Command::Sessions(sessions) => sessions::run(sessions),
         Command::Reload => host::reload(),
         Command::Demo(demo) => demo::run(&demo),
         Command::DemoGateway => demo::serve_gateway(),

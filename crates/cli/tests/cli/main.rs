@@ -23,6 +23,8 @@ mod results;
 mod run;
 mod search;
 mod serve;
+mod sessions;
+mod state;
 mod trust;
 mod upstreams;
 mod verbs;
