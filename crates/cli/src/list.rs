@@ -185,7 +185,7 @@ impl Report {
 }
 
 /// Columns as wide as their cells; the last is cut where the terminal ends. Numbers go to the right.
-fn table<const N: usize>(
+pub(crate) fn table<const N: usize>(
     rows: &[[String; N]],
     width: Option<usize>,
     paint: impl Fn(&[String; N], String) -> String,

@@ -10,6 +10,7 @@ mod doctor;
 mod host;
 mod init;
 mod list;
+mod results;
 mod run;
 mod sdk;
 mod serve;
@@ -58,6 +59,7 @@ fn host() -> ExitCode {
         }
         Command::Trust(trust) => host::trust(&args.source, &trust),
         Command::Trace { execution, json } => trace::run(&execution, json),
+        Command::Results(results) => results::run(&results),
         Command::Reload => host::reload(),
         Command::Demo(demo) => demo::run(&demo),
         Command::DemoGateway => demo::serve_gateway(),
