@@ -17,15 +17,19 @@ use catalog::{ArgumentErrorCode, Arguments, Catalog, Language, Tool};
 use journal::Event;
 use protocol::{Check, Checked, ErrorCode, Form, Handles, Part, ProgramError, Raise};
 use serde_json::value::RawValue;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use upstream::CallError;
 
 use crate::check::Findings;
 use crate::handles::{self, Filled};
+use crate::permit::{Permit, Permits};
 use crate::results::{self, OPEN_RESULT};
 use crate::shape::shape;
 use crate::show::{SHOW, Showing};
+use crate::store::{self, LOAD, STORE};
+use crate::suspended::Suspended;
 use crate::turns::ServerProcess;
 use crate::value::{self, Piece, Reading, Unwrapped};
 use crate::{Gateway, Limits, Session};
@@ -39,9 +43,11 @@ const SAMPLES: usize = 16;
 /// What one run's calls share.
 pub(crate) struct Calls {
     pub(crate) gateway: Arc<Gateway>,
-    session: Arc<Session>,
+    pub(crate) session: Arc<Session>,
     pub(crate) execution: String,
     pub(crate) language: Language,
+    /// What decides which calls may be sent.
+    pub(crate) permits: Permits,
     /// The tools as they were when the program started.
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) limits: Limits,
@@ -49,6 +55,8 @@ pub(crate) struct Calls {
     count: AtomicU32,
     /// Calls that have been recorded and have not ended.
     open: AtomicU32,
+    /// Told when none of them is left.
+    all_ended: Notify,
     bytes: AtomicU64,
     done: Mutex<Vec<CallRecord>>,
     /// The process of the server that was called last.
@@ -57,6 +65,8 @@ pub(crate) struct Calls {
     samples: Mutex<BTreeMap<String, String>>,
     /// What the program's text gave reason to say.
     findings: Mutex<Findings>,
+    /// What the program said last of how far it is, as it said it.
+    pub(crate) progress: Arc<watch::Sender<Option<Vec<u8>>>>,
     /// What the first call that was sent in spite of its schema had against it, and how many there
     /// were.
     sent_anyway: Mutex<Option<(String, u32)>>,
@@ -144,6 +154,7 @@ impl Calls {
         execution: String,
         language: Language,
         limits: Limits,
+        permits: Permits,
         cancel: CancellationToken,
     ) -> Calls {
         let catalog = gateway.catalog();
@@ -152,16 +163,19 @@ impl Calls {
             session,
             execution,
             language,
+            permits,
             catalog,
             limits,
             cancel,
             count: AtomicU32::new(0),
             open: AtomicU32::new(0),
+            all_ended: Notify::new(),
             bytes: AtomicU64::new(0),
             done: Mutex::default(),
             called: Mutex::default(),
             samples: Mutex::default(),
             findings: Mutex::default(),
+            progress: Arc::new(watch::Sender::new(None)),
             sent_anyway: Mutex::default(),
             mark: crate::id::fresh('h'),
             showing: Showing::default(),
@@ -213,6 +227,18 @@ impl Calls {
         records
     }
 
+    /// How many calls are open.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed) as usize
+    }
+
+    /// Waits until every call has ended: those of a program that was stopped end as cancelled.
+    pub(crate) async fn all_ended(&self) {
+        while self.open() > 0 {
+            self.all_ended.notified().await;
+        }
+    }
+
     /// The process of the server that was called last.
     pub(crate) fn called(&self) -> Option<Arc<ServerProcess>> {
         self.called
@@ -239,13 +265,16 @@ impl Calls {
         if call.path == "search_tools" {
             return Box::pin(self.search(&call)).await;
         }
+        if call.path == STORE || call.path == LOAD {
+            return Box::pin(store::answer(&self.session, &call)).await;
+        }
         if call.path == OPEN_RESULT {
             return Box::pin(results::read(&self.session, &call)).await;
         }
         if call.path == SHOW {
             return Box::pin(self.showing.show(&self.session, &call)).await;
         }
-        let deadline = Instant::now() + self.limits.call_time;
+        let mut deadline = Instant::now() + self.limits.call_time;
         let call = self.with_whole_path(call);
         let tool = self.resolve(&call, deadline).await?;
         let validation = self.gateway.upstreams.validation(tool.server());
@@ -268,6 +297,11 @@ impl Calls {
                 .get_or_insert_with(|| (format!("{} was sent: {warning}", tool.path()), 0))
                 .1 += 1;
         }
+        match self.permits.permit(self, &tool, &bound.json).await? {
+            Permit::Now => {}
+            Permit::Approved => deadline = Instant::now() + self.limits.call_time,
+            Permit::DryRun => return Ok("null".to_owned().into()),
+        }
         self.send(&tool, &bound.json, call.form, deadline).await
     }
 
@@ -288,6 +322,7 @@ impl Calls {
 
     /// Says whether a program may run, by the calls in its text.
     pub(crate) fn check(&self, check: &Check) -> Checked {
+        self.permits.read(check);
         let upstreams = &self.gateway.upstreams;
         let found = Findings::of(
             check,
@@ -450,7 +485,7 @@ impl Calls {
         }
         self.gateway.recorder().flush();
         let answer = match upstream
-            .call(tool.name(), arguments, deadline, &self.cancel)
+            .call(tool.name(), arguments, deadline, &self.cancel, None)
             .await
         {
             Ok(result) => match self.spend(result.raw.get().len()) {
@@ -486,13 +521,15 @@ impl Calls {
 /// journal has it as an execution of language `call`.
 ///
 /// `arguments` are an object of them, or the only one's value. With `raw` the whole result comes
-/// back, not the value in it.
+/// back, not the value in it. By `suspended` a human is asked about a call that needs it; without it
+/// such a call fails.
 pub async fn call_tool(
     gateway: &Arc<Gateway>,
     session: &Arc<Session>,
     path: &str,
     arguments: &RawValue,
     raw: bool,
+    suspended: Option<Arc<Suspended>>,
     cancel: &CancellationToken,
 ) -> Result<String, Raise> {
     let begun = Instant::now();
@@ -510,6 +547,7 @@ pub async fn call_tool(
         execution.clone(),
         Language::TypeScript,
         gateway.config.limits.clone(),
+        Permits::of_call(suspended),
         cancel.clone(),
     );
     let form = if raw { Form::Raw } else { Form::Whole };
@@ -639,9 +677,11 @@ impl OpenCall<'_> {
 
 impl Drop for OpenCall<'_> {
     fn drop(&mut self) {
-        self.calls.open.fetch_sub(1, Ordering::Relaxed);
         if !self.ended {
             self.end(Err(ErrorCode::Cancelled), 0);
+        }
+        if self.calls.open.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.calls.all_ended.notify_one();
         }
     }
 }
@@ -656,7 +696,7 @@ fn cut(text: &str) -> String {
 }
 
 /// Arguments as the program's language writes them: `key="a"`, or `{key: "a"}`.
-fn as_written(arguments: &RawValue, language: Language) -> String {
+pub(crate) fn as_written(arguments: &RawValue, language: Language) -> String {
     let Ok(members) =
         serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(arguments.get())
     else {
@@ -696,7 +736,7 @@ fn code_of(error: &CallError) -> ErrorCode {
     }
 }
 
-fn raise(code: ErrorCode, tool: &Tool, message: String) -> Raise {
+pub(crate) fn raise(code: ErrorCode, tool: &Tool, message: String) -> Raise {
     Raise {
         tool: Some(tool.path().to_owned()),
         server: Some(tool.server().to_owned()),

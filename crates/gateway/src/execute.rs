@@ -6,14 +6,20 @@ use std::time::Duration;
 use journal::Event;
 use protocol::{Done, ErrorCode, Job, ProgramError};
 use sandbox::Tier;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{CallRecord, Calls};
+use crate::executions::{Live, Telling};
 use crate::guests::{Ended, Printed, sandbox_error};
+use crate::permit::{DryRun, Permits};
 use crate::pool::Pool;
 use crate::show::Shown;
-use crate::{Gateway, Limits, Session, Short};
+use crate::suspended::Suspended;
+use crate::{Gateway, Limits, Session, Short, earlier};
+
+/// How long the calls of a program that was stopped may take to end.
+const LAST_CALLS: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
@@ -51,13 +57,17 @@ impl Language {
 }
 
 /// What is to be run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Request {
     pub code: String,
     /// Found out from the code when absent.
     pub language: Option<Language>,
     /// The program's own time, when it is to be less than the limit.
     pub own_time: Option<Duration>,
+    /// Only calls that surely only read are made; the others are listed.
+    pub dry_run: bool,
+    /// By what a human is asked about calls that need it; without it such calls fail.
+    pub suspended: Option<Arc<Suspended>>,
 }
 
 /// What a run came to.
@@ -77,6 +87,8 @@ pub struct Execution {
     pub duration: Duration,
     /// What stood around the program; absent when none was sent to a guest.
     pub tier: Option<Tier>,
+    /// What a dry run would have called, if it was one.
+    pub dry_run: Option<DryRun>,
 }
 
 /// Runs a program. Every way it can end is in the [`Execution`].
@@ -86,8 +98,18 @@ pub async fn execute(
     request: Request,
     cancel: &CancellationToken,
 ) -> Execution {
-    let begun = Instant::now();
-    let (id, short) = session.next_execution();
+    let live = Live::new(gateway, session, Telling::default(), cancel.child_token());
+    run(gateway, session, request, &live).await
+}
+
+/// Runs a program that others may look at meanwhile.
+pub(crate) async fn run(
+    gateway: &Arc<Gateway>,
+    session: &Arc<Session>,
+    request: Request,
+    live: &Live,
+) -> Execution {
+    let (id, cancel) = (live.id.clone(), live.cancellation());
     let mut limits = gateway.config.limits.clone();
     if let Some(own_time) = request.own_time {
         limits.guest_time = limits.guest_time.min(own_time);
@@ -95,8 +117,10 @@ pub async fn execute(
     let mut run = Run {
         gateway,
         session,
-        id: &id,
+        live,
         limits,
+        suspended: request.suspended.clone(),
+        dry_run: request.dry_run.then(DryRun::default),
         cancel: cancel.child_token(),
     };
     let first = request.language.unwrap_or(Language::Python);
@@ -141,7 +165,9 @@ pub async fn execute(
         }
     }
     run.cancel.cancel();
-    let duration = begun.elapsed();
+    let dry_run = run.dry_run.take();
+    earlier::explain(session, live.short, language, &mut ended.done).await;
+    let duration = live.begun().elapsed();
     let outcome = ended
         .done
         .error
@@ -162,7 +188,7 @@ pub async fn execute(
     });
     Execution {
         id,
-        short,
+        short: live.short,
         session: session.id().to_owned(),
         language,
         code: request.code,
@@ -173,6 +199,7 @@ pub async fn execute(
         shown: ended.shown,
         duration,
         tier: ended.tier,
+        dry_run,
     }
 }
 
@@ -222,8 +249,10 @@ fn names_arguments_as_python(code: &str) -> bool {
 struct Run<'a> {
     gateway: &'a Arc<Gateway>,
     session: &'a Arc<Session>,
-    id: &'a str,
+    live: &'a Live,
     limits: Limits,
+    suspended: Option<Arc<Suspended>>,
+    dry_run: Option<DryRun>,
     cancel: CancellationToken,
 }
 
@@ -278,18 +307,22 @@ impl Run<'_> {
             () = self.cancel.cancelled() => return Err(cancelled()),
         };
         self.gateway.recorder().record(Event::GuestConfirmed {
-            execution: self.id.to_owned(),
+            execution: self.live.id.clone(),
             tier: guest.tier().as_str().into(),
             start_us: begun.elapsed().as_micros() as u64,
         });
-        let calls = Arc::new(Calls::new(
+        let mut calls = Calls::new(
             self.gateway.clone(),
             self.session.clone(),
-            self.id.to_owned(),
+            self.live.id.clone(),
             language.words(),
             self.limits.clone(),
+            Permits::of_program(self.suspended.clone(), code, self.dry_run.is_some()),
             self.cancel.clone(),
-        ));
+        );
+        calls.progress = self.live.progress_sender();
+        let calls = Arc::new(calls);
+        self.live.show(calls.clone(), guest.printed());
         let job = Job {
             language: language.as_str().to_owned(),
             code: code.to_owned(),
@@ -309,6 +342,8 @@ impl Run<'_> {
             )
             .await;
         pool.refill();
+        // What was open is part of what has been done.
+        let _ = timeout(LAST_CALLS, calls.all_ended()).await;
         if is(&ended.done, ErrorCode::LimitWorkspace) {
             self.session.is_over();
         }
@@ -318,6 +353,7 @@ impl Run<'_> {
         let notes = calls.notes(ended.done.error.as_ref());
         ended.done.notes.extend(notes);
         ended.done.notes.extend(calls.sent_anyway());
+        self.dry_run = calls.permits.dry_run();
         ended.done.notes.extend(unseen(&ended));
         if is_empty(&ended) {
             let shapes = calls.shapes();

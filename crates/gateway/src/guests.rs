@@ -5,13 +5,13 @@
 //! reads at all, fills its own socket and nothing of ours.
 
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use protocol::{
-    Check, Checked, Decoder, Done, ErrorCode, Failed, Job, Kind, Message, ProgramError, Ready,
-    Violation, message,
+    Check, Checked, Decoder, Done, ErrorCode, Failed, Job, Kind, Message, ProgramError, Progress,
+    Ready, Violation, message,
 };
 use results::Results;
 use rustix::process::Pid;
@@ -163,6 +163,11 @@ impl ReadyGuest {
     /// What stands around it.
     pub(crate) fn tier(&self) -> Tier {
         self.guest.tier()
+    }
+
+    /// What it prints.
+    pub(crate) fn printed(&self) -> Arc<Mutex<Printed>> {
+        self.stdout.printed.clone()
     }
 
     /// Whether it has ended while it waited for a program.
@@ -398,6 +403,14 @@ async fn serve(
                     // The queue has room: no call is open.
                     let _ = replies.send((0, Reply::Checked(checked))).await;
                 }
+                Ok(Some(Message {
+                    kind: Kind::Progress,
+                    id: 0,
+                    body,
+                })) if body.len() <= Progress::MOST_BYTES => {
+                    // Read when it is shown: a program may say it often.
+                    calls.progress.send_replace(Some(body));
+                }
                 Ok(Some(Message { kind, .. })) => {
                     return Outcome::Stopped(protocol_error(&Violation::Body(format!(
                         "{kind:?} at this point"
@@ -431,10 +444,11 @@ async fn serve(
                     place.take_up();
                 } else if !open.is_empty() {
                     place.park();
+                    calls.permits.is_still(open.len());
                 }
             },
             () = sleep_until(own_deadline) => return Outcome::Stopped(watch.out_of_own_time()),
-            () = tokio::time::sleep_until(total) => return Outcome::Stopped(ProgramError::new(
+            () = sleep_until(calls.permits.deadline(total)) => return Outcome::Stopped(ProgramError::new(
                 ErrorCode::LimitTime,
                 format!("the run took longer than {} s, calls included", watch.limits.total_time.as_secs()),
             )),
@@ -673,7 +687,7 @@ async fn write_replies(
 struct Output {
     /// None once it has ended.
     stream: Option<pipe::Receiver>,
-    printed: Printed,
+    printed: Arc<Mutex<Printed>>,
     half: usize,
     most: u64,
     /// Where the whole goes when it is longer than the two halves.
@@ -685,7 +699,7 @@ impl Output {
     fn new(stream: Option<OwnedFd>, limits: &Limits) -> std::io::Result<Output> {
         Ok(Output {
             stream: stream.map(pipe::Receiver::from_owned_fd).transpose()?,
-            printed: Printed::default(),
+            printed: Arc::default(),
             half: limits.output_bytes / 2,
             most: limits.printed_bytes,
             results: None,
@@ -738,25 +752,35 @@ impl Output {
                 _ => break,
             }
         }
-        self.printed.trim(self.half);
-        if let Some(spill) = self.spill {
-            self.printed.whole = spill.end().await;
-        }
-        self.printed
+        let whole = match self.spill {
+            Some(spill) => spill.end().await,
+            None => Handle::None,
+        };
+        let mut printed = self
+            .printed
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        printed.trim(self.half);
+        printed.whole = whole;
+        std::mem::take(&mut printed)
     }
 
     fn kept_too_much(&mut self, more: &[u8]) -> bool {
-        let is_more = self.printed.total + more.len() as u64 > 2 * self.half as u64;
+        let mut printed = self
+            .printed
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let is_more = printed.total + more.len() as u64 > 2 * self.half as u64;
         if is_more && let Some(results) = self.results.take() {
             // Nothing is missing yet.
-            let first = [&self.printed.head[..], &self.printed.tail].concat();
+            let first = [&printed.head[..], &printed.tail].concat();
             self.spill = Some(Spill::begin(results, first));
         }
         if let Some(spill) = &mut self.spill {
             spill.write(more);
         }
-        self.printed.keep(more, self.half);
-        self.printed.total > self.most
+        printed.keep(more, self.half);
+        printed.total > self.most
     }
 }
 

@@ -9,6 +9,9 @@ pub struct Limits {
     pub guest_time: Duration,
     /// A run from its start to its end, calls included.
     pub total_time: Duration,
+    /// A request that starts a program or waits for one is answered after so long, whether or not the
+    /// program has ended.
+    pub yield_time: Duration,
     /// One call.
     pub call_time: Duration,
     pub memory_bytes: u64,
@@ -27,6 +30,11 @@ pub struct Limits {
     pub workspace_entries: u64,
     /// Runs at once, those that wait for their calls included. At most four a core of them run.
     pub executions: usize,
+    /// Sessions that are kept, for whoever names one again; how long one that nobody uses; and what all
+    /// of them may hold together: workspaces, results and stored values.
+    pub sessions: usize,
+    pub session_age: Duration,
+    pub session_bytes: u64,
     /// Further runs that may wait for a place, and for how long.
     pub waiting: usize,
     pub waiting_time: Duration,
@@ -38,6 +46,7 @@ impl Default for Limits {
         Limits {
             guest_time: Duration::from_secs(30),
             total_time: Duration::from_secs(600),
+            yield_time: Duration::from_secs(45),
             call_time: Duration::from_secs(60),
             memory_bytes: 512 << 20,
             threads: 64,
@@ -50,6 +59,9 @@ impl Default for Limits {
             workspace_bytes: 256 << 20,
             workspace_entries: 4096,
             executions: 16 * cores,
+            sessions: 256,
+            session_age: Duration::from_secs(7 * 86_400),
+            session_bytes: 4 << 30,
             waiting: 64,
             waiting_time: Duration::from_secs(30),
         }

@@ -21,12 +21,15 @@ use rmcp::service::{MaybeSendFuture, RequestContext, RoleServer, ServiceExt};
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::executions::{Live, Progress, Progresses};
 use crate::output::Answer;
 use crate::resources::{self, Body, Read, Refused, Wanted};
 use crate::show::Shown;
-use crate::{Face, Gateway, Session, tools};
+use crate::{Face, Gateway, Session, kept, tools};
 
 /// How long what runs may go on once the agent has gone.
 const LAST_WORK: Duration = Duration::from_secs(5);
@@ -38,6 +41,8 @@ const LINE_BYTES: usize = 64 << 20;
 const REQUEST_BYTES: usize = 8 << 20;
 /// Clients that asked for progress hear of us at least this often.
 const PROGRESS: Duration = Duration::from_secs(10);
+/// And not more often than this.
+const BETWEEN_PROGRESS: Duration = Duration::from_millis(500);
 
 /// Who reads the answers of `execute_code`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +60,8 @@ pub(crate) struct Agent {
     pub(crate) reader: Reader,
     /// Opened by the first program.
     session: OnceLock<Arc<Session>>,
+    /// What its requests carry to be let in.
+    token: Option<Arc<str>>,
     /// Cancelled when the connection has ended and its last work must too.
     ended: CancellationToken,
 }
@@ -64,6 +71,7 @@ impl Agent {
         gateway: Arc<Gateway>,
         face: Face,
         reader: Reader,
+        token: Option<Arc<str>>,
         ended: CancellationToken,
     ) -> Agent {
         Agent {
@@ -71,8 +79,14 @@ impl Agent {
             face,
             reader,
             session: OnceLock::new(),
+            token,
             ended,
         }
+    }
+
+    /// Cancelled when the connection has ended and its last work must too.
+    pub(crate) fn connection(&self) -> &CancellationToken {
+        &self.ended
     }
 
     /// The connection's own session, if a program has opened it.
@@ -83,7 +97,10 @@ impl Agent {
     /// The session whose results a caller may read: the connection's own, or one that it names.
     fn session_of_results(&self, named: Option<&str>) -> Option<Arc<Session>> {
         match (self.face, named) {
-            (Face::Http, Some(id)) => self.gateway.sessions.get(id),
+            (Face::Http, Some(id)) => {
+                let sessions = &self.gateway.sessions;
+                sessions.get(&self.gateway, id, self.token.as_deref()).ok()
+            }
             (_, None) => self.session.get().cloned(),
             (_, Some(id)) => self.session.get().filter(|own| own.id() == id).cloned(),
         }
@@ -92,29 +109,22 @@ impl Agent {
     /// The session a program runs in: the connection's own, or the one it names.
     ///
     /// # Errors
-    /// The id is not one that this agent was told: a stranger's id is as unknown as none.
+    /// The id is not one that this agent was told: a stranger's id is as unknown as none. Or that session
+    /// has ended, or there are too many.
     pub(crate) fn session(&self, named: Option<&str>) -> Result<Arc<Session>, String> {
-        let unknown = |id: &str| {
-            format!("unknown session {id:?}; leave `session` out, or use one that an answer named")
-        };
-        match (self.face, named) {
-            (Face::Http, Some(id)) => self.gateway.sessions.get(id).ok_or_else(|| unknown(id)),
-            (Face::Http, None) => Ok(self
-                .session
-                .get_or_init(|| {
-                    let session = Session::open(&self.gateway, self.face, None);
-                    self.gateway.sessions.keep(&session);
-                    session
-                })
-                .clone()),
-            (_, named) => {
-                let own = self
-                    .session
-                    .get_or_init(|| Session::open(&self.gateway, self.face, None));
-                match named {
-                    Some(id) if id != own.id() => Err(unknown(id)),
-                    _ => Ok(own.clone()),
-                }
+        let sessions = &self.gateway.sessions;
+        match (self.face, named, self.session.get()) {
+            (_, None, Some(own)) => Ok(own.clone()),
+            (_, Some(id), Some(own)) if id == own.id() => Ok(own.clone()),
+            (Face::Http, Some(id), _) => sessions.get(&self.gateway, id, self.token.as_deref()),
+            (Face::Http, None, None) => {
+                let session = sessions.open(&self.gateway, self.token.as_deref())?;
+                Ok(self.session.get_or_init(|| session).clone())
+            }
+            (_, Some(id), _) => Err(kept::unknown(id)),
+            (_, None, None) => {
+                let open = || Session::open(&self.gateway, self.face);
+                Ok(self.session.get_or_init(open).clone())
             }
         }
     }
@@ -132,7 +142,7 @@ pub async fn serve_stdio(
 ) -> Result<(), String> {
     gateway.expect_more();
     let ended = CancellationToken::new();
-    let agent = Agent::new(gateway, Face::Stdio, reader, ended.clone());
+    let agent = Agent::new(gateway, Face::Stdio, reader, None, ended.clone());
     let serving = async {
         let (input, output) = rmcp::transport::stdio_pipes();
         // A longer line is dropped without an answer, so the bound is where no program comes near.
@@ -177,13 +187,14 @@ pub async fn serve_http(
         .with_max_request_body_bytes(REQUEST_BYTES)
         .with_cancellation_token(ended.clone());
     let service = {
-        let ended = ended.clone();
+        let (ended, shown) = (ended.clone(), token.as_deref().map(Arc::from));
         StreamableHttpService::new(
             move || {
                 Ok(Agent::new(
                     gateway.clone(),
                     Face::Http,
                     reader,
+                    shown.clone(),
                     ended.clone(),
                 ))
             },
@@ -281,11 +292,13 @@ impl ServerHandler for Agent {
     ) -> Result<CallToolResponse, rmcp::ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
         let cancel = context.ct.child_token();
-        let answer = tools::call(self, &request.name, arguments, &cancel);
+        let waits_for = tools::WaitsFor::new(None);
+        let progress = report_progress(&context, waits_for.subscribe());
+        let answer = tools::call(self, &request.name, arguments, &cancel, &waits_for);
         let answer = tokio::select! {
             answer = answer => answer,
             () = self.ended.cancelled() => Answer::error("cancelled: the connection has ended"),
-            () = report_progress(&context) => unreachable!("progress is reported for ever"),
+            () = progress => unreachable!("progress is reported for ever"),
         };
         Ok(result(answer).into())
     }
@@ -401,18 +414,48 @@ fn block(shown: Shown) -> ContentBlock {
     }
 }
 
-/// Says now and then that we are still there, so that a client's own time limit does not pass.
-async fn report_progress(context: &RequestContext<RoleServer>) {
+/// Says what the program says of its progress, and now and then that we are still there, so that a
+/// client's own time limit does not pass.
+///
+/// What is counted are seconds, which always become more; where the program says how much is done, the
+/// total is such that their share is as much.
+async fn report_progress(
+    context: &RequestContext<RoleServer>,
+    mut waits_for: watch::Receiver<Option<Arc<Live>>>,
+) {
     let Some(token) = context.meta.get_progress_token() else {
         return std::future::pending().await;
     };
-    for seconds in 1.. {
-        tokio::time::sleep(PROGRESS).await;
-        let progress = (seconds * PROGRESS.as_secs()) as f64;
-        let notification = ProgressNotificationParam::new(token.clone(), progress);
-        if context.peer.notify_progress(notification).await.is_err() {
-            break;
+    let begun = Instant::now();
+    let mut said = None;
+    loop {
+        let progress = timeout(PROGRESS, next_progress(&mut waits_for, &mut said)).await;
+        let seconds = begun.elapsed().as_secs_f64();
+        let mut notification = ProgressNotificationParam::new(token.clone(), seconds);
+        if let Ok(progress) = progress {
+            notification.total = progress
+                .done
+                .filter(|done| *done > 0.0)
+                .map(|done| seconds / done);
+            notification.message = Some(progress.message).filter(|message| !message.is_empty());
         }
+        if context.peer.notify_progress(notification).await.is_err() {
+            return std::future::pending().await;
+        }
+        tokio::time::sleep(BETWEEN_PROGRESS).await;
     }
-    std::future::pending().await
+}
+
+async fn next_progress(
+    waits_for: &mut watch::Receiver<Option<Arc<Live>>>,
+    said: &mut Option<Progresses>,
+) -> Progress {
+    if said.is_none() {
+        let live = waits_for.wait_for(Option::is_some).await;
+        *said = live.ok().and_then(|live| Some(live.as_ref()?.progress()));
+    }
+    match said {
+        Some(said) => said.next().await,
+        None => std::future::pending().await,
+    }
 }

@@ -80,6 +80,27 @@ pub enum Event {
         tool: String,
         bytes: u64,
     },
+    /// A call was not sent, by a rule, a quota, a dry run, or as nobody could be asked.
+    CallRefused {
+        execution: String,
+        server: String,
+        tool: String,
+        reason: String,
+    },
+    /// A human is asked whether a call may be sent.
+    ApprovalAsked {
+        execution: String,
+        server: String,
+        tool: String,
+        bytes: u64,
+    },
+    ApprovalAnswered {
+        execution: String,
+        server: String,
+        tool: String,
+        outcome: String,
+        waited_us: u64,
+    },
     /// `outcome` is `ok` or an error code.
     CallEnded {
         execution: String,
@@ -87,6 +108,10 @@ pub enum Event {
         outcome: String,
         bytes: u64,
         duration_us: u64,
+    },
+    /// The agent was told that it runs; from then on it outlives its request.
+    ExecutionLeft {
+        execution: String,
     },
     ExecutionEnded {
         execution: String,
@@ -106,7 +131,11 @@ impl Event {
             Event::ExecutionStarted { execution, .. }
             | Event::GuestConfirmed { execution, .. }
             | Event::CallStarted { execution, .. }
+            | Event::CallRefused { execution, .. }
+            | Event::ApprovalAsked { execution, .. }
+            | Event::ApprovalAnswered { execution, .. }
             | Event::CallEnded { execution, .. }
+            | Event::ExecutionLeft { execution }
             | Event::ExecutionEnded { execution, .. } => Some(execution),
             _ => None,
         }

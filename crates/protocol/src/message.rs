@@ -239,6 +239,21 @@ pub enum Repeats {
     Endless,
 }
 
+/// How far a program is, in its own words.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    #[serde(default)]
+    pub message: String,
+    /// From 0 to 1, if it knows.
+    #[serde(default)]
+    pub done: Option<f64>,
+}
+
+impl Progress {
+    /// A host refuses more; a runtime cuts what it sends.
+    pub const MOST_BYTES: usize = 8192;
+}
+
 /// Whether a program may run.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Checked {
@@ -262,6 +277,28 @@ pub struct Done {
     /// One line each: what the runtime repaired or noticed.
     #[serde(default)]
     pub notes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Defined::is_empty")]
+    pub defined: Defined,
+}
+
+/// Names that a program defined at its top level, which are lost with it. A guest leaves out those
+/// beyond [`Defined::MOST_NAMES`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Defined {
+    #[serde(default)]
+    pub values: Vec<String>,
+    /// Functions and classes.
+    #[serde(default)]
+    pub functions: Vec<String>,
+}
+
+impl Defined {
+    /// Of each kind.
+    pub const MOST_NAMES: usize = 100;
+
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.functions.is_empty()
+    }
 }
 
 /// A member that is there, even as `null`.
@@ -297,6 +334,9 @@ pub struct ProgramError {
     pub fix: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
+    /// The name that is not defined, where that is the error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 impl ProgramError {
@@ -311,6 +351,7 @@ impl ProgramError {
             hint: None,
             fix: None,
             signature: None,
+            name: None,
         }
     }
 }

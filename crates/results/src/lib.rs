@@ -420,8 +420,9 @@ pub fn sessions(folder: &Path) -> Result<Vec<String>, Error> {
     Ok(sessions)
 }
 
-/// Removes the folders of sessions, below `folder`, in which nothing has changed for `age`.
-pub fn sweep(folder: &Path, age: Duration) {
+/// Removes the folders of sessions, below `folder`, in which nothing has changed for `age`, but for
+/// those of which `spare` says that they are to stay.
+pub fn sweep(folder: &Path, age: Duration, spare: impl Fn(&str) -> bool) {
     let Ok(sessions) = fs::read_dir(folder) else {
         return;
     };
@@ -431,7 +432,7 @@ pub fn sweep(folder: &Path, age: Duration) {
             .ok()
             .and_then(|changed| changed.elapsed().ok())
             .is_some_and(|elapsed| elapsed >= age);
-        if is_old {
+        if is_old && !session.file_name().to_str().is_some_and(&spare) {
             let _ = fs::remove_dir_all(session.path());
         }
     }

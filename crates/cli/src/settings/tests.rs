@@ -83,6 +83,7 @@ fn a_whole_file_is_read() {
         [limits]
         timeout_seconds = 1
         total_seconds = 2
+        yield_seconds = 12
         call_seconds = 3
         memory_mib = 4
         threads = 5
@@ -92,6 +93,9 @@ fn a_whole_file_is_read() {
         workspace_mib = 9
         workspace_entries = 10
         executions = 11
+        sessions = 12
+        session_hours = 13
+        session_mib = 14
 
         [sandbox]
         require = "full"
@@ -147,6 +151,7 @@ fn a_whole_file_is_read() {
         Limits {
             guest_time: seconds(1),
             total_time: seconds(2),
+            yield_time: seconds(12),
             call_time: seconds(3),
             memory_bytes: 4 << 20,
             threads: 5,
@@ -156,6 +161,9 @@ fn a_whole_file_is_read() {
             workspace_bytes: 9 << 20,
             workspace_entries: 10,
             executions: 11,
+            sessions: 12,
+            session_age: seconds(13 * 3600),
+            session_bytes: 14 << 20,
             ..Limits::default()
         }
     );

@@ -20,6 +20,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "upstream",
             "journal",
             "results",
+            "sessions",
         ],
     ),
     ("guest", &["catalog", "protocol"]),
@@ -29,6 +30,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("catalog", &[]),
     ("embedding", &[]),
     ("results", &[]),
+    ("sessions", &[]),
     ("sandbox", &[]),
     ("journal", &[]),
 ];

@@ -2,12 +2,17 @@
 
 mod execute_code;
 mod search_tools;
+mod wait_execution;
+
+use std::sync::Arc;
 
 pub(crate) use search_tools::request as search_request;
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::Gateway;
+use crate::executions::Live;
 use crate::output::Answer;
 use crate::server::Agent;
 
@@ -20,7 +25,11 @@ const SIGNATURES_CHARACTERS: usize = 1500;
 
 /// The definitions, written by hand: every byte of them is paid for by every agent in every session.
 /// They never change with catalogs or upstreams, so that a client's prompt cache holds.
-const DEFINITIONS: [&str; 2] = [search_tools::DEFINITION, execute_code::DEFINITION];
+const DEFINITIONS: [&str; 3] = [
+    search_tools::DEFINITION,
+    execute_code::DEFINITION,
+    wait_execution::DEFINITION,
+];
 
 /// The listed tools, as whatever type the caller lists.
 pub(crate) fn listed<T: serde::de::DeserializeOwned>() -> Vec<T> {
@@ -32,6 +41,9 @@ pub(crate) fn listed<T: serde::de::DeserializeOwned>() -> Vec<T> {
         .collect()
 }
 
+/// The program that a request waits for, once it does.
+pub(crate) type WaitsFor = watch::Sender<Option<Arc<Live>>>;
+
 /// Calls one of the tools. Whatever goes wrong is the answer's text: models do not read protocol
 /// errors.
 pub(crate) async fn call(
@@ -39,10 +51,12 @@ pub(crate) async fn call(
     name: &str,
     arguments: Map<String, Value>,
     cancel: &CancellationToken,
+    waits_for: &WaitsFor,
 ) -> Answer {
     match name {
         "search_tools" => search_tools::call(agent, arguments).await,
-        "execute_code" => execute_code::call(agent, arguments, cancel).await,
+        "execute_code" => execute_code::call(agent, arguments, cancel, waits_for).await,
+        "wait_execution" => wait_execution::call(agent, arguments, waits_for).await,
         other => not_a_tool(&agent.gateway, other),
     }
 }

@@ -162,10 +162,15 @@ impl<'js> Calls<'js> {
         refusal: Refusal<'js>,
         stack: Value<'js>,
     ) -> Result<Value<'js>> {
+        // What has no server is a function of ours.
+        let called = match path.contains('.') {
+            true => format!("tools.{path}"),
+            false => path.to_owned(),
+        };
         let message = match refusal {
-            Refusal::Unfit { place, what } => format!("tools.{path}: {place} {what}"),
+            Refusal::Unfit { place, what } => format!("{called}: {place} {what}"),
             Refusal::TooLong => format!(
-                "tools.{path}: the arguments are longer than the {} bytes one call can carry",
+                "{called}: the arguments are longer than the {} bytes one call can carry",
                 self.message_bytes.get()
             ),
             Refusal::Rejected(reason) => return Ok(reason),

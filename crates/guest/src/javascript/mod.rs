@@ -19,6 +19,7 @@ mod awaits;
 mod calls;
 mod certain;
 mod channel;
+mod defined;
 mod edits;
 mod failure;
 mod flow;
@@ -150,9 +151,9 @@ fn one_program(stage: &Stage) -> Result<(), Lost> {
     };
     let ended = |error, notes| {
         message::encode(&Done {
-            value: None,
             error: Some(error),
             notes,
+            ..Done::default()
         })
     };
     let done = match source::prepare(&job.code, &job.language) {

@@ -31,6 +31,8 @@ enum Meaning {
     },
     CallTool,
     SearchTools,
+    /// `store`, `load` or a method of the first.
+    Stored,
     Require,
 }
 
@@ -51,7 +53,9 @@ pub(super) struct Names<'s, 'a> {
 
 /// Whether a text may call tools.
 pub(super) fn may_call_tools(source: &str) -> bool {
-    ["tool", "Tool"].iter().any(|word| source.contains(word))
+    ["tool", "Tool", "store", "load("]
+        .iter()
+        .any(|word| source.contains(word))
 }
 
 impl<'s, 'a> Names<'s, 'a> {
@@ -87,7 +91,7 @@ impl<'s, 'a> Names<'s, 'a> {
             Meaning::Tool { path, depth } if depth > 0 => (path, 0),
             Meaning::Form { path } => (path, 0),
             Meaning::CallTool => (first().and_then(text), 1),
-            Meaning::SearchTools => (None, 0),
+            Meaning::SearchTools | Meaning::Stored => (None, 0),
             Meaning::Sdk | Meaning::Tool { .. } | Meaning::Require => return None,
         };
         Some(ToolCall { path, skipped })
@@ -135,6 +139,7 @@ impl<'s, 'a> Names<'s, 'a> {
             },
             "call_tool" | "callTool" => Meaning::CallTool,
             "search_tools" => Meaning::SearchTools,
+            "store" | "load" => Meaning::Stored,
             "require" => Meaning::Require,
             _ => return None,
         };
@@ -241,6 +246,7 @@ fn member_of(object: &Meaning, name: Option<&str>) -> Option<Meaning> {
                 depth: depth + 1,
             }),
         },
+        Meaning::Stored => matches!(name, Some("keys" | "delete")).then_some(Meaning::Stored),
         _ => None,
     }
 }

@@ -249,6 +249,16 @@
     return invoke(path, "value", args);
   };
 
+  // Says how far the program is, to whoever waits for it: progress("page 41", 0.4). It never fails.
+  const progress = (message = "", done) => {
+    if (typeof message === "number" && done === undefined) {
+      done = message;
+      message = "";
+    }
+    const text = typeof message === "string" ? message : inspect(message);
+    native.report(slice(text, 0, 500), typeof done === "number" && done >= 0 && done < 1e9 ? done : -1);
+  };
+
   const search_tools = (...args) => invoke("search_tools", "value", args);
 
   // What an import of "tools" has: the servers, and these by name.
@@ -618,6 +628,7 @@
     getPrototypeOf,
     getTime,
     group,
+    askOfStore: (path, question) => invoke(path, "value", [question]),
     askOfResult: (question) => invoke("open_result", "value", [question]),
     askToShow: (what) => invoke("show", "value", [what]),
     handleSet: method(WeakMap.prototype.set),
@@ -704,6 +715,7 @@
   laterGlobals("events", ["AbortController", "AbortSignal", "CustomEvent", "Event", "EventTarget"]);
   laterGlobals("system", ["crypto", "performance"]);
   laterGlobals("intl", ["Intl"]);
+  laterGlobals("state", ["load", "store"]);
   const ofResults = laterGlobals("results", ["open_result", "results", "show"]);
   laterMethods(String.prototype, shim("collate"), ["localeCompare", "localeCompare"]);
   const locale = shim("intl");
@@ -723,6 +735,7 @@
     clearInterval: clear,
     clearTimeout: clear,
     console,
+    progress,
     require,
     search_tools,
     setImmediate: timer(false, 0),
