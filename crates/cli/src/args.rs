@@ -156,6 +156,15 @@ Exit codes: 0 ok, 1 the tool failed, 2 usage, an unknown tool or wrong arguments
 
 Exit codes: 0 ok, 1 one could not be ended, 2 usage")]
     Sessions(Sessions),
+    /// List what sessions keep: values too large for an answer, files of results; or print one
+    #[command(after_help = "Examples:
+  toolmill results
+  toolmill results r_9 --session s_0f8kq2m4c6wtb1hz
+  toolmill results r_9 --at /items/0/name
+  toolmill results r_9 --from 0 --to 100     elements, members, characters, or bytes of a file
+  toolmill results r_3 > picture.png
+  toolmill results r_9 --remove")]
+    Results(Results),
     /// Have every running gateway of yours read its settings again
     #[command(after_help = "Example:
   toolmill reload")]
@@ -267,6 +276,30 @@ pub(crate) struct Call {
     /// Print the whole result, not the value in it
     #[arg(long)]
     pub(crate) raw: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Results {
+    /// The handle of a result, as answers name it; lists them by default
+    pub(crate) id: Option<String>,
+    /// The session that keeps it; needed where several have one of this name
+    #[arg(long, value_name = "SESSION")]
+    pub(crate) session: Option<String>,
+    /// A part of it, by JSON pointer
+    #[arg(long, value_name = "POINTER", requires = "id")]
+    pub(crate) at: Option<String>,
+    /// The first element, member, character or byte to print
+    #[arg(long, value_name = "N", requires = "id")]
+    pub(crate) from: Option<u64>,
+    /// Where to stop, before this one
+    #[arg(long, value_name = "N", requires = "id")]
+    pub(crate) to: Option<u64>,
+    /// Remove it
+    #[arg(long, requires = "id", conflicts_with_all = ["at", "from", "to", "json"])]
+    pub(crate) remove: bool,
+    /// Print the list, or a text, as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

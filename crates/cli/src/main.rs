@@ -12,6 +12,7 @@ mod host;
 mod init;
 mod list;
 mod policy;
+mod results;
 mod run;
 mod sdk;
 mod serve;
@@ -63,6 +64,7 @@ fn host() -> ExitCode {
         Command::Policy(policy) => policy::run(&args.source, &policy),
         Command::Trace { execution, json } => trace::run(&execution, json),
         Command::Sessions(sessions) => sessions::run(sessions),
+        Command::Results(results) => results::run(&results),
         Command::Reload => host::reload(),
         Command::Demo(demo) => demo::run(&demo),
         Command::DemoGateway => demo::serve_gateway(),
