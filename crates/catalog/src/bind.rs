@@ -796,7 +796,7 @@ impl<'a> Call<'a> {
             argument,
             message,
             fix,
-            signature: self.tool.signature(self.language),
+            signature: self.tool.signature(self.language, None),
         }
     }
 
