@@ -185,6 +185,8 @@ struct State {
     announce: Option<Output>,
     /// Requests to the client which wait for its answer.
     asked: HashMap<String, Sender<String>>,
+    /// Calls of `elicit` that have begun; one that is sent again has not begun again.
+    elicited: usize,
 }
 
 #[derive(Deserialize)]
@@ -202,6 +204,10 @@ struct Params {
     #[serde(rename = "_meta", default)]
     meta: BTreeMap<String, Value>,
     notifications: Option<Value>,
+    #[serde(rename = "inputResponses")]
+    input_responses: Option<Value>,
+    #[serde(rename = "requestState")]
+    request_state: Option<String>,
 }
 
 impl Params {
@@ -410,6 +416,7 @@ impl Server {
         match self.tools().iter().find(|tool| tool.name == name) {
             Some(tool) => (tool.run)(&Call {
                 server: self,
+                params,
                 arguments,
                 id,
                 output,
@@ -444,6 +451,7 @@ struct Arguments(HashMap<String, Box<RawValue>>);
 /// What a tool gets.
 pub(crate) struct Call<'a> {
     server: &'a Arc<Server>,
+    params: &'a Params,
     arguments: &'a Arguments,
     id: &'a Value,
     output: &'a Output,
@@ -476,6 +484,79 @@ impl Call<'_> {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.server.state()
+    }
+
+    /// Sends the client a request and waits for its whole answer.
+    fn ask(&self, id: String, method: &str, params: &Value) -> Result<String, String> {
+        let (answer, answered) = mpsc::channel();
+        self.state().asked.insert(id.clone(), answer);
+        (self.output)(
+            &json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string(),
+        );
+        answered
+            .recv_timeout(PATIENCE)
+            .map_err(|_| "no answer".to_owned())
+    }
+
+    /// Asks the human behind the client as its era does, `rounds` times, and returns each answer.
+    fn elicit(&self) -> Result<Reply, String> {
+        let rounds: usize = self.get_or("rounds", 1)?;
+        let mut question = json!({ "message": self.get_or("message", "Sure?".to_owned())? });
+        match self.get_or("url", String::new())? {
+            url if url.is_empty() => {
+                question["requestedSchema"] = self.get_or(
+                    "schema",
+                    json!({ "type": "object", "properties": { "sure": { "type": "boolean" } } }),
+                )?;
+            }
+            url => {
+                question["mode"] = "url".into();
+                question["url"] = url.into();
+                question["elicitationId"] = "visit-1".into();
+            }
+        }
+        if !self.params.modern() {
+            let begun = {
+                let mut state = self.state();
+                state.elicited += 1;
+                state.elicited
+            };
+            let mut answers = Vec::new();
+            for round in 0..rounds {
+                let id = format!("elicit-{begun}-{round}");
+                let answer = self.ask(id, "elicitation/create", &question)?;
+                let answer: Value = serde_json::from_str(&answer).expect("a message");
+                answers.push(answer.get("result").unwrap_or(&answer["error"]).clone());
+            }
+            return Ok(Reply::structured(&json!({ "answers": answers })));
+        }
+        // What was answered before travels with the client.
+        let mut answers: Vec<Value> =
+            match (&self.params.request_state, &self.params.input_responses) {
+                (Some(state), Some(responses)) => {
+                    let mut answers: Vec<Value> =
+                        serde_json::from_str(state).map_err(|_| "a state that is not ours")?;
+                    answers.push(responses["human"].clone());
+                    answers
+                }
+                (None, None) => {
+                    self.state().elicited += 1;
+                    Vec::new()
+                }
+                _ => return Err("a state without answers, or answers without a state".to_owned()),
+            };
+        if answers.len() >= rounds {
+            return Ok(Reply::structured(
+                &json!({ "answers": std::mem::take(&mut answers) }),
+            ));
+        }
+        Ok(Reply::result(&json!({
+            "resultType": "input_required",
+            "inputRequests": {
+                "human": { "method": "elicitation/create", "params": question },
+            },
+            "requestState": json!(answers).to_string(),
+        })))
     }
 }
 
@@ -874,19 +955,27 @@ const TOOLS: &[Tool] = &[
         arguments: "method: string, params?: any",
         hints: Hints::ReadOnly,
         run: |call| {
-            let id = format!("ask-{}", call.id);
-            let (answer, answered) = mpsc::channel();
-            call.state().asked.insert(id.clone(), answer);
             let method: String = call.get("method")?;
             let params: Value = call.get_or("params", json!({}))?;
-            (call.output)(
-                &json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
-                    .to_string(),
-            );
-            let answer = answered
-                .recv_timeout(PATIENCE)
-                .map_err(|_| "no answer".to_owned())?;
+            let answer = call.ask(format!("ask-{}", call.id), &method, &params)?;
             Ok(Reply::text(&answer))
+        },
+    },
+    Tool {
+        name: "elicit",
+        description: "Asks the human behind the client, and returns each answer.",
+        arguments: "message?: string, schema?: any, url?: string, rounds?: integer, id?: any",
+        hints: Hints::ReadOnly,
+        run: |call| call.elicit(),
+    },
+    Tool {
+        name: "elicited",
+        description: "Returns how many calls of elicit have begun.",
+        arguments: "",
+        hints: Hints::ReadOnly,
+        run: |call| {
+            let elicited = call.state().elicited;
+            Ok(Reply::structured(&json!({ "elicited": elicited })))
         },
     },
     Tool {

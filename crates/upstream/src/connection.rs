@@ -10,18 +10,21 @@ use futures::FutureExt as _;
 #[expect(deprecated, reason = "legacy servers still ask for roots")]
 use rmcp::model::ListRootsResult;
 use rmcp::model::{
-    ClientCapabilities, ClientConfig, ErrorData, Implementation, ListRootsRequestMethod,
-    ProtocolVersion, RequestMetaObject, ServerResult,
+    ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationCapability,
+    ErrorData, FormElicitationCapability, Implementation, ListRootsRequestMethod, ProtocolVersion,
+    RequestMetaObject, ServerResult, UrlElicitationCapability,
 };
 use rmcp::service::{
-    ClientCacheConfig, ClientInitializeError, ClientLifecycleMode, NotificationContext, Peer,
-    RequestContext, RequestHandle, RunningService,
+    ClientCacheConfig, ClientInitializeError, ClientLifecycleMode, InboundStreamOrigin,
+    NotificationContext, Peer, RequestContext, RequestHandle, RunningService,
 };
 use rmcp::{ClientHandler, ClientServiceExt as _, RoleClient, ServiceError};
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::elicit::{Elicitation, Elicited, elicit};
 use crate::http::{self, HttpError};
+use crate::slot::Waiting;
 use crate::stdio::{Observed, StdioTransport, Wire};
 use crate::{Era, LastWords, Launch, Stanza, Transport};
 
@@ -110,8 +113,13 @@ async fn attempt(
     launch: &Arc<dyn Launch>,
     era: Option<Era>,
 ) -> Result<Connection, Failure> {
+    let server: Arc<str> = stanza.name.as_str().into();
+    // rmcp has to see lists over HTTP only.
+    let shows_lists = matches!(stanza.transport, Transport::Http { .. });
+    let waiting = Arc::new(Waiting::new(server.clone(), shows_lists));
     let client = Client {
         tools_changed: Arc::default(),
+        waiting: waiting.clone(),
     };
     let tools_changed = client.tools_changed.clone();
     let observed = Arc::<Observed>::default();
@@ -136,7 +144,7 @@ async fn attempt(
                 .launch(command, args, env, cwd.as_deref())
                 .map_err(failed)?;
             let (transport, wire, stderr) = StdioTransport::new(
-                stanza.name.as_str().into(),
+                waiting,
                 launched,
                 stanza.max_result_bytes,
                 probe_timeout,
@@ -151,7 +159,8 @@ async fn attempt(
         }
         Transport::Http { url, headers } => {
             let transport = http::transport(
-                stanza.name.as_str().into(),
+                server,
+                waiting,
                 url,
                 headers,
                 stanza.max_in_flight,
@@ -331,25 +340,63 @@ pub(crate) fn request_meta(peer: &Peer<RoleClient>) -> Option<RequestMetaObject>
         RequestMetaObject::with_client_context(
             info.protocol_version.clone(),
             implementation(),
-            ClientCapabilities::default(),
+            capabilities(),
         )
     })
 }
 
-/// The client as servers see it: no roots, no sampling, no elicitation. Requests for them are
-/// declined although they were never offered; pings are answered.
+fn capabilities() -> ClientCapabilities {
+    let mut capabilities = ClientCapabilities::default();
+    capabilities.elicitation = Some(
+        ElicitationCapability::new()
+            .with_form(FormElicitationCapability::new())
+            .with_url(UrlElicitationCapability::new()),
+    );
+    capabilities
+}
+
+/// The client as servers see it: it asks humans, and has no roots and no sampling. Requests for those
+/// are declined although they were never offered; pings are answered.
 pub(crate) struct Client {
     tools_changed: Arc<Notify>,
+    /// The calls of the connection, one of which a question is about.
+    waiting: Arc<Waiting>,
 }
 
 impl ClientHandler for Client {
     fn get_info(&self) -> ClientConfig {
-        ClientConfig::new(ClientCapabilities::default(), implementation())
+        ClientConfig::new(capabilities(), implementation())
             .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
     }
 
     async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
         self.tools_changed.notify_one();
+    }
+
+    async fn create_elicitation(
+        &self,
+        params: ElicitRequestParams,
+        context: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        let server = self.waiting.server();
+        let elicitation = Elicitation::read(params)
+            .map_err(|problem| ErrorData::invalid_params(problem, None))?;
+        let call = match context.extensions.get() {
+            Some(InboundStreamOrigin::OutboundRequest(id)) => Some(id),
+            _ => None,
+        };
+        let Some(calls) = self.waiting.asking(call) else {
+            tracing::warn!(
+                server,
+                "it asks a human, and it is not known for which of its calls; declined"
+            );
+            return Ok(Elicited::Decline.into());
+        };
+        let elicited = tokio::select! {
+            elicited = elicit(server, &calls, elicitation) => elicited,
+            () = context.ct.cancelled() => Elicited::Cancel,
+        };
+        Ok(elicited.into())
     }
 
     #[expect(deprecated, reason = "legacy servers still ask for roots")]

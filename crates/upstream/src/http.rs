@@ -122,6 +122,7 @@ pub(crate) struct HttpClient {
 /// The side of an HTTP connection which rmcp drives.
 pub(crate) fn transport(
     server: Arc<str>,
+    waiting: Arc<Waiting>,
     url: &str,
     headers: &[(String, String)],
     max_in_flight: usize,
@@ -138,7 +139,7 @@ pub(crate) fn transport(
         .map_err(|error| HttpError::Setup(error.without_url().to_string()))?;
     let client = HttpClient {
         http,
-        waiting: Arc::new(Waiting::new(server.clone(), true)),
+        waiting,
         server,
         max_result_bytes,
         probe_timeout,

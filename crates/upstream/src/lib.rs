@@ -31,11 +31,12 @@ use rmcp::service::{Peer, PeerRequestOptions, ServiceError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 mod cache;
 mod connection;
+mod elicit;
 mod http;
 mod lines;
 mod listing;
@@ -44,10 +45,12 @@ mod slot;
 mod stdio;
 
 pub use cache::Cache;
+pub use elicit::{Asker, Elicitation, Elicited, Wanted};
 pub use listing::Listing;
 
 use connection::OpenRequest;
-use slot::Slot;
+use elicit::{Again, Asking, Rounds, passed};
+use slot::{Answer, Answered, Slot};
 use stdio::Wire;
 
 /// The largest result that is accepted unless a stanza says otherwise.
@@ -295,6 +298,9 @@ impl Upstream {
     /// Calls a tool, once. Waits for a server that is still connecting and for one of the places
     /// for calls in flight, all within the deadline.
     ///
+    /// What the server asks a human meanwhile is asked of `asker`, and declined without one; the
+    /// deadline stands still while it is.
+    ///
     /// When this returns early or is dropped, the server is told that nobody waits any more.
     pub async fn call(
         &self,
@@ -302,14 +308,15 @@ impl Upstream {
         arguments: &RawValue,
         deadline: Instant,
         cancel: &CancellationToken,
+        asker: Option<&Arc<dyn Asker>>,
     ) -> Result<CallResult, CallError> {
-        let begun = Instant::now();
+        let (asking, _ended) = asker.map(Asking::new).unzip();
+        let allowed = deadline.saturating_duration_since(Instant::now());
         tokio::select! {
             biased;
             () = cancel.cancelled() => Err(CallError::Cancelled),
-            result = timeout_at(deadline, self.call_at_leisure(tool, arguments)) => {
-                result.unwrap_or_else(|_| Err(CallError::Timeout { after: begun.elapsed() }))
-            }
+            result = self.call_at_leisure(tool, arguments, asking.as_ref()) => result,
+            () = passed(deadline, asking.as_deref()) => Err(CallError::Timeout { after: allowed }),
         }
     }
 
@@ -317,35 +324,73 @@ impl Upstream {
         &self,
         tool: &str,
         arguments: &RawValue,
+        asking: Option<&Arc<Asking>>,
     ) -> Result<CallResult, CallError> {
-        let _place = self.in_flight.acquire().await.expect("never closed");
-        match self.link().await? {
+        let place = self.in_flight.acquire().await.expect("never closed");
+        let link = self.link().await?;
+        let mut required = match self.send(&link, tool, arguments, None, asking).await? {
+            Answered::Result(raw) => return Ok(CallResult { raw }),
+            Answered::InputRequired(required) => required,
+        };
+        drop(place);
+        let mut rounds = Rounds::default();
+        loop {
+            // Boxed, as few calls ask.
+            let asked = rounds.next(&self.name, &required, asking.map(|asking| &**asking));
+            let again = Box::pin(asked).await?;
+            let _place = self.in_flight.acquire().await.expect("never closed");
+            let sent = self.send(&link, tool, arguments, Some(again), asking);
+            match Box::pin(sent).await {
+                Ok(Answered::Result(raw)) => return Ok(CallResult { raw }),
+                Ok(Answered::InputRequired(more)) => required = more,
+                // What the server did before it asked is not known.
+                Err(CallError::Down { .. }) => return Err(self.lost()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Sends a call, or sends it again with what the server has asked for.
+    async fn send(
+        &self,
+        link: &Link,
+        tool: &str,
+        arguments: &RawValue,
+        again: Option<Again>,
+        asking: Option<&Arc<Asking>>,
+    ) -> Answer {
+        match link {
             Link::Wire { wire, meta } => {
                 let open = wire
-                    .call(meta.as_deref(), tool, arguments)
+                    .call(
+                        meta.as_deref(),
+                        tool,
+                        arguments,
+                        again.as_ref(),
+                        asking.cloned(),
+                    )
                     .map_err(|error| self.down(error.to_string()))?;
-                let answer = open.answer().await.unwrap_or_else(|| Err(self.lost()));
-                answer.map(|raw| CallResult { raw })
+                open.answer().await.unwrap_or_else(|| Err(self.lost()))
             }
             Link::Http {
                 peer,
                 shows_arguments,
             } => {
+                let slot = Slot::of_call(arguments, again, asking.cloned());
                 // Boxed, as it is many times as large as a call over stdio.
-                let call = self.call_over_http(&peer, shows_arguments, tool, arguments);
-                Box::pin(call).await
+                Box::pin(self.send_over_http(peer, *shows_arguments, tool, arguments, slot)).await
             }
         }
     }
 
-    async fn call_over_http(
+    async fn send_over_http(
         &self,
         peer: &Peer<RoleClient>,
         shows_arguments: bool,
         tool: &str,
         arguments: &RawValue,
-    ) -> Result<CallResult, CallError> {
-        let slot = Slot::new(Some(arguments.to_owned()));
+        slot: Slot,
+    ) -> Answer {
         let mut params = CallToolRequestParams::new(tool.to_owned());
         if shows_arguments {
             params.arguments = serde_json::from_str(arguments.get()).ok();
@@ -362,7 +407,7 @@ impl Upstream {
         let answer = OpenRequest::new(handle).answer().await;
         // The slot knows more than rmcp, which saw a stand-in.
         if let Some(result) = slot.take() {
-            return result.map(|raw| CallResult { raw });
+            return result;
         }
         Err(match answer {
             Err(ServiceError::McpError(error)) => CallError::Rpc {

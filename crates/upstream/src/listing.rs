@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::connection::OpenRequest;
-use crate::slot::Slot;
+use crate::slot::{Answered, Slot};
 use crate::{CallError, Era};
 
 const MAX_TOOLS: usize = 100_000;
@@ -155,7 +155,7 @@ async fn page(
     peer: &Peer<RoleClient>,
     cursor: Option<String>,
 ) -> Result<(Box<RawValue>, Option<HashSet<String>>), ListError> {
-    let slot = Slot::new(None);
+    let slot = Slot::empty();
     let mut request =
         ListToolsRequest::with_param(PaginatedRequestParams::default().with_cursor(cursor));
     request.extensions.insert(slot.clone());
@@ -165,7 +165,7 @@ async fn page(
         .await?;
     let answer = OpenRequest::new(handle).answer().await;
     let raw = match slot.take() {
-        Some(raw) => raw?,
+        Some(answered) => answered.and_then(Answered::result)?,
         None => {
             return Err(answer
                 .err()

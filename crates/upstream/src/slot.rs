@@ -22,6 +22,7 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::CallError;
+use crate::elicit::{Again, Asking};
 use crate::lines::Oversized;
 
 /// A request, notification or typed result larger than this is refused: nothing legitimate that
@@ -36,15 +37,37 @@ pub(crate) struct Slot(Arc<Inner>);
 
 struct Inner {
     arguments: Option<Box<RawValue>>,
+    again: Option<Again>,
+    asking: Option<Arc<Asking>>,
     sent: AtomicBool,
     /// Held only to put or take the answer.
     answer: Mutex<Option<Answer>>,
 }
 
 impl Slot {
-    pub(crate) fn new(arguments: Option<Box<RawValue>>) -> Self {
+    /// Of a request without arguments.
+    pub(crate) fn empty() -> Self {
+        Self::new(None, None, None)
+    }
+
+    /// Of a call; of one that is sent again, with what the server asked for.
+    pub(crate) fn of_call(
+        arguments: &RawValue,
+        again: Option<Again>,
+        asking: Option<Arc<Asking>>,
+    ) -> Self {
+        Self::new(Some(arguments.to_owned()), again, asking)
+    }
+
+    fn new(
+        arguments: Option<Box<RawValue>>,
+        again: Option<Again>,
+        asking: Option<Arc<Asking>>,
+    ) -> Self {
         Self(Arc::new(Inner {
             arguments,
+            again,
+            asking,
             sent: AtomicBool::new(false),
             answer: Mutex::new(None),
         }))
@@ -80,7 +103,8 @@ pub(crate) fn encode(message: &ClientJsonRpcMessage) -> serde_json::Result<Vec<u
         && let Some(arguments) = &slot.0.arguments
     {
         let meta = call.extensions.get();
-        return call_line(&request.id, meta, &call.params.name, arguments);
+        let again = slot.0.again.as_ref();
+        return call_line(&request.id, meta, &call.params.name, arguments, again);
     }
     serde_json::to_vec(message)
 }
@@ -91,6 +115,7 @@ pub(crate) fn call_line(
     meta: Option<&RequestMetaObject>,
     name: &str,
     arguments: &RawValue,
+    again: Option<&Again>,
 ) -> serde_json::Result<Vec<u8>> {
     #[derive(Serialize)]
     struct Call<'a, Id> {
@@ -105,6 +130,8 @@ pub(crate) fn call_line(
         meta: Option<&'a RequestMetaObject>,
         name: &'a str,
         arguments: &'a RawValue,
+        #[serde(flatten)]
+        again: Option<&'a Again>,
     }
     let mut line = serde_json::to_vec(&Call {
         jsonrpc: "2.0",
@@ -114,6 +141,7 @@ pub(crate) fn call_line(
             meta,
             name,
             arguments,
+            again,
         },
     })?;
     // Valid JSON has line ends only between tokens, where a space means the same.
@@ -137,13 +165,31 @@ pub(crate) struct Waiting {
     shows_lists: bool,
 }
 
-/// What a call beside rmcp comes to.
-pub(crate) type Answer = Result<Box<RawValue>, CallError>;
+/// What a request comes to.
+pub(crate) type Answer = Result<Answered, CallError>;
+
+/// A result, or what a server of revision 2026-07-28 answers with when it wants to know something first.
+pub(crate) enum Answered {
+    Result(Box<RawValue>),
+    InputRequired(Box<RawValue>),
+}
+
+impl Answered {
+    /// The result of a request for which nothing can be asked.
+    pub(crate) fn result(self) -> Result<Box<RawValue>, CallError> {
+        match self {
+            Self::Result(result) => Ok(result),
+            Self::InputRequired(_) => Err(CallError::Protocol {
+                message: "the server asked for input where nobody can be asked".to_owned(),
+            }),
+        }
+    }
+}
 
 /// Who reads the answer to a request. Slots are held weakly: who drops theirs waits no more.
 enum Wait {
     /// A call that rmcp knows nothing of.
-    Call(oneshot::Sender<Answer>),
+    Call(oneshot::Sender<Answer>, Option<Arc<Asking>>),
     /// The slot; rmcp sees an empty result.
     Slot(Weak<Inner>),
     /// The slot and rmcp.
@@ -156,7 +202,7 @@ enum Wait {
 impl Wait {
     fn is_abandoned(&self) -> bool {
         match self {
-            Self::Call(caller) => caller.is_closed(),
+            Self::Call(caller, _) => caller.is_closed(),
             Self::Slot(slot) | Self::Both(slot) => slot.strong_count() == 0,
             Self::Rmcp | Self::Subscription => false,
         }
@@ -166,7 +212,7 @@ impl Wait {
     fn fail(self, id: i64, error: CallError) -> Option<ServerJsonRpcMessage> {
         let for_rmcp = error_for(id, unreadable(&error.to_string()));
         match self {
-            Self::Call(caller) => {
+            Self::Call(caller, _) => {
                 let _ = caller.send(Err(error));
                 return None;
             }
@@ -183,7 +229,7 @@ impl Wait {
     /// Ends the request by an error that the server answered with.
     fn refuse(self, id: i64, error: ErrorData) -> Option<ServerJsonRpcMessage> {
         match self {
-            Self::Call(caller) => {
+            Self::Call(caller, _) => {
                 let _ = caller.send(Err(CallError::Rpc {
                     code: error.code.0,
                     message: error.message.into_owned(),
@@ -250,10 +296,44 @@ impl Waiting {
     }
 
     /// Takes note of a call that is about to be sent beside rmcp.
-    pub(crate) fn note_call(&self, id: i64) -> oneshot::Receiver<Answer> {
+    pub(crate) fn note_call(
+        &self,
+        id: i64,
+        asking: Option<Arc<Asking>>,
+    ) -> oneshot::Receiver<Answer> {
         let (caller, answer) = oneshot::channel();
-        self.add(id, Wait::Call(caller));
+        self.add(id, Wait::Call(caller, asking));
         answer
+    }
+
+    /// The calls that a server's question may be about: the one with this id, or all that are open,
+    /// if they have one asker. None when it is not known whom to ask.
+    pub(crate) fn asking(&self, call: Option<&RequestId>) -> Option<Vec<Arc<Asking>>> {
+        let requests = self.requests();
+        let of_call = |wait: &Wait| match wait {
+            Wait::Call(caller, asking) if !caller.is_closed() => Some(asking.clone()),
+            Wait::Slot(slot) => slot
+                .upgrade()
+                .filter(|slot| slot.arguments.is_some())
+                .map(|slot| slot.asking.clone()),
+            _ => None,
+        };
+        let calls: Option<Vec<Arc<Asking>>> = match call {
+            Some(id) => {
+                let wait = requests.get(&number(id)?)?;
+                of_call(wait)?.map(|asking| vec![asking])
+            }
+            None => requests.values().filter_map(of_call).collect(),
+        };
+        calls.filter(|calls| {
+            calls
+                .first()
+                .is_some_and(|first| calls.iter().all(|call| call.has_asker_of(first)))
+        })
+    }
+
+    pub(crate) fn server(&self) -> &str {
+        &self.server
     }
 
     fn add(&self, id: i64, wait: Wait) {
@@ -307,19 +387,19 @@ impl Waiting {
             _ => return fail(id, wait, "it has neither one result nor one error"),
         };
         let for_rmcp = match &wait {
-            Wait::Call(_) => None,
+            Wait::Call(..) => None,
             Wait::Slot(_) => Some(empty_result(id)),
             Wait::Both(_) => typed(text, usize::MAX),
             Wait::Rmcp | Wait::Subscription => typed(text, TYPED_LIMIT_BYTES),
         };
         match (wait, for_rmcp) {
-            (Wait::Call(caller), _) => {
-                let _ = caller.send(complete(result));
+            (Wait::Call(caller, _), _) => {
+                let _ = caller.send(Ok(answered(result)));
                 Read::Nothing
             }
             (Wait::Slot(slot) | Wait::Both(slot), Some(message)) => {
                 if let Some(slot) = slot.upgrade().map(Slot) {
-                    slot.answer(complete(result));
+                    slot.answer(Ok(answered(result)));
                 }
                 Read::Message(message)
             }
@@ -497,9 +577,9 @@ fn typed(text: &[u8], limit: usize) -> Option<ServerJsonRpcMessage> {
     }
 }
 
-/// A result, unless it is a request for input in the place of one (multi-round-trip requests of
-/// revision 2026-07-28).
-fn complete(result: &RawValue) -> Answer {
+/// A result, or a request for input in the place of one (multi-round-trip requests of revision
+/// 2026-07-28).
+fn answered(result: &RawValue) -> Answered {
     #[derive(Deserialize)]
     struct Kind<'a> {
         #[serde(rename = "resultType", borrow)]
@@ -512,10 +592,9 @@ fn complete(result: &RawValue) -> Answer {
         }) = serde_json::from_str(result.get())
         && kind == "input_required"
     {
-        let message = "the server asked for input, which is not supported yet".to_owned();
-        return Err(CallError::Protocol { message });
+        return Answered::InputRequired(result.to_owned());
     }
-    Ok(result.to_owned())
+    Answered::Result(result.to_owned())
 }
 
 fn read_error(text: &str) -> ErrorData {

@@ -20,6 +20,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::elicit::{Again, Asking};
 use crate::lines::{ENVELOPE_BYTES, Line, Lines};
 use crate::slot::{Answer, Read, Waiting, call_line, encode, error_for};
 use crate::{LastWords, Launched};
@@ -110,7 +111,7 @@ pub(crate) fn drain_stderr(
 
 impl StdioTransport {
     pub(crate) fn new(
-        server: Arc<str>,
+        waiting: Arc<Waiting>,
         launched: Launched,
         max_result_bytes: usize,
         probe_timeout: Duration,
@@ -119,7 +120,7 @@ impl StdioTransport {
         let stderr = drain_stderr(launched.stderr, observed.clone())?;
         let stdin = pipe::Sender::from_owned_fd(launched.stdin)?;
         let stdout = pipe::Receiver::from_owned_fd(launched.stdout)?;
-        let wire = Arc::new(Wire::new(server));
+        let wire = Arc::new(Wire::new(waiting));
         let writer = tokio::spawn(write_lines(stdin, wire.clone()));
         let transport = Self {
             stdout,
@@ -342,7 +343,7 @@ async fn write_lines(mut stdin: pipe::Sender, wire: Arc<Wire>) -> io::Result<()>
 /// Calls do not pass rmcp, which would spend more on one than all others who handle it: a message is
 /// built, two tasks are woken and an empty result is made to stand for the one in the answer.
 pub(crate) struct Wire {
-    waiting: Waiting,
+    waiting: Arc<Waiting>,
     /// Held to add to it or to take what is there.
     outgoing: Mutex<Outgoing>,
     pushed: Notify,
@@ -358,9 +359,9 @@ struct Outgoing {
 }
 
 impl Wire {
-    fn new(server: Arc<str>) -> Self {
+    fn new(waiting: Arc<Waiting>) -> Self {
         Self {
-            waiting: Waiting::new(server, false),
+            waiting,
             outgoing: Mutex::default(),
             pushed: Notify::new(),
             next_call: AtomicI64::new(FIRST_CALL),
@@ -376,10 +377,12 @@ impl Wire {
         meta: Option<&RequestMetaObject>,
         tool: &str,
         arguments: &RawValue,
+        again: Option<&Again>,
+        asking: Option<Arc<Asking>>,
     ) -> Result<OpenCall, SendError> {
         let id = self.next_call.fetch_add(1, Ordering::Relaxed);
-        let line = call_line(&id, meta, tool, arguments).map_err(SendError::Unencodable)?;
-        let answer = self.waiting.note_call(id);
+        let line = call_line(&id, meta, tool, arguments, again).map_err(SendError::Unencodable)?;
+        let answer = self.waiting.note_call(id, asking);
         self.push(line).inspect_err(|_| self.waiting.forget(id))?;
         Ok(OpenCall {
             wire: self.clone(),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -22,7 +23,8 @@ use testkit::{Eras, FakeUpstream, Options, Output};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use toolmill_upstream::{
-    Cache, CallError, Era, Launch, Launched, Listing, Stanza, State, Status, Transport, Upstream,
+    Asker, Cache, CallError, Elicitation, Elicited, Era, Launch, Launched, Listing, Stanza, State,
+    Status, Transport, Upstream, Wanted,
 };
 
 /// Only reached when something is broken.
@@ -133,10 +135,19 @@ fn names(listing: &Listing) -> Vec<String> {
 }
 
 async fn call(upstream: &Upstream, tool: &str, arguments: &str) -> Result<String, CallError> {
+    call_asking(upstream, tool, arguments, None).await
+}
+
+async fn call_asking(
+    upstream: &Upstream,
+    tool: &str,
+    arguments: &str,
+    asker: Option<&Arc<dyn Asker>>,
+) -> Result<String, CallError> {
     let arguments: &RawValue = serde_json::from_str(arguments).expect("JSON");
     let deadline = Instant::now() + PATIENCE;
     let result = upstream
-        .call(tool, arguments, deadline, &CancellationToken::new())
+        .call(tool, arguments, deadline, &CancellationToken::new(), asker)
         .await?;
     Ok(result.raw.get().to_owned())
 }
@@ -336,7 +347,7 @@ async fn a_cancelled_call_is_cancelled_at_the_server() {
     let far = Instant::now() + PATIENCE;
 
     let cancel = CancellationToken::new();
-    let cancelled = upstream.call("meet", arguments, far, &cancel);
+    let cancelled = upstream.call("meet", arguments, far, &cancel, None);
     let cancel_when_there = async {
         while number(&upstream, "meeting", "arrived").await < 1 {}
         cancel.cancel();
@@ -351,7 +362,7 @@ async fn a_cancelled_call_is_cancelled_at_the_server() {
     let arguments = serde_json::from_str(r#"{"parties":9}"#).expect("JSON");
     let soon = Instant::now() + Duration::from_millis(20);
     let late = upstream
-        .call("meet", arguments, soon, &CancellationToken::new())
+        .call("meet", arguments, soon, &CancellationToken::new(), None)
         .await;
     assert!(matches!(late, Err(CallError::Timeout { .. })));
     assert_eq!(number(&upstream, "cancelled", "cancelled").await, 2);
@@ -359,7 +370,7 @@ async fn a_cancelled_call_is_cancelled_at_the_server() {
     let never = CancellationToken::new();
     let dropped = timeout(
         Duration::from_millis(20),
-        upstream.call("meet", arguments, far, &never),
+        upstream.call("meet", arguments, far, &never, None),
     );
     assert!(dropped.await.is_err());
     assert_eq!(number(&upstream, "cancelled", "cancelled").await, 3);
@@ -481,13 +492,13 @@ async fn waiting_for_a_server_ends_with_the_deadline_or_the_caller() {
     let arguments = serde_json::from_str("{}").expect("JSON");
     let soon = Instant::now() + Duration::from_millis(20);
     let late = upstream
-        .call("echo", arguments, soon, &CancellationToken::new())
+        .call("echo", arguments, soon, &CancellationToken::new(), None)
         .await;
     assert!(matches!(late, Err(CallError::Timeout { .. })));
     let cancel = CancellationToken::new();
     cancel.cancel();
     let cancelled = upstream
-        .call("echo", arguments, Instant::now() + PATIENCE, &cancel)
+        .call("echo", arguments, Instant::now() + PATIENCE, &cancel, None)
         .await;
     assert_eq!(cancelled.expect_err("cancelled"), CallError::Cancelled);
     upstream.stop().await;
@@ -628,6 +639,234 @@ async fn requests_of_servers_are_answered_or_declined() {
         let text = text(&upstream, "ask", request).await;
         assert!(text.contains(answer), "{request}: {text}");
     }
+}
+
+/// Answers each question with the next of these, and keeps what was asked.
+struct Human {
+    answers: Mutex<Vec<Elicited>>,
+    asked: Mutex<Vec<Elicitation>>,
+    /// How many questions must be open before any is answered.
+    together: tokio::sync::Barrier,
+}
+
+impl Human {
+    fn new(answers: Vec<Elicited>, together: usize) -> (Arc<Human>, Arc<dyn Asker>) {
+        let human = Arc::new(Human {
+            answers: Mutex::new(answers),
+            asked: Mutex::default(),
+            together: tokio::sync::Barrier::new(together),
+        });
+        (human.clone(), human)
+    }
+}
+
+impl Asker for Human {
+    fn elicit<'a>(
+        &'a self,
+        server: &'a str,
+        elicitation: Elicitation,
+    ) -> Pin<Box<dyn Future<Output = Elicited> + Send + 'a>> {
+        assert_eq!(server, "fake");
+        self.asked.lock().expect("no panic").push(elicitation);
+        Box::pin(async {
+            self.together.wait().await;
+            self.answers.lock().expect("no panic").remove(0)
+        })
+    }
+}
+
+fn accept(content: &str) -> Elicited {
+    Elicited::Accept(Some(
+        RawValue::from_string(content.to_owned()).expect("JSON"),
+    ))
+}
+
+/// A server of each era behind each transport.
+async fn of_both_eras() -> Vec<Upstream> {
+    let mut all = vec![start(&["--era", "legacy"]), start(&["--era", "modern"])];
+    for era in [Eras::Legacy, Eras::Modern] {
+        let (origin, _) = serve_http(fake_options(era), Answers::Events).await;
+        let http = http(&format!("{origin}/mcp"));
+        all.push(Upstream::start(http, launch(), no_cache()));
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_server_asks_a_human_and_goes_on_with_the_answer() {
+    for upstream in of_both_eras().await {
+        let answers = vec![
+            accept(r#"{"sure":true,"id":9007199254740993}"#),
+            Elicited::Decline,
+            Elicited::Cancel,
+        ];
+        let (human, asker) = Human::new(answers, 1);
+        let answer = call_asking(&upstream, "elicit", r#"{"rounds":3}"#, Some(&asker)).await;
+        let answer = answer.expect("a result");
+        let expected = concat!(
+            r#"{"answers":[{"action":"accept","content":{"sure":true,"id":9007199254740993}},"#,
+            r#"{"action":"decline"},{"action":"cancel"}]}"#
+        );
+        assert!(answer.contains(expected), "{answer}");
+        let form = Elicitation {
+            message: "Sure?".to_owned(),
+            wanted: Wanted::Form {
+                schema: r#"{"type":"object","properties":{"sure":{"type":"boolean"}}}"#.to_owned(),
+            },
+        };
+        assert_eq!(*human.asked.lock().expect("no panic"), vec![form; 3]);
+        assert_eq!(number(&upstream, "elicited", "elicited").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn an_address_to_visit_is_asked_for_as_one() {
+    for upstream in of_both_eras().await {
+        let (human, asker) = Human::new(vec![Elicited::Accept(None)], 1);
+        let arguments = r#"{"message":"Log in","url":"https://example.org/login"}"#;
+        let answer = call_asking(&upstream, "elicit", arguments, Some(&asker)).await;
+        let answer = answer.expect("a result");
+        assert!(
+            answer.contains(r#"{"answers":[{"action":"accept"}]}"#),
+            "{answer}"
+        );
+        let visit = Elicitation {
+            message: "Log in".to_owned(),
+            wanted: Wanted::Visit {
+                url: "https://example.org/login".to_owned(),
+            },
+        };
+        assert_eq!(*human.asked.lock().expect("no panic"), [visit]);
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_asks_has_bounds() {
+    let fields = (0..65).map(|n| (format!("f{n}"), serde_json::json!({ "type": "string" })));
+    let many = serde_json::json!({ "schema": { "type": "object", "properties": fields.collect::<serde_json::Map<_, _>>() } });
+    let long = serde_json::json!({ "message": "x".repeat(17 << 10) });
+    for upstream in of_both_eras().await {
+        for (arguments, problem) in [
+            (many.to_string(), "the form has 65 fields; at most 64"),
+            (
+                long.to_string(),
+                "the message has 17408 bytes; at most 16384",
+            ),
+        ] {
+            let (human, asker) = Human::new(Vec::new(), 1);
+            let answer = call_asking(&upstream, "elicit", &arguments, Some(&asker)).await;
+            // A legacy server is told; a call of a modern one ends.
+            let said = answer.unwrap_or_else(|error| error.to_string());
+            assert!(said.contains(problem), "{said}");
+            assert!(human.asked.lock().expect("no panic").is_empty());
+        }
+        let answers = vec![Elicited::Decline; 11];
+        let (human, asker) = Human::new(answers, 1);
+        let answer = call_asking(&upstream, "elicit", r#"{"rounds":11}"#, Some(&asker)).await;
+        if let Err(error) = answer {
+            let said = error.to_string();
+            assert!(
+                said.contains("asked for input more than 10 times"),
+                "{said}"
+            );
+        }
+        assert_eq!(human.asked.lock().expect("no panic").len(), 10);
+    }
+}
+
+#[tokio::test]
+async fn a_question_reaches_the_human_of_the_call_it_is_about_or_nobody() {
+    // Over HTTP, and from a modern server, it is known which call asks, whoever else calls.
+    for upstream in of_both_eras().await.into_iter().skip(1) {
+        let (one, asker_of_one) = Human::new(vec![accept(r#"{"n":1}"#)], 1);
+        let (other, asker_of_other) = Human::new(vec![accept(r#"{"n":2}"#)], 1);
+        let (first, second) = tokio::join!(
+            call_asking(
+                &upstream,
+                "elicit",
+                r#"{"message":"one"}"#,
+                Some(&asker_of_one)
+            ),
+            call_asking(
+                &upstream,
+                "elicit",
+                r#"{"message":"other"}"#,
+                Some(&asker_of_other)
+            ),
+        );
+        assert!(first.expect("a result").contains(r#""content":{"n":1}"#));
+        assert!(second.expect("a result").contains(r#""content":{"n":2}"#));
+        assert_eq!(one.asked.lock().expect("no panic")[0].message, "one");
+        assert_eq!(other.asked.lock().expect("no panic")[0].message, "other");
+    }
+    // A legacy server over stdio says nothing of it: many calls of one run are asked about together…
+    let upstream = start(&["--era", "legacy"]);
+    let (human, asker) = Human::new(vec![accept("{}"); 3], 3);
+    let asking = || call_asking(&upstream, "elicit", "{}", Some(&asker));
+    let (a, b, c) = tokio::join!(asking(), asking(), asking());
+    for answer in [a, b, c] {
+        assert!(answer.expect("a result").contains(r#""action":"accept""#));
+    }
+    assert_eq!(human.asked.lock().expect("no panic").len(), 3);
+    // …and those of two runs are not: the other's call is open for as long as this one asks.
+    let (human, asker) = Human::new(Vec::new(), 1);
+    let (other, asker_of_other) = Human::new(Vec::new(), 1);
+    let other_call = call_asking(&upstream, "meet", r#"{"parties":2}"#, Some(&asker_of_other));
+    let asking = async {
+        while number(&upstream, "meeting", "arrived").await < 1 {}
+        let answer = call_asking(&upstream, "elicit", "{}", Some(&asker)).await;
+        assert_eq!(text(&upstream, "meet", r#"{"parties":2}"#).await, "met");
+        answer
+    };
+    let (_, answer) = tokio::join!(other_call, asking);
+    assert!(
+        answer
+            .expect("a result")
+            .contains(r#"{"answers":[{"action":"decline"}]}"#)
+    );
+    for human in [human, other] {
+        assert!(human.asked.lock().expect("no panic").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn while_a_human_is_asked_the_deadline_stands_still() {
+    /// Answers when told.
+    struct Slow(tokio::sync::Semaphore);
+    impl Asker for Slow {
+        fn elicit<'a>(
+            &'a self,
+            _: &'a str,
+            _: Elicitation,
+        ) -> Pin<Box<dyn Future<Output = Elicited> + Send + 'a>> {
+            Box::pin(async {
+                self.0.acquire().await.expect("open").forget();
+                Elicited::Decline
+            })
+        }
+    }
+    let asked_late = of_both_eras().await.into_iter().map(async |upstream| {
+        ready(&upstream).await;
+        let slow = Arc::new(Slow(tokio::sync::Semaphore::new(0)));
+        let asker: Arc<dyn Asker> = slow.clone();
+        let arguments: &RawValue = serde_json::from_str("{}").expect("JSON");
+        let never = CancellationToken::new();
+        // Long enough for any server to have asked.
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let call = upstream.call("elicit", arguments, deadline, &never, Some(&asker));
+        let answer_late = async {
+            tokio::time::sleep_until(deadline + Duration::from_millis(300)).await;
+            slow.0.add_permits(1);
+        };
+        let (answer, ()) = tokio::join!(call, answer_late);
+        let answer = answer.expect("a result").raw;
+        assert!(
+            answer
+                .get()
+                .contains(r#"{"answers":[{"action":"decline"}]}"#)
+        );
+    });
+    futures::future::join_all(asked_late).await;
 }
 
 #[tokio::test]
@@ -899,7 +1138,7 @@ async fn over_http_calls_are_cancelled_and_changes_heard() {
     ready(&upstream).await;
     let arguments = serde_json::from_str(r#"{"parties":2}"#).expect("JSON");
     let cancel = CancellationToken::new();
-    let cancelled = upstream.call("meet", arguments, Instant::now() + PATIENCE, &cancel);
+    let cancelled = upstream.call("meet", arguments, Instant::now() + PATIENCE, &cancel, None);
     let cancel_when_there = async {
         while number(&upstream, "meeting", "arrived").await < 1 {}
         cancel.cancel();
