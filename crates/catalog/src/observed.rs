@@ -26,7 +26,7 @@ const MOST_LEVELS: usize = 8;
 const MOST_NAMES: usize = 32;
 const LONGEST_NAME: usize = 64;
 /// Places of a shape that is kept; deeper levels are given up for a larger one.
-const MOST_PLACES: usize = 600;
+const MOST_PLACES: usize = 400;
 /// How many different calls a name that nobody published must have come back from.
 const CALLS_FOR_A_NAME: u32 = 3;
 /// Calls that are told apart.
@@ -739,7 +739,7 @@ impl Observations {
 
 /// Words of which names of members are made: those of JSON in general, and those that a server has
 /// published in its list of tools. What is made of them is no secret of a result.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct FieldWords {
     published: HashSet<String>,
 }

@@ -139,6 +139,12 @@ Exit codes: 0 ok, 1 the tool failed, 2 usage, an unknown tool or wrong arguments
         #[arg(long)]
         json: bool,
     },
+    /// Drop what was learned of the results of a server, of a tool, or of all
+    #[command(after_help = "Examples:
+  toolmill forget
+  toolmill forget github
+  toolmill forget github.get_issue --json")]
+    Forget(Forget),
     /// Have every running gateway of yours read its settings again
     #[command(after_help = "Example:
   toolmill reload")]
@@ -267,6 +273,16 @@ pub(crate) enum SdkLanguage {
     Python,
     #[value(alias = "ts")]
     Typescript,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Forget {
+    /// A server, or a tool by its path; everything by default
+    #[arg(value_name = "SERVER|TOOL")]
+    pub(crate) name: Option<String>,
+    /// Print what was dropped as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

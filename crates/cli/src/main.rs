@@ -7,6 +7,7 @@ mod clients;
 mod control;
 mod demo;
 mod doctor;
+mod forget;
 mod host;
 mod init;
 mod list;
@@ -58,6 +59,7 @@ fn host() -> ExitCode {
         }
         Command::Trust(trust) => host::trust(&args.source, &trust),
         Command::Trace { execution, json } => trace::run(&execution, json),
+        Command::Forget(forget) => forget::run(&forget),
         Command::Reload => host::reload(),
         Command::Demo(demo) => demo::run(&demo),
         Command::DemoGateway => demo::serve_gateway(),

@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) require: Tier,
     /// Whether a search prefers what was of use before.
     pub(crate) search_usage: Option<bool>,
+    /// Whether it is learned what results are like.
+    pub(crate) learn: Option<bool>,
     /// The folder of a sentence model by which a search also goes.
     pub(crate) search_model: Option<PathBuf>,
     /// Absent also when its variable is not set: HTTP must then not be served without one.
@@ -242,7 +244,9 @@ impl Settings {
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Vec<Server>> {
         let root = Table::from_toml(&source.path, text)?;
-        root.only(&["upstream", "limits", "sandbox", "search", "python", "http"])?;
+        root.only(&[
+            "upstream", "limits", "sandbox", "search", "results", "python", "http",
+        ])?;
         if let Some(limits) = root.table("limits")? {
             self.read_limits(source, &limits)?;
         }
@@ -263,6 +267,12 @@ impl Settings {
                 )),
                 None => {}
             }
+        }
+        if let Some(results) = root.table("results")? {
+            results.only(&["learn"])?;
+            // A project may keep results from being learned from, and not the other way round.
+            let learn = results.flag("learn")?;
+            self.learn = learn.filter(|learn| source.own || !learn).or(self.learn);
         }
         let python = root.table("python")?;
         let http = root.table("http")?;

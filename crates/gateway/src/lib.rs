@@ -16,13 +16,13 @@ mod guests;
 mod id;
 mod limits;
 mod meaning;
+mod observed;
 pub mod output;
 mod pool;
 mod results;
 mod search;
 pub mod server;
 mod session;
-mod shape;
 pub mod suspended;
 mod tools;
 mod turns;
@@ -46,6 +46,7 @@ pub use catalog::{Catalog, Detail, Found, Row, SearchRequest, Tool, Validation};
 pub use enter::enter;
 pub use id::Short;
 pub use limits::Limits;
+pub use observed::{Forgotten, forget};
 pub use protocol::{ErrorCode, Raise};
 pub use search::{search, search_rows};
 pub use session::{Face, Session};
@@ -72,6 +73,8 @@ pub struct Config {
     pub project: PathBuf,
     /// Whether a search puts tools that were of use before others that fit as well.
     pub usage: bool,
+    /// Whether it is learned what results are like, and shown.
+    pub learn: bool,
     /// The folder of a sentence model by which a search also goes.
     pub model: Option<PathBuf>,
     /// The least that must stand around a program; with less none runs. More is used where it can be.
@@ -91,6 +94,7 @@ pub struct Gateway {
     /// Whether the journal has been asked which tools were of use.
     asked_for_usage: AtomicBool,
     meaning: Option<meaning::Meaning>,
+    learning: Arc<observed::Learning>,
     /// The programs that outlive a request.
     tasks: TaskTracker,
 }
@@ -116,7 +120,9 @@ impl Gateway {
             recorder.clone(),
         );
         upstreams.configure(config.upstreams.clone()).await;
+        let learning = observed::Learning::new(config.learn, &config.state, upstreams.clone());
         Arc::new(Gateway {
+            learning,
             admission: admission::Admission::new(&config.limits),
             python: OnceCell::new(),
             sessions: session::Sessions::default(),
@@ -172,6 +178,16 @@ impl Gateway {
         self.upstreams.catalog()
     }
 
+    /// Makes sure that [`Gateway::signature`] knows all that was learned of results until now.
+    pub async fn recall_results(&self) {
+        self.learning.up_to_date().await;
+    }
+
+    /// One line that says what a tool takes and gives, by what is known of its results.
+    pub fn signature(&self, tool: &Tool, language: catalog::Language) -> String {
+        tool.signature(language, self.learning.known().of(tool))
+    }
+
     /// Every configured server and how it is.
     pub fn health(&self) -> Vec<Health> {
         self.upstreams.health()
@@ -194,6 +210,7 @@ impl Gateway {
         let _ = tokio::time::timeout(LAST_RECORDS, self.tasks.wait()).await;
         self.pools.stop();
         self.sessions.forget_all();
+        self.learning.finish().await;
         self.upstreams.stop().await;
         if let Err(error) = self.index.store(&self.catalog()) {
             tracing::debug!(%error, "the index cannot be kept for the next start");
