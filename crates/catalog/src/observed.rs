@@ -93,7 +93,7 @@ struct Record {
     /// An object was seen whose members are all here, so that any other was absent from it.
     #[serde(default, skip_serializing_if = "is_false")]
     closed: bool,
-    /// An object was seen with members that are not here.
+    /// An object was seen with members that are not here because their names may be values.
     #[serde(default, skip_serializing_if = "is_false")]
     open: bool,
 }
@@ -502,7 +502,8 @@ impl Record {
     }
 
     fn schema(&self) -> Value {
-        if self.members.is_empty() && !self.open {
+        let all_known = self.closed && !self.open;
+        if self.members.is_empty() && all_known {
             return json!({"type": "object", "maxProperties": 0});
         }
         let mut members: Vec<(&String, &Member)> = self.members.iter().collect();
@@ -520,7 +521,7 @@ impl Record {
         if !required.is_empty() {
             schema["required"] = json!(required);
         }
-        schema["additionalProperties"] = self.open.into();
+        schema["additionalProperties"] = (!all_known).into();
         schema
     }
 }
@@ -646,10 +647,7 @@ impl<'de> Visitor<'de> for Place<'_> {
             {}
             return Ok(());
         };
-        let mut object = Object::Record(Record {
-            open: true,
-            ..Record::default()
-        });
+        let mut object = Object::Record(Record::default());
         let mut at = 0_u16;
         let outcome = loop {
             let name = match members.next_key::<String>() {
@@ -670,7 +668,7 @@ impl<'de> Visitor<'de> for Place<'_> {
             }
         };
         if let (Object::Record(record), Ok(())) = (&mut object, &outcome) {
-            (record.closed, record.open) = (true, false);
+            record.closed = true;
         }
         self.shape.object = Some(match self.shape.object.take() {
             Some(before) => before.joined(&object),

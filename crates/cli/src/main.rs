@@ -1,6 +1,7 @@
 //! The `toolmill` binary: which part this process plays, then one function per subcommand.
 
 mod args;
+mod asking;
 mod call;
 mod client;
 mod clients;
@@ -11,6 +12,7 @@ mod forget;
 mod host;
 mod init;
 mod list;
+mod policy;
 mod run;
 mod sdk;
 mod serve;
@@ -58,6 +60,7 @@ fn host() -> ExitCode {
             })
         }
         Command::Trust(trust) => host::trust(&args.source, &trust),
+        Command::Policy(policy) => policy::run(&args.source, &policy),
         Command::Trace { execution, json } => trace::run(&execution, json),
         Command::Forget(forget) => forget::run(&forget),
         Command::Reload => host::reload(),

@@ -5,6 +5,7 @@
 //! and everything else works. No error, warning or reason holds a value that might be a secret.
 
 mod document;
+mod rules;
 mod template;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use gateway::policy::Rules;
 use gateway::{Configured, Limits, Stanza, Transport, Validation};
 use sandbox::Tier;
 
@@ -36,6 +38,8 @@ const NAME_CHARACTERS: usize = 64;
 pub(crate) struct Settings {
     /// By name.
     pub(crate) upstreams: Vec<Configured>,
+    /// Which calls may pass.
+    pub(crate) rules: Rules,
     pub(crate) limits: Limits,
     /// Interpreters to try first.
     pub(crate) python: Vec<PathBuf>,
@@ -147,6 +151,8 @@ struct Server {
     written: Written,
     max_in_flight: Option<u64>,
     validation: Validation,
+    /// Whether what it says of its tools may loosen the policy.
+    trusted: bool,
     /// Why it cannot be used, whatever the environment.
     fault: Option<String>,
     /// How to be rid of it: `[upstream.github] from FILE`.
@@ -245,8 +251,10 @@ impl Settings {
     ) -> Result<Vec<Server>> {
         let root = Table::from_toml(&source.path, text)?;
         root.only(&[
-            "upstream", "limits", "sandbox", "search", "results", "python", "http",
+            "policy", "rules", "upstream", "limits", "sandbox", "search", "results", "python",
+            "http",
         ])?;
+        rules::read(&mut self.rules, source, &root, &mut self.warnings)?;
         if let Some(limits) = root.table("limits")? {
             self.read_limits(source, &limits)?;
         }
@@ -320,6 +328,7 @@ impl Settings {
                 "headers",
                 "max_in_flight",
                 "validate",
+                "trust",
             ])?;
             servers.push(Server {
                 name: name.to_owned(),
@@ -328,6 +337,7 @@ impl Settings {
                 written: self.read_server(name, &table, Format::Toolmill)?,
                 max_in_flight: table.number("max_in_flight")?,
                 validation: read_validation(&table)?,
+                trusted: rules::trusts(source, &table, &mut self.warnings)?,
                 fault: None,
                 place: format!("[upstream.{name}] from {}", source.path.display()),
             });
@@ -388,6 +398,7 @@ impl Settings {
                 written: self.read_server(name, &table, Format::Claude)?,
                 max_in_flight: None,
                 validation: Validation::default(),
+                trusted: false,
                 fault,
                 place: format!("\"{name}\" from {}", source.path.display()),
             });
@@ -541,6 +552,7 @@ impl Settings {
             .as_ref()
             .is_ok_and(|transport| is_ourselves(transport, working_directory));
         let request = trust::Request::new(&server.name, &server.file, &server.written);
+        let hash = request.hash.clone();
         let asks = !server.own && !trust.agreed(&request.hash);
         let blocked = if ourselves {
             Some(format!("this is toolmill itself; remove {}", server.place))
@@ -571,6 +583,8 @@ impl Settings {
             stanza,
             blocked,
             validation: server.validation,
+            trusted: server.trusted,
+            hash,
         });
     }
 }
@@ -646,7 +660,7 @@ struct Limit {
     set: fn(&mut Limits, u64),
 }
 
-const LIMITS: [Limit; 12] = [
+const LIMITS: [Limit; 15] = [
     Limit {
         key: "timeout_seconds",
         get: |limits| limits.guest_time.as_secs(),
@@ -706,6 +720,21 @@ const LIMITS: [Limit; 12] = [
         key: "executions",
         get: |limits| limits.executions as u64,
         set: |limits, executions| limits.executions = executions as usize,
+    },
+    Limit {
+        key: "sessions",
+        get: |limits| limits.sessions as u64,
+        set: |limits, sessions| limits.sessions = sessions as usize,
+    },
+    Limit {
+        key: "session_hours",
+        get: |limits| limits.session_age.as_secs() / 3600,
+        set: |limits, hours| limits.session_age = Duration::from_secs(hours * 3600),
+    },
+    Limit {
+        key: "session_mib",
+        get: |limits| limits.session_bytes >> 20,
+        set: |limits, mib| limits.session_bytes = mib << 20,
     },
 ];
 

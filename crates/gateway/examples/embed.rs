@@ -71,7 +71,10 @@ fn host() -> ExitCode {
             stanza: Stanza::new("bench", server),
             blocked: None,
             validation: Validation::default(),
+            trusted: false,
+            hash: String::new(),
         }],
+        rules: toolmill_gateway::policy::Rules::default(),
         limits: Limits::default(),
         workspaces: state.join("workspaces"),
         project: state.clone(),
@@ -94,7 +97,7 @@ fn host() -> ExitCode {
         }
         let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
         gateway.settled(deadline).await;
-        let session = Session::open(&gateway, Face::Embedded, None);
+        let session = Session::open(&gateway, Face::Embedded);
         let mut orders = BufReader::new(tokio::io::stdin()).lines();
         while let Some(line) = orders.next_line().await.expect("standard input is read") {
             let order = serde_json::from_str(&line).expect("a line is an order");
@@ -126,6 +129,7 @@ async fn carry_out(gateway: &Arc<Gateway>, session: &Arc<Session>, order: &Order
                 code: order.code.clone(),
                 language: Language::parse(&order.language),
                 own_time: None,
+                ..Request::default()
             };
             let pause = Duration::from_millis(order.pause_ms);
             running.spawn(async move {

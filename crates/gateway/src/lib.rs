@@ -9,20 +9,31 @@ mod admission;
 mod call;
 mod check;
 mod clock;
+mod earlier;
 mod enter;
 pub mod execute;
 mod executions;
 mod guests;
+mod handles;
 mod id;
+mod kept;
 mod limits;
 mod meaning;
 mod observed;
 pub mod output;
+mod permit;
+pub mod policy;
 mod pool;
+pub mod remembered;
+mod resources;
 mod results;
 mod search;
 pub mod server;
 mod session;
+pub mod show;
+mod shown;
+mod spill;
+mod store;
 pub mod suspended;
 mod tools;
 mod turns;
@@ -45,8 +56,10 @@ pub use call::call_tool;
 pub use catalog::{Catalog, Detail, Found, Row, SearchRequest, Tool, Validation};
 pub use enter::enter;
 pub use id::Short;
+pub use kept::{KeptSession, KeptSessions};
 pub use limits::Limits;
 pub use observed::{Forgotten, forget};
+pub use permit::DryRun;
 pub use protocol::{ErrorCode, Raise};
 pub use search::{search, search_rows};
 pub use session::{Face, Session};
@@ -60,6 +73,8 @@ const LAST_RECORDS: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Config {
     pub upstreams: Vec<Configured>,
+    /// Which calls may pass.
+    pub rules: policy::Rules,
     pub limits: Limits,
     /// Where state is kept: journal, caches.
     pub state: PathBuf,
@@ -86,10 +101,14 @@ pub struct Gateway {
     config: Config,
     pools: pool::Pools,
     upstreams: Arc<upstreams::Upstreams>,
+    policy: policy::Policy,
+    /// The executions that wait for a human.
+    waiting: suspended::Waiting,
     recorder: Recorder,
     admission: admission::Admission,
     python: OnceCell<Vec<guest::python::Candidate>>,
-    sessions: session::Sessions,
+    sessions: kept::Sessions,
+    kept: KeptSessions,
     index: search::IndexFile,
     /// Whether the journal has been asked which tools were of use.
     asked_for_usage: AtomicBool,
@@ -112,8 +131,6 @@ impl Gateway {
             version: env!("CARGO_PKG_VERSION").into(),
             process: std::process::id(),
         });
-        sandbox::sweep(&config.workspaces, session::WORKSPACE_AGE);
-        ::results::sweep(&config.state.join("results"), session::WORKSPACE_AGE);
         let upstreams = upstreams::Upstreams::new(
             supervisor.clone(),
             upstream::Cache::new(Some(config.state.join("servers"))),
@@ -121,11 +138,12 @@ impl Gateway {
         );
         upstreams.configure(config.upstreams.clone()).await;
         let learning = observed::Learning::new(config.learn, &config.state, upstreams.clone());
-        Arc::new(Gateway {
+        let gateway = Arc::new(Gateway {
             learning,
             admission: admission::Admission::new(&config.limits),
             python: OnceCell::new(),
-            sessions: session::Sessions::default(),
+            sessions: kept::Sessions::default(),
+            kept: KeptSessions::new(&config.state, &config.workspaces),
             meaning: config.model.clone().map(|folder| {
                 let state = config.state.join("vectors");
                 meaning::Meaning::start(folder, state, upstreams.catalogs())
@@ -147,15 +165,22 @@ impl Gateway {
                 lower: Mutex::default(),
                 expects_more: AtomicBool::new(false),
             }),
+            policy: policy::Policy::new(
+                config.rules.clone(),
+                remembered::Remembered::new(&config.state),
+            ),
+            waiting: suspended::Waiting::default(),
             config,
             upstreams,
             recorder,
-        })
+        });
+        gateway.sessions.look_through_if_due(&gateway);
+        gateway
     }
 
-    /// Where sessions keep what is too large for an answer.
-    fn results_folder(&self) -> PathBuf {
-        self.config.state.join("results")
+    /// Where what sessions leave lies.
+    pub(crate) fn kept(&self) -> &KeptSessions {
+        &self.kept
     }
 
     /// Why the last guests had less than the full tier around them, if they had.
@@ -166,11 +191,37 @@ impl Gateway {
     /// From now on guests are kept ready for the programs to come. To be called before the first.
     pub fn expect_more(&self) {
         self.pools.expect_more();
+        self.sessions.look_through(self);
     }
 
-    /// Takes up a new set of servers: starts and stops only what changed.
-    pub async fn reconfigure(&self, upstreams: Vec<Configured>) {
+    /// Takes up a new set of servers, of which only what changed is started and stopped, and new rules.
+    pub async fn reconfigure(&self, upstreams: Vec<Configured>, rules: policy::Rules) {
+        // First, so that nothing that is denied from now on passes; then again, as what is decided
+        // depends on the servers too.
+        self.policy.replace(rules.clone());
         self.upstreams.configure(upstreams).await;
+        self.policy.replace(rules);
+    }
+
+    /// Which calls may pass.
+    pub fn policy(&self) -> &policy::Policy {
+        &self.policy
+    }
+
+    /// What is decided about a tool's calls.
+    pub fn decide(&self, tool: &Arc<Tool>) -> Arc<policy::Verdict> {
+        self.policy
+            .decide(tool, || self.policy_server(tool.server()))
+    }
+
+    /// What the policy knows of a server.
+    pub fn policy_server(&self, name: &str) -> policy::Server {
+        self.upstreams.policy_server(name)
+    }
+
+    /// The executions that wait for a human, at most sixteen.
+    pub fn waiting(&self) -> &suspended::Waiting {
+        &self.waiting
     }
 
     /// The tools known now.

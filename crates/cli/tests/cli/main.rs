@@ -14,6 +14,7 @@ mod layers;
 mod lifecycle;
 mod long;
 mod mistakes;
+mod observed;
 mod papers;
 mod place;
 mod programs;

@@ -6,14 +6,14 @@ use journal::Event;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use super::{number, string, wait_execution};
+use super::{WaitsFor, number, string, wait_execution};
 use crate::Face;
 use crate::execute::{Language, Request};
 use crate::executions::{Executions, Telling};
 use crate::output::{Answer, Style};
 use crate::server::{Agent, Reader};
 
-pub(super) const DEFINITION: &str = r#"{"name":"execute_code","description":"Run a program that calls tools. Do all steps of the task in one program: loop, filter and join there. Only its value and prints come back, so return just what is needed.\nPython: r = tools.github.list_issues(repo=\"a/b\"); in parallel: await asyncio.gather(*[tools.x.y(id=i) for i in ids])\nTypeScript: const r = await tools.github.list_issues({repo: \"a/b\"}); in parallel: Promise.all\nTake paths and parameters from search_tools, never guess. Results are already parsed. A failing call raises ToolError. The value is the last expression or a top-level return. Standard library only; no network, no shell, no files outside the current directory. Variables are lost after the run.","inputSchema":{"type":"object","properties":{"code":{"type":"string"},"language":{"type":"string","enum":["python","typescript","javascript"]},"timeout_seconds":{"type":"number","description":"Limit of the program's own time, tool calls not counted; default 30"},"max_output_tokens":{"type":"integer"},"session":{"type":"string","description":"Only one that an answer named"}},"required":["code","language"]},"_meta":{"anthropic/alwaysLoad":true}}"#;
+pub(super) const DEFINITION: &str = r#"{"name":"execute_code","description":"Run a program that calls tools. Do all steps of the task in one program: loop, filter and join there. Only its value and prints come back, so return just what is needed.\nPython: r = tools.github.list_issues(repo=\"a/b\"); in parallel: await asyncio.gather(*[tools.x.y(id=i) for i in ids])\nTypeScript: const r = await tools.github.list_issues({repo: \"a/b\"}); in parallel: Promise.all\nTake paths and parameters from search_tools, never guess. Results are already parsed. A failing call raises ToolError. The value is the last expression or a top-level return. Standard library only; no network, no shell; Python has files, in its current directory. Variables are lost after the run: use store(key, value) and load(key).","inputSchema":{"type":"object","properties":{"code":{"type":"string"},"language":{"type":"string","enum":["python","typescript","javascript"]},"timeout_seconds":{"type":"number","description":"Limit of the program's own time, tool calls not counted; default 30"},"max_output_tokens":{"type":"integer"},"session":{"type":"string","description":"Only one that an answer named"}},"required":["code","language"]},"_meta":{"anthropic/alwaysLoad":true}}"#;
 
 /// Longest program.
 const CODE_BYTES: usize = 1 << 20;
@@ -22,6 +22,7 @@ pub(super) async fn call(
     agent: &Agent,
     arguments: Map<String, Value>,
     cancel: &CancellationToken,
+    waits_for: &WaitsFor,
 ) -> Answer {
     match request(&arguments) {
         Err(text) => Answer::error(format!("error invalid_argument\n{text}")),
@@ -56,6 +57,7 @@ pub(super) async fn call(
                 telling,
                 agent.connection(),
             );
+            waits_for.send_replace(Some(live.clone()));
             let _until_left = live.until_left();
             let has_ended = tokio::select! {
                 has_ended = live.wait(most) => has_ended,
@@ -105,5 +107,9 @@ fn request(arguments: &Map<String, Value>) -> Result<Request, String> {
         code,
         language,
         own_time,
+        dry_run: arguments
+            .get("dry_run")
+            .is_some_and(|given| *given == true || *given == "true"),
+        suspended: None,
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{number, string};
+use super::{WaitsFor, number, string};
 use crate::executions::Live;
 use crate::output::{self, Answer};
 use crate::server::Agent;
@@ -18,7 +18,11 @@ const MOST: Duration = Duration::from_secs(45);
 /// How long a program that was cancelled may take to end.
 pub(super) const LAST_STEPS: Duration = Duration::from_secs(5);
 
-pub(super) async fn call(agent: &Agent, arguments: Map<String, Value>) -> Answer {
+pub(super) async fn call(
+    agent: &Agent,
+    arguments: Map<String, Value>,
+    waits_for: &WaitsFor,
+) -> Answer {
     let invalid = |text: String| Answer::error(format!("error invalid_argument\n{text}"));
     let most = match most(agent, &arguments) {
         Ok(most) => most,
@@ -30,6 +34,7 @@ pub(super) async fn call(agent: &Agent, arguments: Map<String, Value>) -> Answer
     let Some((session, live)) = agent.execution(id, string(&arguments, &["session"])) else {
         return unknown(id);
     };
+    waits_for.send_replace(Some(live.clone()));
     let cancel = arguments
         .get("cancel")
         .is_some_and(|cancel| *cancel == true || *cancel == "true");
