@@ -165,6 +165,12 @@ Exit codes: 0 ok, 1 one could not be ended, 2 usage")]
   toolmill results r_3 > picture.png
   toolmill results r_9 --remove")]
     Results(Results),
+    /// Drop what was learned of the results of a server, of a tool, or of all
+    #[command(after_help = "Examples:
+  toolmill forget
+  toolmill forget github
+  toolmill forget github.get_issue --json")]
+    Forget(Forget),
     /// Have every running gateway of yours read its settings again
     #[command(after_help = "Example:
   toolmill reload")]
@@ -352,6 +358,16 @@ pub(crate) enum SdkLanguage {
     Python,
     #[value(alias = "ts")]
     Typescript,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Forget {
+    /// A server, or a tool by its path; everything by default
+    #[arg(value_name = "SERVER|TOOL")]
+    pub(crate) name: Option<String>,
+    /// Print what was dropped as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

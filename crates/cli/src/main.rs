@@ -8,6 +8,7 @@ mod clients;
 mod control;
 mod demo;
 mod doctor;
+mod forget;
 mod host;
 mod init;
 mod list;
@@ -65,6 +66,7 @@ fn host() -> ExitCode {
         Command::Trace { execution, json } => trace::run(&execution, json),
         Command::Sessions(sessions) => sessions::run(sessions),
         Command::Results(results) => results::run(&results),
+        Command::Forget(forget) => forget::run(&forget),
         Command::Reload => host::reload(),
         Command::Demo(demo) => demo::run(&demo),
         Command::DemoGateway => demo::serve_gateway(),

@@ -15,6 +15,7 @@ mod layers;
 mod lifecycle;
 mod long;
 mod mistakes;
+mod observed;
 mod papers;
 mod place;
 mod policy;
