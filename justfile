@@ -41,6 +41,10 @@ sdk-gates *options:
 large-results *sizes:
     scripts/large-results {{sizes}}
 
+# 200 gateways killed at random points of long runs: what the next one answers is true
+kill-nine *times:
+    scripts/kill-nine {{times}}
+
 # All that must pass before a change goes in
 ci:
     .ci/run

@@ -14,11 +14,11 @@ use crate::place::{self, Place, fake, wait_until};
 
 /// A gateway that listens.
 pub(crate) struct Served {
-    child: Child,
+    pub(crate) child: Child,
     address: SocketAddr,
     /// What it said of its token.
     said: String,
-    token: Option<String>,
+    pub(crate) token: Option<String>,
 }
 
 impl Drop for Served {
