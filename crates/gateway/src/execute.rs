@@ -223,7 +223,9 @@ fn unseen(ended: &Ended) -> Option<String> {
     let (_, after) = value.split_once("{\"$handle\":\"")?;
     let (id, kind) = after.split_once("\",\"type\":\"")?;
     let is_file = ["image", "audio"].iter().any(|file| kind.starts_with(file));
-    (is_file && ended.shown.is_empty() && id.len() <= 12)
+    let number = id.strip_prefix("r_")?;
+    let is_handle = number.len() <= 10 && number.bytes().all(|byte| byte.is_ascii_digit());
+    (is_file && is_handle && ended.shown.is_empty())
         .then(|| format!("to see it: show(\"{id}\") in a program"))
 }
 

@@ -845,6 +845,20 @@ const TOOLS: &[Tool] = &[
         run: |call| Ok(Reply::text(&"x".repeat(call.get("bytes")?))),
     },
     Tool {
+        name: "lines",
+        description: "Returns a text of so many lines of 100 bytes that are numbered.",
+        arguments: "lines: integer",
+        hints: Hints::ReadOnly,
+        run: |call| {
+            let lines: usize = call.get("lines")?;
+            let mut text = String::with_capacity(lines.saturating_mul(100).min(1 << 28));
+            for line in 0..lines {
+                text.push_str(&format!("{line:099}\n"));
+            }
+            Ok(Reply::text(&text))
+        },
+    },
+    Tool {
         name: "oversized",
         description: "Returns a text of this many bytes in a line whose id comes last.",
         arguments: "bytes: integer, id?: boolean",
