@@ -322,6 +322,7 @@ impl Calls {
 
     /// Says whether a program may run, by the calls in its text.
     pub(crate) async fn check(&self, check: &Check<'_>) -> Checked {
+        self.permits.read(check);
         let upstreams = &self.gateway.upstreams;
         let look = || {
             Findings::of(
