@@ -13,9 +13,11 @@ mod host;
 mod init;
 mod list;
 mod policy;
+mod results;
 mod run;
 mod sdk;
 mod serve;
+mod sessions;
 mod settings;
 mod tools;
 mod trace;
@@ -62,6 +64,8 @@ fn host() -> ExitCode {
         Command::Trust(trust) => host::trust(&args.source, &trust),
         Command::Policy(policy) => policy::run(&args.source, &policy),
         Command::Trace { execution, json } => trace::run(&execution, json),
+        Command::Sessions(sessions) => sessions::run(sessions),
+        Command::Results(results) => results::run(&results),
         Command::Forget(forget) => forget::run(&forget),
         Command::Reload => host::reload(),
         Command::Demo(demo) => demo::run(&demo),

@@ -24,6 +24,7 @@ pub mod output;
 mod permit;
 pub mod policy;
 mod pool;
+mod process;
 pub mod remembered;
 mod resources;
 mod results;
@@ -52,6 +53,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+pub use ::sessions::Error as SessionError;
 pub use call::call_tool;
 pub use catalog::{Catalog, Detail, Found, Row, SearchRequest, Tool, Validation};
 pub use enter::enter;
