@@ -780,6 +780,7 @@ fn results_of_real_servers_are_learned() {
     let servers = ["everything", "files", "git", "memory", "sqlite", "thinking", "time"];
     let place = furnished(&servers);
     let folder = place.path("tree").parent().unwrap().to_owned();
+    place.write("tree/planted.json", r#"{"planted": 1}"#);
     let code = r#"
 tree, repo = "$PLACE/tree", "$PLACE/repository"
 t = tools
@@ -795,16 +796,13 @@ calls = [
     lambda: t.everything.trigger_long_running_operation(duration=0.1, steps=1),
     lambda: t.files.create_directory(path=tree + "/planted"),
     lambda: t.files.directory_tree(path=tree),
-    lambda: t.files.edit_file(path=tree + "/notes/todo.md", edits=[{"oldText": "count", "newText": "planted"}]),
     lambda: t.files.get_file_info(path=tree + "/notes/todo.md"),
     lambda: t.files.list_allowed_directories(),
     lambda: t.files.list_directory(path=tree),
     lambda: t.files.list_directory_with_sizes(path=tree),
-    lambda: t.files.move_file(source=tree + "/planted", destination=tree + "/moved"),
     lambda: t.files.read_multiple_files(paths=[tree + "/notes/todo.md"]),
     lambda: t.files.read_text_file(path=tree + "/notes/todo.md"),
     lambda: t.files.search_files(path=tree, pattern="**/*.md"),
-    lambda: t.files.write_file(path=tree + "/planted.json", content='{"planted": 1}'),
     lambda: t.files.read_text_file(path=tree + "/planted.json"),
     lambda: t.git.git_branch(repo_path=repo, branch_type="local"),
     lambda: t.git.git_create_branch(repo_path=repo, branch_name="planted"),
