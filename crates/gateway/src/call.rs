@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::results::Results;
-use catalog::{ArgumentErrorCode, Arguments, Catalog, Language, Tool};
+use catalog::{ArgumentError, ArgumentErrorCode, Arguments, Catalog, Language, Tool};
 use journal::Event;
 use protocol::{Check, Checked, ErrorCode, Form, Handles, Part, ProgramError, Raise};
 use serde_json::value::RawValue;
@@ -278,17 +278,11 @@ impl Calls {
         let call = self.with_whole_path(call);
         let tool = self.resolve(&call, deadline).await?;
         let validation = self.gateway.upstreams.validation(tool.server());
-        let bound = tool
-            .bind(&call.positional, &call.named.0, validation, self.language)
-            .map_err(|error| Raise {
-                code: code_of_argument(error.code),
-                message: error.message,
-                tool: Some(tool.path().to_owned()),
-                server: Some(tool.server().to_owned()),
-                retryable: false,
-                fix: error.fix,
-                signature: Some(self.gateway.signature(&tool, self.language)),
-            })?;
+        let bound = tool.bind(&call.positional, &call.named.0, validation, self.language);
+        let bound = match bound {
+            Ok(bound) => bound,
+            Err(error) => return Err(Box::pin(self.unbound(&tool, error)).await),
+        };
         self.spend(bound.json.get().len())?;
         if let Some(warning) = bound.warning {
             self.sent_anyway
@@ -315,6 +309,16 @@ impl Calls {
         self.send(&tool, &bound.json, call.form, deadline).await
     }
 
+    /// What a program catches whose arguments cannot be bound.
+    async fn unbound(&self, tool: &Tool, error: ArgumentError) -> Raise {
+        self.gateway.recall_results().await;
+        Raise {
+            fix: error.fix,
+            signature: Some(self.gateway.signature(tool, self.language)),
+            ..raise(code_of_argument(error.code), tool, error.message)
+        }
+    }
+
     /// `call_tool("github", "get_issue", {…})`, as client libraries have it, with the path in one.
     fn with_whole_path<'a>(&self, mut call: protocol::Call<'a>) -> protocol::Call<'a> {
         if !call.path.contains('.')
@@ -331,17 +335,24 @@ impl Calls {
     }
 
     /// Says whether a program may run, by the calls in its text.
-    pub(crate) fn check(&self, check: &Check) -> Checked {
+    pub(crate) async fn check(&self, check: &Check<'_>) -> Checked {
         self.permits.read(check);
         let upstreams = &self.gateway.upstreams;
-        let found = Findings::of(
-            check,
-            &self.catalog,
-            self.language,
-            |server| upstreams.validation(server),
-            |path| upstreams.may_bring(path),
-            |tool| self.gateway.signature(tool, self.language),
-        );
+        let look = || {
+            Findings::of(
+                check,
+                &self.catalog,
+                self.language,
+                |server| upstreams.validation(server),
+                |path| upstreams.may_bring(path),
+                |tool| self.gateway.signature(tool, self.language),
+            )
+        };
+        let mut found = look();
+        if found.has_errors() {
+            self.gateway.recall_results().await;
+            found = look();
+        }
         let checked = Checked {
             error: found.error.clone(),
         };

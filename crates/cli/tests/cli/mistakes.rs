@@ -210,7 +210,9 @@ fn agent(place: &Place) -> Agent {
 }
 
 fn place() -> Place {
-    Place::new(&fake("github", &["--tracker"]))
+    // What was learned would depend on which of them was made first.
+    let settings = "[results]\nlearn = false\n";
+    Place::new(&format!("{settings}{}", fake("github", &["--tracker"])))
 }
 
 #[test]
