@@ -151,7 +151,8 @@ fn as_json(execution: &Execution) -> Value {
             "message": error.message,
             "line": error.line,
             "column": error.column,
-            "hint": error.hint.as_ref().or(error.fix.as_ref()),
+            "hint": error.hint,
+            "fix": error.fix,
         })),
         "notes": done.notes,
         "calls": execution.calls.iter().map(|call| json!({
