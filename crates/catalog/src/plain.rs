@@ -4,7 +4,7 @@
 ///
 /// Controls and line separators could forge lines of an answer; bidi controls reorder what a person
 /// reviewing it sees; zero-width, tag and variation characters carry text that nobody sees.
-pub(crate) fn is_treacherous(c: char) -> bool {
+pub fn is_treacherous(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{feff}'
@@ -17,7 +17,7 @@ pub(crate) fn is_treacherous(c: char) -> bool {
 
 /// `text` on one line: runs of white space become one space, treacherous characters go, and what
 /// exceeds `max_chars` is cut at a word, marked by `…`.
-pub(crate) fn line(text: &str, max_chars: usize) -> String {
+pub fn line(text: &str, max_chars: usize) -> String {
     let mut out = String::new();
     let mut chars = 0;
     let mut word_end = 0;

@@ -1,6 +1,7 @@
 //! The `toolmill` binary: which part this process plays, then one function per subcommand.
 
 mod args;
+mod asking;
 mod call;
 mod client;
 mod clients;
@@ -10,6 +11,8 @@ mod doctor;
 mod host;
 mod init;
 mod list;
+mod policy;
+mod results;
 mod run;
 mod sdk;
 mod serve;
@@ -58,8 +61,10 @@ fn host() -> ExitCode {
             })
         }
         Command::Trust(trust) => host::trust(&args.source, &trust),
+        Command::Policy(policy) => policy::run(&args.source, &policy),
         Command::Trace { execution, json } => trace::run(&execution, json),
         Command::Sessions(sessions) => sessions::run(sessions),
+        Command::Results(results) => results::run(&results),
         Command::Reload => host::reload(),
         Command::Demo(demo) => demo::run(&demo),
         Command::DemoGateway => demo::serve_gateway(),

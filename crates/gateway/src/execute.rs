@@ -12,7 +12,10 @@ use tokio_util::sync::CancellationToken;
 use crate::call::{CallRecord, Calls};
 use crate::executions::{Live, Telling};
 use crate::guests::{Ended, Printed, sandbox_error};
+use crate::permit::{DryRun, Permits};
 use crate::pool::Pool;
+use crate::show::Shown;
+use crate::suspended::Suspended;
 use crate::{Gateway, Limits, Session, Short, earlier};
 
 /// How long the calls of a program that was stopped may take to end.
@@ -54,13 +57,17 @@ impl Language {
 }
 
 /// What is to be run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Request {
     pub code: String,
     /// Found out from the code when absent.
     pub language: Option<Language>,
     /// The program's own time, when it is to be less than the limit.
     pub own_time: Option<Duration>,
+    /// Only calls that surely only read are made; the others are listed.
+    pub dry_run: bool,
+    /// By what a human is asked about calls that need it; without it such calls fail.
+    pub suspended: Option<Arc<Suspended>>,
 }
 
 /// What a run came to.
@@ -75,9 +82,13 @@ pub struct Execution {
     pub stdout: Printed,
     pub stderr: Printed,
     pub calls: Vec<CallRecord>,
+    /// Files that the program showed.
+    pub shown: Vec<Shown>,
     pub duration: Duration,
     /// What stood around the program; absent when none was sent to a guest.
     pub tier: Option<Tier>,
+    /// What a dry run would have called, if it was one.
+    pub dry_run: Option<DryRun>,
 }
 
 /// Runs a program. Every way it can end is in the [`Execution`].
@@ -108,6 +119,8 @@ pub(crate) async fn run(
         session,
         live,
         limits,
+        suspended: request.suspended.clone(),
+        dry_run: request.dry_run.then(DryRun::default),
         cancel: cancel.child_token(),
     };
     let first = request.language.unwrap_or(Language::Python);
@@ -152,6 +165,7 @@ pub(crate) async fn run(
         }
     }
     run.cancel.cancel();
+    let dry_run = run.dry_run.take();
     earlier::explain(session, live.short, language, &mut ended.done).await;
     let duration = live.begun().elapsed();
     let outcome = ended
@@ -182,8 +196,10 @@ pub(crate) async fn run(
         stdout: ended.stdout,
         stderr: ended.stderr,
         calls,
+        shown: ended.shown,
         duration,
         tier: ended.tier,
+        dry_run,
     }
 }
 
@@ -196,6 +212,16 @@ fn is_empty(ended: &Ended) -> bool {
             Some(value) => matches!(value, "null" | "[]" | "{}" | "\"\"" | "[null]"),
             None => ended.stdout.total == 0,
         }
+}
+
+/// What to say to who gets the handle of an image and does not see it.
+fn unseen(ended: &Ended) -> Option<String> {
+    let value = ended.done.value.as_ref()?.get();
+    let (_, after) = value.split_once("{\"$handle\":\"")?;
+    let (id, kind) = after.split_once("\",\"type\":\"")?;
+    let is_file = ["image", "audio"].iter().any(|file| kind.starts_with(file));
+    (is_file && ended.shown.is_empty() && id.len() <= 12)
+        .then(|| format!("to see it: show(\"{id}\") in a program"))
 }
 
 fn is(done: &Done, code: ErrorCode) -> bool {
@@ -225,6 +251,8 @@ struct Run<'a> {
     session: &'a Arc<Session>,
     live: &'a Live,
     limits: Limits,
+    suspended: Option<Arc<Suspended>>,
+    dry_run: Option<DryRun>,
     cancel: CancellationToken,
 }
 
@@ -243,6 +271,7 @@ impl Run<'_> {
                     guest_time: Duration::ZERO,
                     peak_memory_bytes: 0,
                     tier: None,
+                    shown: Vec::new(),
                 };
                 (ended, Vec::new())
             }
@@ -282,14 +311,17 @@ impl Run<'_> {
             tier: guest.tier().as_str().into(),
             start_us: begun.elapsed().as_micros() as u64,
         });
-        let calls = Arc::new(Calls::new(
+        let mut calls = Calls::new(
             self.gateway.clone(),
             self.session.clone(),
             self.live.id.clone(),
             language.words(),
             self.limits.clone(),
+            Permits::of_program(self.suspended.clone(), code, self.dry_run.is_some()),
             self.cancel.clone(),
-        ));
+        );
+        calls.progress = self.live.progress_sender();
+        let calls = Arc::new(calls);
         self.live.show(calls.clone(), guest.printed());
         let job = Job {
             language: language.as_str().to_owned(),
@@ -297,6 +329,7 @@ impl Run<'_> {
             in_flight: self.limits.in_flight,
             message_bytes: protocol::Limits::default().message_bytes as u64,
             threads: self.limits.threads,
+            mark: calls.mark.clone(),
         };
         let mut ended = guest
             .run(
@@ -320,6 +353,8 @@ impl Run<'_> {
         let notes = calls.notes(ended.done.error.as_ref());
         ended.done.notes.extend(notes);
         ended.done.notes.extend(calls.sent_anyway());
+        self.dry_run = calls.permits.dry_run();
+        ended.done.notes.extend(unseen(&ended));
         if is_empty(&ended) {
             let shapes = calls.shapes();
             if !shapes.is_empty() {

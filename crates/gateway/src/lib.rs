@@ -14,17 +14,26 @@ mod enter;
 pub mod execute;
 mod executions;
 mod guests;
+mod handles;
 mod id;
 mod kept;
 mod limits;
 mod meaning;
 pub mod output;
+mod permit;
+pub mod policy;
 mod pool;
+mod process;
+pub mod remembered;
+mod resources;
 mod results;
 mod search;
 pub mod server;
 mod session;
 mod shape;
+pub mod show;
+mod shown;
+mod spill;
 mod store;
 pub mod suspended;
 mod tools;
@@ -51,6 +60,7 @@ pub use enter::enter;
 pub use id::Short;
 pub use kept::{KeptSession, KeptSessions};
 pub use limits::Limits;
+pub use permit::DryRun;
 pub use protocol::{ErrorCode, Raise};
 pub use search::{search, search_rows};
 pub use session::{Face, Session};
@@ -64,6 +74,8 @@ const LAST_RECORDS: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Config {
     pub upstreams: Vec<Configured>,
+    /// Which calls may pass.
+    pub rules: policy::Rules,
     pub limits: Limits,
     /// Where state is kept: journal, caches.
     pub state: PathBuf,
@@ -88,6 +100,9 @@ pub struct Gateway {
     config: Config,
     pools: pool::Pools,
     upstreams: Arc<upstreams::Upstreams>,
+    policy: policy::Policy,
+    /// The executions that wait for a human.
+    waiting: suspended::Waiting,
     recorder: Recorder,
     admission: admission::Admission,
     python: OnceCell<Vec<guest::python::Candidate>>,
@@ -146,6 +161,11 @@ impl Gateway {
                 lower: Mutex::default(),
                 expects_more: AtomicBool::new(false),
             }),
+            policy: policy::Policy::new(
+                config.rules.clone(),
+                remembered::Remembered::new(&config.state),
+            ),
+            waiting: suspended::Waiting::default(),
             config,
             upstreams,
             recorder,
@@ -170,9 +190,34 @@ impl Gateway {
         self.sessions.look_through(self);
     }
 
-    /// Takes up a new set of servers: starts and stops only what changed.
-    pub async fn reconfigure(&self, upstreams: Vec<Configured>) {
+    /// Takes up a new set of servers, of which only what changed is started and stopped, and new rules.
+    pub async fn reconfigure(&self, upstreams: Vec<Configured>, rules: policy::Rules) {
+        // First, so that nothing that is denied from now on passes; then again, as what is decided
+        // depends on the servers too.
+        self.policy.replace(rules.clone());
         self.upstreams.configure(upstreams).await;
+        self.policy.replace(rules);
+    }
+
+    /// Which calls may pass.
+    pub fn policy(&self) -> &policy::Policy {
+        &self.policy
+    }
+
+    /// What is decided about a tool's calls.
+    pub fn decide(&self, tool: &Arc<Tool>) -> Arc<policy::Verdict> {
+        self.policy
+            .decide(tool, || self.policy_server(tool.server()))
+    }
+
+    /// What the policy knows of a server.
+    pub fn policy_server(&self, name: &str) -> policy::Server {
+        self.upstreams.policy_server(name)
+    }
+
+    /// The executions that wait for a human, at most sixteen.
+    pub fn waiting(&self) -> &suspended::Waiting {
+        &self.waiting
     }
 
     /// The tools known now.

@@ -7,13 +7,17 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use ::results::Content;
+use journal::{Past, PastCall};
 use protocol::{ErrorCode, ProgramError};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::call::CallRecord;
-use crate::execute::Execution;
+use crate::execute::{Execution, Language};
 use crate::executions::Live;
+use crate::guests::Printed;
+use crate::show::Shown;
 use crate::{Session, results};
 
 /// The most an answer may hold, so that no known client replaces or cuts it.
@@ -33,6 +37,8 @@ pub struct Answer {
     pub is_error: bool,
     /// The value itself, for callers that are programs and asked for it; then `text` is empty.
     pub structured: Option<Value>,
+    /// Files beside the text.
+    pub shown: Vec<Shown>,
 }
 
 impl Answer {
@@ -42,6 +48,7 @@ impl Answer {
             text: text.into(),
             is_error: false,
             structured: None,
+            shown: Vec::new(),
         }
     }
 
@@ -51,6 +58,7 @@ impl Answer {
             text: text.into(),
             is_error: true,
             structured: None,
+            shown: Vec::new(),
         }
     }
 }
@@ -88,6 +96,7 @@ pub fn structured(execution: &Execution, name_session: bool) -> Answer {
             text: String::new(),
             is_error: false,
             structured: Some(value),
+            shown: execution.shown.clone(),
         },
         Err(error) => Answer::error(format!(
             "error {} {}\nthe value cannot be read: {error}",
@@ -138,15 +147,26 @@ pub(crate) async fn answer_and_keep(
         style.value = keep(session, value.clone()).await;
     }
     if cut.stdout {
-        let text = execution.stdout.text();
-        let json = serde_json::value::to_raw_value(&text).expect("a string is always JSON");
-        style.stdout = keep(session, json).await;
+        style.stdout = match &execution.stdout.whole {
+            Handle::None => {
+                let text = execution.stdout.text();
+                let json = serde_json::value::to_raw_value(&text).expect("a string is always JSON");
+                keep(session, json).await
+            }
+            kept => kept.clone(),
+        };
     }
     written(execution, &style).0
 }
 
 async fn keep(session: &Session, json: Box<RawValue>) -> Handle {
-    match results::keep(session, json).await {
+    match results::keep(
+        session,
+        Content::Json,
+        Box::<str>::from(json).into_boxed_bytes(),
+    )
+    .await
+    {
         Ok(kept) => Handle::Kept(kept.id()),
         Err(error) => Handle::Refused(error.to_string()),
     }
@@ -181,6 +201,15 @@ pub(crate) fn running(live: &Live, name: &str, name_session: bool) -> Answer {
     }
     facts.push(format!("continue: wait_execution(execution=\"{name}\")"));
     let mut text = facts.join(" · ");
+    if let Some(progress) = &so_far.progress {
+        text.push_str("\nprogress:");
+        if let Some(done) = progress.done {
+            let _ = write!(text, " {:.0}%", done * 100.0);
+        }
+        if !progress.message.is_empty() {
+            let _ = write!(text, " {}", progress.message);
+        }
+    }
     let printed = so_far.stdout.text();
     let printed = printed.trim_end();
     if !printed.is_empty() {
@@ -192,6 +221,112 @@ pub(crate) fn running(live: &Live, name: &str, name_session: bool) -> Answer {
         let _ = write!(text, "\n--- stdout\n{missing}{tail}");
     }
     Answer::text(text)
+}
+
+/// The answer for a program whose gateway has ended.
+pub(crate) fn interrupted(past: &Past) -> Answer {
+    let mut text = format!("error x{} {}", past.short, ErrorCode::Interrupted);
+    past_facts(&mut text, past);
+    text.push_str(match &past.ended {
+        None => "its gateway ended while it ran; its value and what it printed are lost\n",
+        Some(_) => {
+            "it had ended when its gateway did; its value is lost, unless it was answered before\n"
+        }
+    });
+    past_calls(&mut text, past);
+    Answer::error(text.trim_end())
+}
+
+/// The answer for a program that ended here, too long ago.
+pub(crate) fn no_longer_kept(past: &Past) -> Answer {
+    let mut text = format!("error x{} has ended", past.short);
+    past_facts(&mut text, past);
+    text.push_str("its answer is no longer kept\n");
+    past_calls(&mut text, past);
+    Answer::error(text.trim_end())
+}
+
+/// ` · ended: ok · 41 calls, 1 unknown · started 2026-11-26 12:31:05 UTC`
+fn past_facts(text: &mut String, past: &Past) {
+    if let Some(outcome) = &past.ended {
+        let _ = write!(text, " · ended: {outcome}");
+    }
+    let plural = if past.calls.len() == 1 { "" } else { "s" };
+    let _ = write!(text, " · {} call{plural}", thousands(past.calls.len()));
+    let unknown = past.calls.iter().filter(|call| known(call).is_none());
+    match unknown.count() {
+        0 => {}
+        unknown => {
+            let _ = write!(text, ", {unknown} unknown");
+        }
+    }
+    if let (Some(day), Some(time)) = (past.started.get(..10), past.started.get(11..19)) {
+        let _ = write!(text, " · started {day} {time} UTC");
+    }
+    text.push('\n');
+}
+
+/// Whether a call was done, as far as anybody knows: one that was broken off may have been.
+fn known(call: &PastCall) -> Option<bool> {
+    match call.outcome.as_deref()? {
+        "ok" => Some(true),
+        "cancelled" | "limit_time" | "upstream_down" => None,
+        _ => Some(false),
+    }
+}
+
+/// What is known of its calls: the journal has names, no arguments.
+fn past_calls(text: &mut String, past: &Past) {
+    let done = past_tools(past, Some(true), |call| match call.writes {
+        true => " (wrote; do not repeat)",
+        false => " (read)",
+    });
+    let done = done.unwrap_or("nothing".into());
+    let _ = writeln!(text, "already done: {done}");
+    if let Some(failed) = past_tools(past, Some(false), |_| "") {
+        let _ = writeln!(text, "failed: {failed}");
+    }
+    if let Some(unknown) = past_tools(past, None, |_| "") {
+        let _ = writeln!(
+            text,
+            "sent, outcome unknown: {unknown} (may have been done; check before repeating)"
+        );
+    }
+}
+
+/// The tools of the calls of which this much is known, each with how often, in the order of their first.
+fn past_tools(
+    past: &Past,
+    wanted: Option<bool>,
+    remark: impl Fn(&PastCall) -> &'static str,
+) -> Option<String> {
+    const SHOWN: usize = 100;
+    let mut counted: Vec<(&PastCall, usize)> = Vec::new();
+    let mut places: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for call in past.calls.iter().filter(|call| known(call) == wanted) {
+        let place = *places
+            .entry((&call.server, &call.tool))
+            .or_insert(counted.len());
+        match counted.get_mut(place) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((call, 1)),
+        }
+    }
+    let mut shown: Vec<String> = counted
+        .iter()
+        .take(SHOWN)
+        .map(|(call, count)| {
+            let times = match count {
+                1 => String::new(),
+                more => format!(" ×{more}"),
+            };
+            format!("{}.{}{times}{}", call.server, call.tool, remark(call))
+        })
+        .collect();
+    if counted.len() > SHOWN {
+        shown.push(format!("{} more tools", counted.len() - SHOWN));
+    }
+    (!shown.is_empty()).then(|| shown.join(" · "))
 }
 
 /// What an answer had no room for.
@@ -217,19 +352,20 @@ fn written(execution: &Execution, style: &Style) -> (Answer, Cut) {
         None => cut.value = !describe_value(&mut text, execution, budget, style),
     }
     let notes = notes(execution);
+    let room = budget.saturating_sub(text.len() + notes.len());
+    text.extend(would_call(execution, room));
     let left = budget.saturating_sub(text.len() + notes.len());
-    let printed = execution.stdout.text();
-    cut.stdout = !section(&mut text, "stdout", &printed, left, &style.stdout);
+    cut.stdout = !section(&mut text, "stdout", &execution.stdout, left, &style.stdout);
     if execution.done.error.is_some() || execution.done.value.is_none() {
         let left = budget.saturating_sub(text.len() + notes.len());
-        let printed = execution.stderr.text();
-        section(&mut text, "stderr", &printed, left, &Handle::None);
+        section(&mut text, "stderr", &execution.stderr, left, &Handle::None);
     }
     text.push_str(&notes);
     let answer = Answer {
         text: text.trim_end().to_owned(),
         is_error: execution.done.error.is_some(),
         structured: None,
+        shown: execution.shown.clone(),
     };
     (answer, cut)
 }
@@ -237,6 +373,7 @@ fn written(execution: &Execution, style: &Style) -> (Answer, Cut) {
 /// Writes status and value; false when there was no room for the value.
 fn describe_value(text: &mut String, execution: &Execution, budget: usize, style: &Style) -> bool {
     let mut facts = vec![format!("ok {}", execution.short)];
+    facts.extend(dry_run_fact(execution));
     facts.extend(call_facts(&execution.calls));
     facts.extend(duration_fact(execution));
     facts.extend(
@@ -291,6 +428,50 @@ fn call_facts(calls: &[CallRecord]) -> Option<String> {
     Some(fact)
 }
 
+/// `dry run, 2 calls not made`.
+fn dry_run_fact(execution: &Execution) -> Option<String> {
+    let count = execution.dry_run.as_ref()?.count;
+    Some(match count {
+        1 => "dry run, 1 call not made".into(),
+        _ => format!("dry run, {} calls not made", thousands(count)),
+    })
+}
+
+/// What a dry run would have called, and what that means for the rest of the answer.
+pub fn would_call(execution: &Execution, room: usize) -> Option<String> {
+    let dry_run = execution.dry_run.as_ref().filter(|run| run.count > 0)?;
+    let nothing = match execution.language {
+        Language::Python => "None",
+        Language::TypeScript | Language::JavaScript => "null",
+    };
+    let mut last = format!(
+        "none of these was made; each gave the program {nothing}, so what follows from them may differ"
+    );
+    if !dry_run.untrusted.is_empty() {
+        let servers: Vec<&str> = dry_run.untrusted.iter().map(String::as_str).collect();
+        let _ = write!(
+            last,
+            ". Tools that only read are called in a dry run where their server is trusted: \
+             trust = \"annotations\" for {}",
+            servers.join(", ")
+        );
+    }
+    let mut shown = String::from("--- would call\n");
+    let mut count = 0;
+    for call in &dry_run.calls {
+        if shown.len() + call.len() + last.len() + 32 > room {
+            break;
+        }
+        let _ = writeln!(shown, "{call}");
+        count += 1;
+    }
+    if count < dry_run.count {
+        let _ = writeln!(shown, "… {} more", thousands(dry_run.count - count));
+    }
+    let _ = writeln!(shown, "{last}");
+    Some(shown)
+}
+
 fn duration_fact(execution: &Execution) -> Option<String> {
     let tenths = format!("{:.1} s", execution.duration.as_secs_f64());
     (tenths != "0.0 s").then_some(tenths)
@@ -303,6 +484,9 @@ fn describe_error(
     name_session: bool,
 ) {
     let _ = write!(text, "error {} {}", execution.short, error.code);
+    if let Some(dry_run) = dry_run_fact(execution) {
+        let _ = write!(text, " · {dry_run}");
+    }
     let line = error.line.and_then(|line| {
         Some((
             line,
@@ -436,8 +620,9 @@ fn already_done(calls: &[CallRecord]) -> Option<String> {
 }
 
 /// A section, cut in its middle to what is left of the budget; false when it was cut.
-fn section(text: &mut String, name: &str, content: &str, left: usize, whole: &Handle) -> bool {
-    let content = content.trim_end_matches('\n');
+fn section(text: &mut String, name: &str, printed: &Printed, left: usize, whole: &Handle) -> bool {
+    let all = printed.text();
+    let content = all.trim_end_matches('\n');
     let heading = name.len() + 6;
     if content.is_empty() {
         return true;
@@ -454,10 +639,14 @@ fn section(text: &mut String, name: &str, content: &str, left: usize, whole: &Ha
     let half = room.saturating_sub(100) / 2;
     let head = &content[..floor(content, half)];
     let tail = &content[ceil(content, content.len() - half)..];
-    let missing = content.len() - head.len() - tail.len();
+    let missing = match printed.missing() {
+        0 => content.len() - head.len() - tail.len(),
+        _ => (printed.total as usize).saturating_sub(head.len() + tail.len()),
+    };
     let whole = match whole {
         Handle::Kept(id) => format!(", whole: results.open(\"{id}\")"),
-        Handle::None | Handle::Refused(_) => String::new(),
+        Handle::Refused(reason) => format!(", not kept: {reason}"),
+        Handle::None => String::new(),
     };
     let _ = writeln!(text, "{head}\n… {missing} bytes{whole} …\n{tail}");
     false

@@ -13,16 +13,22 @@ use axum::response::{IntoResponse, Response};
 use rmcp::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
-    ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities,
-    ServerConfig, Tool,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ProgressNotificationParam, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
+    Resource, ResourceContents, ResourceTemplate, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{MaybeSendFuture, RequestContext, RoleServer, ServiceExt};
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::executions::{Live, Progress, Progresses};
 use crate::output::Answer;
+use crate::resources::{self, Body, Read, Refused, Wanted};
+use crate::show::Shown;
 use crate::{Face, Gateway, Session, kept, tools};
 
 /// How long what runs may go on once the agent has gone.
@@ -35,6 +41,8 @@ const LINE_BYTES: usize = 64 << 20;
 const REQUEST_BYTES: usize = 8 << 20;
 /// Clients that asked for progress hear of us at least this often.
 const PROGRESS: Duration = Duration::from_secs(10);
+/// And not more often than this.
+const BETWEEN_PROGRESS: Duration = Duration::from_millis(500);
 
 /// Who reads the answers of `execute_code`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +92,18 @@ impl Agent {
     /// The connection's own session, if a program has opened it.
     pub(crate) fn opened_session(&self) -> Option<&Arc<Session>> {
         self.session.get()
+    }
+
+    /// The session whose results a caller may read: the connection's own, or one that it names.
+    fn session_of_results(&self, named: Option<&str>) -> Option<Arc<Session>> {
+        match (self.face, named) {
+            (Face::Http, Some(id)) => {
+                let sessions = &self.gateway.sessions;
+                sessions.get(&self.gateway, id, self.token.as_deref()).ok()
+            }
+            (_, None) => self.session.get().cloned(),
+            (_, Some(id)) => self.session.get().filter(|own| own.id() == id).cloned(),
+        }
     }
 
     /// The session a program runs in: the connection's own, or the one it names.
@@ -247,7 +267,11 @@ impl ServerHandler for Agent {
     fn get_info(&self) -> ServerConfig {
         let mut implementation = Implementation::new("toolmill", env!("CARGO_PKG_VERSION"));
         implementation.title = Some("toolmill".into());
-        let mut info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .build();
+        let mut info = ServerConfig::new(capabilities);
         info.server_info = implementation;
         info.instructions = Some(tools::instructions(&self.gateway));
         info
@@ -268,13 +292,68 @@ impl ServerHandler for Agent {
     ) -> Result<CallToolResponse, rmcp::ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
         let cancel = context.ct.child_token();
-        let answer = tools::call(self, &request.name, arguments, &cancel);
+        let waits_for = tools::WaitsFor::new(None);
+        let progress = report_progress(&context, waits_for.subscribe());
+        let answer = tools::call(self, &request.name, arguments, &cancel, &waits_for);
         let answer = tokio::select! {
             answer = answer => answer,
             () = self.ended.cancelled() => Answer::error("cancelled: the connection has ended"),
-            () = report_progress(&context) => unreachable!("progress is reported for ever"),
+            () = progress => unreachable!("progress is reported for ever"),
         };
         Ok(result(answer).into())
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, rmcp::ErrorData> {
+        let cursor = request.and_then(|request| request.cursor);
+        let Some(session) = self.session_of_results(None) else {
+            return Ok(ListResourcesResult::default());
+        };
+        let name_session = self.face == Face::Http;
+        let (listed, next) = resources::list(&session, cursor.as_deref(), name_session)
+            .await
+            .map_err(error_of)?;
+        let resources = listed.into_iter().map(|one| {
+            Resource::new(one.uri, one.name)
+                .with_mime_type(one.mime_type)
+                .with_size(one.bytes)
+        });
+        let mut result = ListResourcesResult::with_all_items(resources.collect());
+        result.next_cursor = next;
+        Ok(result)
+    }
+
+    fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> impl Future<Output = Result<ListResourceTemplatesResult, rmcp::ErrorData>> + MaybeSendFuture + '_
+    {
+        let template = match self.face {
+            Face::Http => resources::TEMPLATE_OF_SESSION,
+            _ => resources::TEMPLATE,
+        };
+        let template =
+            ResourceTemplate::new(template, "results").with_description(resources::TEMPLATE_SAYS);
+        std::future::ready(Ok(ListResourceTemplatesResult::with_all_items(vec![
+            template,
+        ])))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, rmcp::ErrorData> {
+        let wanted = Wanted::parse(&request.uri).map_err(error_of)?;
+        let Some(session) = self.session_of_results(wanted.session.as_deref()) else {
+            return Err(error_of(wanted.unknown()));
+        };
+        let read = wanted.read(&session).await.map_err(error_of)?;
+        Ok(ReadResourceResult::new(contents(read)).into())
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [rmcp::model::ProtocolVersion]> {
@@ -284,12 +363,14 @@ impl ServerHandler for Agent {
 
 /// One text block, unless a program reads; no structured content beside it, which two of three clients would show instead of it.
 fn result(answer: Answer) -> CallToolResult {
+    let shown = answer.shown.into_iter().map(block);
     if let Some(value) = answer.structured {
-        let mut result = CallToolResult::success(Vec::new());
+        let mut result = CallToolResult::success(shown.collect());
         result.structured_content = Some(value);
         return result;
     }
-    let content = vec![ContentBlock::text(answer.text)];
+    let mut content = vec![ContentBlock::text(answer.text)];
+    content.extend(shown);
     if answer.is_error {
         CallToolResult::error(content)
     } else {
@@ -297,18 +378,84 @@ fn result(answer: Answer) -> CallToolResult {
     }
 }
 
-/// Says now and then that we are still there, so that a client's own time limit does not pass.
-async fn report_progress(context: &RequestContext<RoleServer>) {
+/// What was read, and after it, where it was cut, how to read on.
+fn contents(read: Read) -> Vec<ResourceContents> {
+    let Read {
+        uri,
+        mime_type,
+        body,
+        next,
+    } = read;
+    let content = match body {
+        Body::Text(text) => ResourceContents::text(text, uri),
+        Body::Blob(base64) => ResourceContents::blob(base64, uri),
+    };
+    let mut contents = vec![content.with_mime_type(mime_type)];
+    contents.extend(next.map(|next| ResourceContents::text(next.says, next.uri)));
+    contents
+}
+
+fn error_of(refused: Refused) -> rmcp::ErrorData {
+    match refused {
+        Refused::Unknown(message) => rmcp::ErrorData::resource_not_found(message, None),
+        Refused::Invalid(message) => rmcp::ErrorData::invalid_params(message, None),
+    }
+}
+
+/// A file that is shown. What is neither an image nor a sound is a resource.
+fn block(shown: Shown) -> ContentBlock {
+    match shown.kind {
+        "image" => ContentBlock::image(shown.base64, shown.mime_type),
+        "audio" => ContentBlock::audio(shown.base64, shown.mime_type),
+        _ => {
+            let contents = ResourceContents::blob(shown.base64, shown.uri);
+            ContentBlock::resource(contents.with_mime_type(shown.mime_type))
+        }
+    }
+}
+
+/// Says what the program says of its progress, and now and then that we are still there, so that a
+/// client's own time limit does not pass.
+///
+/// What is counted are seconds, which always become more; where the program says how much is done, the
+/// total is such that their share is as much.
+async fn report_progress(
+    context: &RequestContext<RoleServer>,
+    mut waits_for: watch::Receiver<Option<Arc<Live>>>,
+) {
     let Some(token) = context.meta.get_progress_token() else {
         return std::future::pending().await;
     };
-    for seconds in 1.. {
-        tokio::time::sleep(PROGRESS).await;
-        let progress = (seconds * PROGRESS.as_secs()) as f64;
-        let notification = ProgressNotificationParam::new(token.clone(), progress);
-        if context.peer.notify_progress(notification).await.is_err() {
-            break;
+    let begun = Instant::now();
+    let mut said = None;
+    loop {
+        let progress = timeout(PROGRESS, next_progress(&mut waits_for, &mut said)).await;
+        let seconds = begun.elapsed().as_secs_f64();
+        let mut notification = ProgressNotificationParam::new(token.clone(), seconds);
+        if let Ok(progress) = progress {
+            notification.total = progress
+                .done
+                .filter(|done| *done > 0.0)
+                .map(|done| seconds / done);
+            notification.message = Some(progress.message).filter(|message| !message.is_empty());
         }
+        if context.peer.notify_progress(notification).await.is_err() {
+            return std::future::pending().await;
+        }
+        tokio::time::sleep(BETWEEN_PROGRESS).await;
     }
-    std::future::pending().await
+}
+
+async fn next_progress(
+    waits_for: &mut watch::Receiver<Option<Arc<Live>>>,
+    said: &mut Option<Progresses>,
+) -> Progress {
+    if said.is_none() {
+        let live = waits_for.wait_for(Option::is_some).await;
+        *said = live.ok().and_then(|live| Some(live.as_ref()?.progress()));
+    }
+    match said {
+        Some(said) => said.next().await,
+        None => std::future::pending().await,
+    }
 }

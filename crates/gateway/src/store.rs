@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use sessions::{Store, StoreError};
 
 use crate::Session;
-use crate::call::Answer;
+use crate::call::{Answer, Returned};
 
 /// The paths by which programs reach the store.
 pub(crate) const STORE: &str = "store";
@@ -23,7 +23,9 @@ pub(crate) async fn answer(session: &Session, call: &protocol::Call<'_>) -> Answ
     let store: Arc<Store> = session.store().clone();
     let done = tokio::task::spawn_blocking(move || wanted.carry_out(&store)).await;
     match done {
-        Ok(done) => done.map_err(|error| Raise::new(code_of(&error), error.to_string())),
+        Ok(done) => done
+            .map(Returned::from)
+            .map_err(|error| Raise::new(code_of(&error), error.to_string())),
         Err(_) => Err(Raise::new(
             ErrorCode::Exception,
             "the store failed, which is a fault of toolmill",

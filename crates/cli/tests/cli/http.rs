@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use serde_json::{Value, json};
 use testkit::{Eras, FakeUpstream, Options, Output};
 
-use crate::place::{Place, fake, wait_until};
+use crate::place::{self, Place, fake, wait_until};
 
 /// A gateway that listens.
 pub(crate) struct Served {
@@ -112,7 +112,7 @@ impl Request<'_> {
         stream
     }
 
-    fn post(self, body: &Value) -> Reply {
+    pub(crate) fn post(self, body: &Value) -> Reply {
         Reply::read(self.send(&body.to_string()))
     }
 }
@@ -139,6 +139,14 @@ impl Reply {
         }
     }
 
+    /// All messages of a stream.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = Value> {
+        self.body
+            .lines()
+            .filter_map(|line| line.strip_prefix("data:"))
+            .filter_map(|data| serde_json::from_str(data).ok())
+    }
+
     /// The answer to the request, as JSON or as the last event of a stream.
     fn message(&self) -> Value {
         assert_eq!(self.status, 200, "{}", self.body);
@@ -154,8 +162,14 @@ impl Reply {
         serde_json::from_str(text).unwrap()
     }
 
+    /// The answer to the request, whatever the status says of it.
+    pub(crate) fn any_message(mut self) -> Value {
+        self.status = 200;
+        self.message()
+    }
+
     /// A tool's text and whether it is an error.
-    fn text(&self) -> (String, bool) {
+    pub(crate) fn text(&self) -> (String, bool) {
         let message = self.message();
         let text = message["result"]["content"][0]["text"].as_str();
         let text = text.unwrap_or_else(|| panic!("{message:#}"));
@@ -229,7 +243,7 @@ impl<'a> Legacy<'a> {
         client
     }
 
-    fn request(&self) -> Request<'a> {
+    pub(crate) fn request(&self) -> Request<'a> {
         self.served
             .request()
             .header("Mcp-Session-Id", &self.session)
@@ -252,14 +266,10 @@ pub(crate) fn modern<'a>(
         .request()
         .header("MCP-Protocol-Version", "2026-07-28")
         .header("Mcp-Method", method);
-    if let Some(name) = params["name"].as_str() {
+    if let Some(name) = params["name"].as_str().or(params["uri"].as_str()) {
         request = request.header("Mcp-Name", name);
     }
-    params["_meta"] = json!({
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {},
-    });
+    place::modern(&mut params);
     let body = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});
     (request, body)
 }
@@ -490,6 +500,85 @@ fn a_named_session_keeps_its_workspace_and_a_strangers_is_unknown() {
     let other = Served::new(&other);
     let (text, is_error) = modern_call(&other, read(Some(&session)));
     assert!(is_error && text.contains("unknown session"), "{text}");
+}
+
+#[test]
+fn results_are_read_by_who_names_their_session_and_nobody_elses() {
+    let place = Place::with_fake();
+    let served = Served::new(&place);
+    let keep = execute("python", "tools.fake.echo.keep(text='secret').id", None);
+    let (text, _) = modern_call(&served, keep);
+    assert!(text.ends_with("\nr_1"), "{text}");
+    let session = session_of(&text);
+    let uri = format!("toolmill://results/{session}/r_1");
+    let read = |served: &Served, uri: &str| {
+        let (request, body) = modern(served, "resources/read", json!({"uri": uri}));
+        Reply::read(request.send(&body.to_string())).any_message()
+    };
+    let secret = json!([{"uri": uri, "mimeType": "text/plain", "text": "secret"}]);
+    assert_eq!(read(&served, &uri)["result"]["contents"], secret);
+    let (request, body) = modern(&served, "resources/templates/list", json!({}));
+    let templates = request.post(&body).message();
+    assert_eq!(
+        templates["result"]["resourceTemplates"][0]["uriTemplate"],
+        "toolmill://results/{session}/{id}{?from,to,at}"
+    );
+    let (request, body) = modern(&served, "resources/list", json!({}));
+    let listed = request.post(&body).message();
+    assert_eq!(
+        listed["result"]["resources"],
+        json!([]),
+        "no session is named"
+    );
+
+    // A legacy client has a session of its own, in which its handle is enough.
+    let legacy = Legacy::new(&served);
+    let own = |method: &str, params: Value| {
+        let body = json!({"jsonrpc": "2.0", "id": 3, "method": method, "params": params});
+        Reply::read(legacy.request().send(&body.to_string())).any_message()
+    };
+    let (text, _) = legacy.call(execute(
+        "python",
+        "tools.fake.echo.keep(text='own').id",
+        None,
+    ));
+    assert!(text.ends_with("\nr_1"), "{text}");
+    let listed = own("resources/list", json!({}));
+    let listed = &listed["result"]["resources"];
+    let named = format!("toolmill://results/{}/r_1", session_of(&text));
+    assert_eq!(
+        (&listed[0]["uri"], listed.as_array().unwrap().len()),
+        (&json!(named), 1)
+    );
+    for uri in [named.as_str(), "toolmill://results/r_1"] {
+        let answer = own("resources/read", json!({"uri": uri}));
+        assert_eq!(answer["result"]["contents"][0]["text"], "own", "{answer:#}");
+    }
+
+    // Neither a handle without its session, nor a guessed session, nor another gateway's.
+    let elsewhere = Place::with_fake();
+    let elsewhere = Served::new(&elsewhere);
+    // No id has a `u`.
+    let guessed = format!("toolmill://results/{}u/r_1", &session[..session.len() - 1]);
+    for (served, uri) in [
+        (&served, "toolmill://results/r_1"),
+        (&served, guessed.as_str()),
+        (&served, "toolmill://results/../r_1"),
+        (&elsewhere, uri.as_str()),
+    ] {
+        let answer = read(served, uri);
+        assert_eq!(
+            answer["error"]["message"], "there is no result \"r_1\" in this session",
+            "{uri}: {answer:#}"
+        );
+    }
+    // A program of another session that knows everything but has no right.
+    let stolen = execute("python", "results.open('r_1')", None);
+    let (text, is_error) = modern_call(&served, stolen);
+    assert!(
+        is_error && text.contains("there is no result \"r_1\""),
+        "{text}"
+    );
 }
 
 /// Guests that wait are left the workspace of a session that runs again and again: no other's program

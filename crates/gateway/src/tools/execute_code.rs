@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use journal::Event;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use super::{number, string, wait_execution};
+use super::{WaitsFor, number, string, wait_execution};
 use crate::Face;
 use crate::execute::{Language, Request};
 use crate::executions::{Executions, Telling};
@@ -22,6 +21,7 @@ pub(super) async fn call(
     agent: &Agent,
     arguments: Map<String, Value>,
     cancel: &CancellationToken,
+    waits_for: &WaitsFor,
 ) -> Answer {
     match request(&arguments) {
         Err(text) => Answer::error(format!("error invalid_argument\n{text}")),
@@ -56,6 +56,7 @@ pub(super) async fn call(
                 telling,
                 agent.connection(),
             );
+            waits_for.send_replace(Some(live.clone()));
             let _until_left = live.until_left();
             let has_ended = tokio::select! {
                 has_ended = live.wait(most) => has_ended,
@@ -67,11 +68,7 @@ pub(super) async fn call(
             if has_ended {
                 return live.answer(&session).await;
             }
-            live.leave();
-            agent.gateway.recorder().record(Event::ExecutionLeft {
-                execution: live.id.clone(),
-            });
-            wait_execution::running(agent, &live)
+            wait_execution::leave(agent, &live)
         }
     }
 }
@@ -105,5 +102,9 @@ fn request(arguments: &Map<String, Value>) -> Result<Request, String> {
         code,
         language,
         own_time,
+        dry_run: arguments
+            .get("dry_run")
+            .is_some_and(|given| *given == true || *given == "true"),
+        suspended: None,
     })
 }

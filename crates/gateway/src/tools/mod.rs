@@ -4,11 +4,15 @@ mod execute_code;
 mod search_tools;
 mod wait_execution;
 
+use std::sync::Arc;
+
 pub(crate) use search_tools::request as search_request;
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::Gateway;
+use crate::executions::Live;
 use crate::output::Answer;
 use crate::server::Agent;
 
@@ -37,6 +41,9 @@ pub(crate) fn listed<T: serde::de::DeserializeOwned>() -> Vec<T> {
         .collect()
 }
 
+/// The program that a request waits for, once it does.
+pub(crate) type WaitsFor = watch::Sender<Option<Arc<Live>>>;
+
 /// Calls one of the tools. Whatever goes wrong is the answer's text: models do not read protocol
 /// errors.
 pub(crate) async fn call(
@@ -44,11 +51,12 @@ pub(crate) async fn call(
     name: &str,
     arguments: Map<String, Value>,
     cancel: &CancellationToken,
+    waits_for: &WaitsFor,
 ) -> Answer {
     match name {
         "search_tools" => search_tools::call(agent, arguments).await,
-        "execute_code" => execute_code::call(agent, arguments, cancel).await,
-        "wait_execution" => wait_execution::call(agent, arguments).await,
+        "execute_code" => execute_code::call(agent, arguments, cancel, waits_for).await,
+        "wait_execution" => wait_execution::call(agent, arguments, waits_for).await,
         other => not_a_tool(&agent.gateway, other),
     }
 }

@@ -126,6 +126,7 @@ fn warm_up(stage: &Stage) {
         in_flight: 1,
         message_bytes: 1 << 10,
         threads: 1,
+        mark: String::new(),
     });
     if let Ok(job) = message::decode::<Job>(&job)
         && let Ok(script) = source::prepare(&job.code, &job.language)

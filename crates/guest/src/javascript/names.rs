@@ -25,8 +25,8 @@ enum Meaning {
         path: Option<String>,
         depth: usize,
     },
-    /// `tools.server.tool.raw`.
-    Raw {
+    /// `tools.server.tool.raw` or `.keep`: the same tool, its result in another form.
+    Form {
         path: Option<String>,
     },
     CallTool,
@@ -89,7 +89,7 @@ impl<'s, 'a> Names<'s, 'a> {
         };
         let (path, skipped) = match self.meaning(&call.callee)? {
             Meaning::Tool { path, depth } if depth > 0 => (path, 0),
-            Meaning::Raw { path } => (path, 0),
+            Meaning::Form { path } => (path, 0),
             Meaning::CallTool => (first().and_then(text), 1),
             Meaning::SearchTools | Meaning::Stored => (None, 0),
             Meaning::Sdk | Meaning::Tool { .. } | Meaning::Require => return None,
@@ -101,7 +101,7 @@ impl<'s, 'a> Names<'s, 'a> {
     pub(super) fn is_tool(&self, expression: &Expression<'a>) -> bool {
         match self.meaning(expression) {
             Some(Meaning::Tool { depth, .. }) => depth >= 2,
-            Some(Meaning::Raw { .. }) => true,
+            Some(Meaning::Form { .. }) => true,
             _ => false,
         }
     }
@@ -233,7 +233,7 @@ fn member_of(object: &Meaning, name: Option<&str>) -> Option<Meaning> {
         },
         Meaning::Tool { path, depth } => match name {
             Some("then" | "toJSON" | "constructor") => None,
-            Some("raw") if *depth >= 2 => Some(Meaning::Raw { path: path.clone() }),
+            Some("raw" | "keep") if *depth >= 2 => Some(Meaning::Form { path: path.clone() }),
             Some(name) => Some(Meaning::Tool {
                 path: path.as_ref().map(|path| match path.as_str() {
                     "" => name.to_owned(),

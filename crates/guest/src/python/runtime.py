@@ -21,8 +21,8 @@ CHANNEL = 3
 # On the zygote's control socket, and on a guest's lifeline.
 FORK, PRELOAD = b"F", b"P"
 STARTED, REFUSED, ENDED = 1, 2, 3
-FAILED, READY, CALL, DONE, CHECK = 1, 2, 3, 4, 5
-LOCKDOWN, JOB, RETURN, RAISE, WARM_UP, CHECKED = 16, 18, 19, 20, 21, 22
+FAILED, READY, CALL, DONE, CHECK, PROGRESS = 1, 2, 3, 4, 5, 6
+LOCKDOWN, JOB, RETURN, RAISE, WARM_UP, CHECKED, HANDLES = 16, 18, 19, 20, 21, 22, 23
 HEADER_BYTES = 10
 READ_BYTES = 1 << 14
 CHUNK_BYTES = 1 << 20
@@ -213,7 +213,7 @@ class Channel:
             del self.input[:start]
 
     def deliver(self, kind, id, body):
-        if kind not in (RETURN, RAISE):
+        if kind not in (RETURN, RAISE, HANDLES):
             self.inbox.append((kind, body))
             return
         with self.mutex:
@@ -306,12 +306,12 @@ class ToolError(Exception):
 ToolError.__module__ = "tools"
 
 
-def begin(path, positional, named, raw, soon):
+def begin(path, positional, named, form, soon):
     """Sends a call, or raises what is wrong with its arguments."""
     try:
-        text = plain_json({"path": path, "positional": positional, "named": named, "raw": raw})
+        text = plain_json({"path": path, "positional": positional, "named": named, "form": form})
     except Exception:
-        text = part("values").call_json(path, positional, named, raw)
+        text = part("values").call_json(path, positional, named, form)
     body = utf8(text)
     if len(body) > job["message_bytes"]:
         size, limit = len(body) / 1e6, job["message_bytes"] / 1e6
@@ -331,6 +331,9 @@ def outcome(call):
         value = from_json(body)
         answered[:] = (call.path, value) if len(body) <= READ_BYTES else ()
         return value, None
+    if kind == HANDLES:
+        answered.clear()
+        return part("results").held(from_json(body)), None
     fields = from_json(body)
     fields["tool"] = fields.get("tool") or call.path
     return None, ToolError(**fields)
@@ -342,18 +345,18 @@ class Tool:
     It knows no catalog, so every path can be written; the host says which exist.
     """
 
-    __slots__ = ("__path", "__raw")
+    __slots__ = ("__path", "__form")
     __iter__ = None  # else __getitem__ makes every tool an endless sequence
 
-    def __init__(self, path, raw=False):
+    def __init__(self, path, form="value"):
         self.__path = path
-        self.__raw = raw
+        self.__form = form
 
     def __getattr__(self, name):
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(f"{self!r} has no attribute {name!r}")
-        if name == "raw" and len(self.__path) > 1 and not self.__raw:
-            return Tool(self.__path, True)
+        if name in ("raw", "keep") and len(self.__path) > 1 and self.__form == "value":
+            return Tool(self.__path, name)
         return Tool(self.__path + (name,))
 
     def __getitem__(self, name):
@@ -370,7 +373,7 @@ class Tool:
         return value
 
     def __repr__(self):
-        return f"<tool {'.'.join(self.__path)}{'.raw' * self.__raw}>"
+        return f"<tool {'.'.join(self.__path)}{f'.{self.__form}' * (self.__form != 'value')}>"
 
     def __eq__(self, other):
         return repr(self) == repr(other) if isinstance(other, Tool) else NotImplemented
@@ -379,7 +382,7 @@ class Tool:
         return hash(self.__path)
 
     def __reduce__(self):
-        return type(self), (self.__path, self.__raw)
+        return type(self), (self.__path, self.__form)
 
 
 class Root(Tool):
@@ -397,7 +400,7 @@ tools = Root.tools = Root(())
 
 def start(tool, positional, named, soon=False):
     """Sends the call of a tool, whose answer is then waited for."""
-    path, raw = tool._Tool__path, tool._Tool__raw
+    path, form = tool._Tool__path, tool._Tool__form
     if path == ("call_tool",):
         if not positional or not isinstance(positional[0], str):
             raise TypeError('call_tool takes the path first: call_tool("server.tool", {"name": value})')
@@ -407,7 +410,20 @@ def start(tool, positional, named, soon=False):
             named = {**positional.pop(), **named}
     elif not path:
         raise TypeError("tools is no tool: tools.server.tool(name=value)")
-    return begin(".".join(path), positional, named, raw, soon)
+    return begin(".".join(path), positional, named, form, soon)
+
+
+def progress(message="", done=None):
+    """Says how far the program is, to whoever waits for it: progress("page 41", 0.4). It never fails."""
+    if done is None and isinstance(message, (int, float)) and not isinstance(message, bool):
+        message, done = "", message
+    try:
+        done = float(done)
+        done = done if 0 <= done < 1e9 else None
+    except (TypeError, ValueError, OverflowError):
+        done = None
+    text = plain_json({"message": str(message)[:500], "done": done})
+    channel.send(PROGRESS, 0, utf8(text))
 
 
 class Results:
@@ -420,6 +436,11 @@ class Results:
         if not isinstance(id, str):
             raise TypeError(f'results.open takes a handle, as results.open("r_9"); it was given {id!r}')
         return part("results").Result(id)
+
+    @staticmethod
+    def show(*things, mime_type=None):
+        """Shows images and other files to the agent; anything else is printed."""
+        part("results").show(things, mime_type)
 
 
 class Store:
@@ -1072,7 +1093,8 @@ for _name in FORGOTTEN:
     setattr(builtins, _name, Unimported(_name))
 builtins.tools, builtins.ToolError = tools, ToolError
 builtins.call_tool, builtins.search_tools = tools.call_tool, tools.search_tools
-builtins.results, builtins.open_result = Results(), Results.open
+builtins.results, builtins.open_result, builtins.show = Results(), Results.open, Results.show
+builtins.progress = progress
 builtins.store, builtins.load = Store(), load
 sys.modules["tools"] = sys.modules["toolmill"] = tools
 sys.meta_path.append(Modules)
