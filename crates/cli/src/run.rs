@@ -180,7 +180,8 @@ fn as_json(execution: &Execution) -> Value {
             "message": error.message,
             "line": error.line,
             "column": error.column,
-            "hint": error.hint.as_ref().or(error.fix.as_ref()),
+            "hint": error.hint,
+            "fix": error.fix,
         })),
         "notes": done.notes,
         "would_call": execution.dry_run.as_ref().map(|dry_run| json!({
