@@ -6,11 +6,13 @@
 //! what the agent gets to see. Each step is recorded in the journal.
 
 mod admission;
+pub mod asking;
 mod call;
 mod check;
 mod clock;
 mod enter;
 pub mod execute;
+pub mod form;
 mod guests;
 mod id;
 mod limits;
@@ -18,10 +20,12 @@ mod meaning;
 pub mod output;
 mod pool;
 mod results;
+mod seal;
 mod search;
 pub mod server;
 mod session;
 mod shape;
+mod shown;
 pub mod suspended;
 mod tools;
 mod turns;
