@@ -636,7 +636,7 @@ struct Limit {
     set: fn(&mut Limits, u64),
 }
 
-const LIMITS: [Limit; 11] = [
+const LIMITS: [Limit; 12] = [
     Limit {
         key: "timeout_seconds",
         get: |limits| limits.guest_time.as_secs(),
@@ -646,6 +646,11 @@ const LIMITS: [Limit; 11] = [
         key: "total_seconds",
         get: |limits| limits.total_time.as_secs(),
         set: |limits, seconds| limits.total_time = Duration::from_secs(seconds),
+    },
+    Limit {
+        key: "yield_seconds",
+        get: |limits| limits.yield_time.as_secs(),
+        set: |limits, seconds| limits.yield_time = Duration::from_secs(seconds),
     },
     Limit {
         key: "call_seconds",

@@ -15,6 +15,7 @@ use catalog::{ArgumentErrorCode, Arguments, Catalog, Language, Tool};
 use journal::Event;
 use protocol::{Check, Checked, ErrorCode, ProgramError, Raise};
 use serde_json::value::RawValue;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use upstream::CallError;
@@ -45,6 +46,8 @@ pub(crate) struct Calls {
     count: AtomicU32,
     /// Calls that have been recorded and have not ended.
     open: AtomicU32,
+    /// Told when none of them is left.
+    all_ended: Notify,
     bytes: AtomicU64,
     done: Mutex<Vec<CallRecord>>,
     /// The process of the server that was called last.
@@ -101,6 +104,7 @@ impl Calls {
             cancel,
             count: AtomicU32::new(0),
             open: AtomicU32::new(0),
+            all_ended: Notify::new(),
             bytes: AtomicU64::new(0),
             done: Mutex::default(),
             called: Mutex::default(),
@@ -148,6 +152,18 @@ impl Calls {
             .clone();
         records.sort_by_key(|record| record.number);
         records
+    }
+
+    /// How many calls are open.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed) as usize
+    }
+
+    /// Waits until every call has ended: those of a program that was stopped end as cancelled.
+    pub(crate) async fn all_ended(&self) {
+        while self.open() > 0 {
+            self.all_ended.notified().await;
+        }
     }
 
     /// The process of the server that was called last.
@@ -540,9 +556,11 @@ impl OpenCall<'_> {
 
 impl Drop for OpenCall<'_> {
     fn drop(&mut self) {
-        self.calls.open.fetch_sub(1, Ordering::Relaxed);
         if !self.ended {
             self.end(Err(ErrorCode::Cancelled));
+        }
+        if self.calls.open.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.calls.all_ended.notify_one();
         }
     }
 }

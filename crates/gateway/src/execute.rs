@@ -6,13 +6,17 @@ use std::time::Duration;
 use journal::Event;
 use protocol::{Done, ErrorCode, Job, ProgramError};
 use sandbox::Tier;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{CallRecord, Calls};
+use crate::executions::{Live, Telling};
 use crate::guests::{Ended, Printed, sandbox_error};
 use crate::pool::Pool;
 use crate::{Gateway, Limits, Session, Short};
+
+/// How long the calls of a program that was stopped may take to end.
+const LAST_CALLS: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
@@ -83,8 +87,18 @@ pub async fn execute(
     request: Request,
     cancel: &CancellationToken,
 ) -> Execution {
-    let begun = Instant::now();
-    let (id, short) = session.next_execution();
+    let live = Live::new(gateway, session, Telling::default(), cancel.child_token());
+    run(gateway, session, request, &live).await
+}
+
+/// Runs a program that others may look at meanwhile.
+pub(crate) async fn run(
+    gateway: &Arc<Gateway>,
+    session: &Arc<Session>,
+    request: Request,
+    live: &Live,
+) -> Execution {
+    let (id, cancel) = (live.id.clone(), live.cancellation());
     let mut limits = gateway.config.limits.clone();
     if let Some(own_time) = request.own_time {
         limits.guest_time = limits.guest_time.min(own_time);
@@ -92,7 +106,7 @@ pub async fn execute(
     let mut run = Run {
         gateway,
         session,
-        id: &id,
+        live,
         limits,
         cancel: cancel.child_token(),
     };
@@ -138,7 +152,7 @@ pub async fn execute(
         }
     }
     run.cancel.cancel();
-    let duration = begun.elapsed();
+    let duration = live.begun().elapsed();
     let outcome = ended
         .done
         .error
@@ -159,7 +173,7 @@ pub async fn execute(
     });
     Execution {
         id,
-        short,
+        short: live.short,
         session: session.id().to_owned(),
         language,
         code: request.code,
@@ -208,7 +222,7 @@ fn names_arguments_as_python(code: &str) -> bool {
 struct Run<'a> {
     gateway: &'a Arc<Gateway>,
     session: &'a Arc<Session>,
-    id: &'a str,
+    live: &'a Live,
     limits: Limits,
     cancel: CancellationToken,
 }
@@ -263,18 +277,19 @@ impl Run<'_> {
             () = self.cancel.cancelled() => return Err(cancelled()),
         };
         self.gateway.recorder().record(Event::GuestConfirmed {
-            execution: self.id.to_owned(),
+            execution: self.live.id.clone(),
             tier: guest.tier().as_str().into(),
             start_us: begun.elapsed().as_micros() as u64,
         });
         let calls = Arc::new(Calls::new(
             self.gateway.clone(),
             self.session.clone(),
-            self.id.to_owned(),
+            self.live.id.clone(),
             language.words(),
             self.limits.clone(),
             self.cancel.clone(),
         ));
+        self.live.show(calls.clone(), guest.printed());
         let job = Job {
             language: language.as_str().to_owned(),
             code: code.to_owned(),
@@ -293,6 +308,8 @@ impl Run<'_> {
             )
             .await;
         pool.refill();
+        // What was open is part of what has been done.
+        let _ = timeout(LAST_CALLS, calls.all_ended()).await;
         if is(&ended.done, ErrorCode::LimitWorkspace) {
             self.session.is_over();
         }

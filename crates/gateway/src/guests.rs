@@ -5,8 +5,8 @@
 //! reads at all, fills its own socket and nothing of ours.
 
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use protocol::{
@@ -149,6 +149,11 @@ impl ReadyGuest {
     /// What stands around it.
     pub(crate) fn tier(&self) -> Tier {
         self.guest.tier()
+    }
+
+    /// What it prints.
+    pub(crate) fn printed(&self) -> Arc<Mutex<Printed>> {
+        self.stdout.printed.clone()
     }
 
     /// Whether it has ended while it waited for a program.
@@ -653,7 +658,7 @@ async fn write_replies(
 struct Output {
     /// None once it has ended.
     stream: Option<pipe::Receiver>,
-    printed: Printed,
+    printed: Arc<Mutex<Printed>>,
     half: usize,
     most: u64,
 }
@@ -662,7 +667,7 @@ impl Output {
     fn new(stream: Option<OwnedFd>, limits: &Limits) -> std::io::Result<Output> {
         Ok(Output {
             stream: stream.map(pipe::Receiver::from_owned_fd).transpose()?,
-            printed: Printed::default(),
+            printed: Arc::default(),
             half: limits.output_bytes / 2,
             most: limits.printed_bytes,
         })
@@ -706,13 +711,21 @@ impl Output {
                 _ => break,
             }
         }
-        self.printed.trim(self.half);
-        self.printed
+        let mut printed = self
+            .printed
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        printed.trim(self.half);
+        std::mem::take(&mut printed)
     }
 
     fn kept_too_much(&mut self, more: &[u8]) -> bool {
-        self.printed.keep(more, self.half);
-        self.printed.total > self.most
+        let mut printed = self
+            .printed
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        printed.keep(more, self.half);
+        printed.total > self.most
     }
 }
 

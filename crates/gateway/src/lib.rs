@@ -12,6 +12,7 @@ mod check;
 mod clock;
 mod enter;
 pub mod execute;
+mod executions;
 pub mod form;
 mod guests;
 mod id;
@@ -36,12 +37,13 @@ mod value;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use journal::{Event, Journal};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 pub use call::call_tool;
 pub use catalog::{Catalog, Detail, Found, Row, SearchRequest, Tool, Validation};
@@ -53,6 +55,9 @@ pub use search::{search, search_rows};
 pub use session::{Face, Session};
 pub use upstream::{Stanza, Transport};
 pub use upstreams::{Configured, Health};
+
+/// How long programs whose connection has ended may take to end.
+const LAST_RECORDS: Duration = Duration::from_secs(1);
 
 /// What the gateway is told; the one place settings become values.
 #[derive(Debug, Clone)]
@@ -90,6 +95,8 @@ pub struct Gateway {
     /// Whether the journal has been asked which tools were of use.
     asked_for_usage: AtomicBool,
     meaning: Option<meaning::Meaning>,
+    /// The programs that outlive a request.
+    tasks: TaskTracker,
 }
 
 impl Gateway {
@@ -122,6 +129,7 @@ impl Gateway {
                 meaning::Meaning::start(folder, state, upstreams.catalogs())
             }),
             asked_for_usage: AtomicBool::new(false),
+            tasks: TaskTracker::new(),
             index: search::IndexFile::new(
                 config.state.join("index"),
                 config
@@ -185,6 +193,9 @@ impl Gateway {
 
     /// Ends the servers: input closed, then SIGTERM, then SIGKILL.
     pub async fn stop(&self) {
+        // Their connections have ended, and so they end.
+        self.tasks.close();
+        let _ = tokio::time::timeout(LAST_RECORDS, self.tasks.wait()).await;
         self.pools.stop();
         self.sessions.forget_all();
         self.upstreams.stop().await;

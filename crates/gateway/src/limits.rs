@@ -9,6 +9,9 @@ pub struct Limits {
     pub guest_time: Duration,
     /// A run from its start to its end, calls included.
     pub total_time: Duration,
+    /// A request that starts a program or waits for one is answered after so long, whether or not the
+    /// program has ended.
+    pub yield_time: Duration,
     /// One call.
     pub call_time: Duration,
     pub memory_bytes: u64,
@@ -38,6 +41,7 @@ impl Default for Limits {
         Limits {
             guest_time: Duration::from_secs(30),
             total_time: Duration::from_secs(600),
+            yield_time: Duration::from_secs(45),
             call_time: Duration::from_secs(60),
             memory_bytes: 512 << 20,
             threads: 64,

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::call::CallRecord;
 use crate::execute::Execution;
+use crate::executions::Live;
 use crate::{Session, results};
 
 /// The most an answer may hold, so that no known client replaces or cuts it.
@@ -154,6 +155,43 @@ async fn keep(session: &Session, json: Box<RawValue>) -> Handle {
 /// The answer to `execute_code`.
 pub fn answer(execution: &Execution, style: &Style) -> Answer {
     written(execution, style).0
+}
+
+/// The answer while a program runs: how far it is, and the end of what it has printed.
+pub(crate) fn running(live: &Live, name: &str, name_session: bool) -> Answer {
+    const PRINTED_BYTES: usize = 4000;
+    let so_far = live.so_far();
+    let calls = so_far.calls.len() + so_far.open;
+    let mut facts = vec![format!("running {}", live.short)];
+    if calls > 0 {
+        let plural = if calls == 1 { "" } else { "s" };
+        let open = match so_far.open {
+            0 => String::new(),
+            open => format!(", {open} open"),
+        };
+        facts.push(format!("{} call{plural}{open}", thousands(calls)));
+    }
+    facts.push(format!(
+        "{} s of {} s",
+        so_far.duration.as_secs(),
+        so_far.total_time.as_secs()
+    ));
+    if name_session {
+        facts.push(format!("session {}", live.session));
+    }
+    facts.push(format!("continue: wait_execution(execution=\"{name}\")"));
+    let mut text = facts.join(" · ");
+    let printed = so_far.stdout.text();
+    let printed = printed.trim_end();
+    if !printed.is_empty() {
+        let tail = &printed[ceil(printed, printed.len().saturating_sub(PRINTED_BYTES))..];
+        let missing = match printed.len() - tail.len() {
+            0 => String::new(),
+            bytes => format!("… {} bytes before\n", thousands(bytes)),
+        };
+        let _ = write!(text, "\n--- stdout\n{missing}{tail}");
+    }
+    Answer::text(text)
 }
 
 /// What an answer had no room for.

@@ -72,6 +72,11 @@ impl Agent {
         }
     }
 
+    /// Cancelled when the connection has ended and its last work must too.
+    pub(crate) fn connection(&self) -> &CancellationToken {
+        &self.ended
+    }
+
     /// The connection's own session, if a program has opened it.
     pub(crate) fn opened_session(&self) -> Option<&Arc<Session>> {
         self.session.get()

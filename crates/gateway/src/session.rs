@@ -9,6 +9,7 @@ use journal::Event;
 use results::{Quota, Results};
 use sandbox::{Usage, Workspace};
 
+use crate::executions::Executions;
 use crate::id::{self, Short};
 use crate::{Gateway, Limits, Recorder};
 
@@ -59,15 +60,25 @@ impl Sessions {
         Some(session.clone())
     }
 
+    /// The first thing that `find` finds in a session.
+    pub(crate) fn with<T>(&self, find: impl Fn(&Arc<Session>) -> Option<T>) -> Option<T> {
+        let kept = self
+            .0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        kept.values().find_map(|(session, _)| find(session))
+    }
+
     pub(crate) fn keep(&self, session: &Arc<Session>) {
         let mut kept = self
             .0
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
-        kept.retain(|_, (_, used)| used.elapsed() < IDLE);
+        kept.retain(|_, (session, used)| used.elapsed() < IDLE || session.executions().any_runs());
         if kept.len() >= KEPT
             && let Some(oldest) = kept
                 .iter()
+                .filter(|(_, (session, _))| !session.executions().any_runs())
                 .min_by_key(|(_, (_, used))| *used)
                 .map(|(id, _)| id.clone())
         {
@@ -94,7 +105,9 @@ pub struct Session {
     /// Set while the workspace may hold more than it may: after a run that ended for it, or when an
     /// earlier process has left it.
     may_be_over: AtomicBool,
+    /// How many there have been.
     executions: AtomicU32,
+    live: Executions,
     /// Values that were too large for an answer.
     results: Arc<Results>,
     /// Whether workspace and results outlive the session, for a caller who may name it again.
@@ -118,6 +131,7 @@ impl Session {
             has_workspace: AtomicBool::new(false),
             may_be_over: AtomicBool::new(outlives),
             executions: AtomicU32::new(0),
+            live: Executions::default(),
             outlives,
             recorder: gateway.recorder().clone(),
         };
@@ -171,6 +185,11 @@ impl Session {
     /// To be called when a program has ended because its workspace held too much.
     pub(crate) fn is_over(&self) {
         self.may_be_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Its programs that run, or have ended and may still be asked for.
+    pub(crate) fn executions(&self) -> &Executions {
+        &self.live
     }
 
     /// Id and short id of a new execution.

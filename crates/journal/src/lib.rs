@@ -88,6 +88,10 @@ pub enum Event {
         bytes: u64,
         duration_us: u64,
     },
+    /// The agent was told that it runs; from then on it outlives its request.
+    ExecutionLeft {
+        execution: String,
+    },
     ExecutionEnded {
         execution: String,
         outcome: String,
@@ -107,6 +111,7 @@ impl Event {
             | Event::GuestConfirmed { execution, .. }
             | Event::CallStarted { execution, .. }
             | Event::CallEnded { execution, .. }
+            | Event::ExecutionLeft { execution }
             | Event::ExecutionEnded { execution, .. } => Some(execution),
             _ => None,
         }

@@ -83,6 +83,7 @@ fn a_whole_file_is_read() {
         [limits]
         timeout_seconds = 1
         total_seconds = 2
+        yield_seconds = 12
         call_seconds = 3
         memory_mib = 4
         threads = 5
@@ -147,6 +148,7 @@ fn a_whole_file_is_read() {
         Limits {
             guest_time: seconds(1),
             total_time: seconds(2),
+            yield_time: seconds(12),
             call_time: seconds(3),
             memory_bytes: 4 << 20,
             threads: 5,

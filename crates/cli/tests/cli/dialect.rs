@@ -5,12 +5,10 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Mutex;
-use std::thread;
 
 use serde_json::Value;
 
-use crate::place::Place;
+use crate::place::{Place, complaints};
 
 #[derive(Debug, Default)]
 struct Program {
@@ -43,23 +41,7 @@ fn check(language: &str, least: usize) {
     let programs = programs(language);
     assert!(programs.len() >= least, "{} programs", programs.len());
     let place = Place::with_fake();
-    let left = Mutex::new(programs.iter());
-    let wrong = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let Some(program) = left.lock().unwrap().next() else {
-                        break;
-                    };
-                    if let Some(complaint) = program.complaint(&place) {
-                        wrong.lock().unwrap().push(complaint);
-                    }
-                }
-            });
-        }
-    });
-    let wrong = wrong.into_inner().unwrap();
+    let wrong = complaints(&programs, |program| program.complaint(&place));
     assert!(
         wrong.is_empty(),
         "{} of {} programs:\n{}",

@@ -13,7 +13,7 @@ use testkit::{Eras, FakeUpstream, Options, Output};
 use crate::place::{Place, fake, wait_until};
 
 /// A gateway that listens.
-struct Served {
+pub(crate) struct Served {
     child: Child,
     address: SocketAddr,
     /// What it said of its token.
@@ -29,7 +29,7 @@ impl Drop for Served {
 }
 
 impl Served {
-    fn start(mut serve: Command) -> Served {
+    pub(crate) fn start(mut serve: Command) -> Served {
         let mut child = serve
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -55,7 +55,7 @@ impl Served {
     }
 
     /// With the token that it keeps in its file.
-    fn new(place: &Place) -> Served {
+    pub(crate) fn new(place: &Place) -> Served {
         let mut served = Served::start(place.command(&["serve", "--http", "127.0.0.1:0"]));
         let token = std::fs::read_to_string(place.path("state/toolmill/http-token"));
         served.token = Some(token.unwrap());
@@ -81,7 +81,7 @@ impl Served {
     }
 }
 
-struct Request<'a> {
+pub(crate) struct Request<'a> {
     served: &'a Served,
     headers: Vec<(String, String)>,
 }
@@ -99,7 +99,7 @@ impl Request<'_> {
         self
     }
 
-    fn send(self, body: &str) -> TcpStream {
+    pub(crate) fn send(self, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.served.address).unwrap();
         let mut head = "POST /mcp HTTP/1.1\r\nConnection: close\r\n".to_owned();
         for (name, value) in &self.headers {
@@ -117,7 +117,7 @@ impl Request<'_> {
     }
 }
 
-struct Reply {
+pub(crate) struct Reply {
     status: u16,
     headers: HashMap<String, String>,
     body: String,
@@ -202,7 +202,7 @@ fn initialize() -> Value {
     }})
 }
 
-fn execute(language: &str, code: &str, session: Option<&str>) -> Value {
+pub(crate) fn execute(language: &str, code: &str, session: Option<&str>) -> Value {
     let mut arguments = json!({"language": language, "code": code});
     if let Some(session) = session {
         arguments["session"] = session.into();
@@ -211,13 +211,13 @@ fn execute(language: &str, code: &str, session: Option<&str>) -> Value {
 }
 
 /// A client of the legacy era, with the session it was given.
-struct Legacy<'a> {
+pub(crate) struct Legacy<'a> {
     served: &'a Served,
     session: String,
 }
 
 impl<'a> Legacy<'a> {
-    fn new(served: &'a Served) -> Legacy<'a> {
+    pub(crate) fn new(served: &'a Served) -> Legacy<'a> {
         let reply = served.request().post(&initialize());
         assert_eq!(reply.message()["result"]["serverInfo"]["name"], "toolmill");
         let client = Legacy {
@@ -236,14 +236,18 @@ impl<'a> Legacy<'a> {
             .header("MCP-Protocol-Version", "2025-06-18")
     }
 
-    fn call(&self, params: Value) -> (String, bool) {
+    pub(crate) fn call(&self, params: Value) -> (String, bool) {
         let body = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params});
         self.request().post(&body).text()
     }
 }
 
 /// A request of the modern era: everything is in it, and nothing came before.
-fn modern<'a>(served: &'a Served, method: &str, mut params: Value) -> (Request<'a>, Value) {
+pub(crate) fn modern<'a>(
+    served: &'a Served,
+    method: &str,
+    mut params: Value,
+) -> (Request<'a>, Value) {
     let mut request = served
         .request()
         .header("MCP-Protocol-Version", "2026-07-28")
@@ -260,13 +264,13 @@ fn modern<'a>(served: &'a Served, method: &str, mut params: Value) -> (Request<'
     (request, body)
 }
 
-fn modern_call(served: &Served, params: Value) -> (String, bool) {
+pub(crate) fn modern_call(served: &Served, params: Value) -> (String, bool) {
     let (request, body) = modern(served, "tools/call", params);
     request.post(&body).text()
 }
 
 /// The session that an answer's status line names.
-fn session_of(text: &str) -> String {
+pub(crate) fn session_of(text: &str) -> String {
     let status = text.lines().next().unwrap();
     let named = status
         .split(" · ")
@@ -446,7 +450,7 @@ fn the_modern_era_is_stateless() {
     assert!(!reply.headers.contains_key("mcp-session-id"));
     assert_eq!(
         reply.message()["result"]["tools"].as_array().unwrap().len(),
-        2
+        3
     );
     let search = json!({"name": "search_tools", "arguments": {"queries": ["echo"]}});
     let (text, _) = modern_call(&served, search);

@@ -12,6 +12,7 @@ mod hostile;
 mod http;
 mod layers;
 mod lifecycle;
+mod long;
 mod mistakes;
 mod papers;
 mod place;

@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::sync::Mutex;
+use std::thread;
 
 use serde_json::{Value, json};
 
@@ -34,6 +36,24 @@ pub(crate) fn tier_here() -> &'static str {
         Ok(output) if output.status.success() => "full",
         _ => "strict",
     }
+}
+
+/// Looks at each of many things, as many at once as there are cores; what is wrong with them.
+pub(crate) fn complaints<T: Sync>(
+    things: &[T],
+    complaint: impl Fn(&T) -> Option<String> + Sync,
+) -> Vec<String> {
+    let left = Mutex::new(things.iter());
+    let look = || -> Vec<String> {
+        let next = || left.lock().unwrap().next();
+        std::iter::from_fn(next).filter_map(&complaint).collect()
+    };
+    thread::scope(|scope| {
+        let cores = thread::available_parallelism().map_or(2, usize::from);
+        let looking: Vec<_> = (0..cores).map(|_| scope.spawn(look)).collect();
+        let found = looking.into_iter().flat_map(|one| one.join().unwrap());
+        found.collect()
+    })
 }
 
 impl Place {

@@ -6,12 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
-use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::place::Place;
+use crate::place::{Place, complaints};
 
 /// A program that is meant to end differently here.
 struct Difference {
@@ -135,26 +133,10 @@ fn programs_print_what_they_print_elsewhere() {
     }
 
     let place = Place::with_fake();
-    let left = Mutex::new(programs.iter());
-    let wrong = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let Some(program) = left.lock().unwrap().next() else {
-                        break;
-                    };
-                    if let Some(complaint) = program.complaint(&place) {
-                        wrong.lock().unwrap().push(complaint);
-                    }
-                }
-            });
-        }
-    });
+    let wrong = complaints(&programs, |program| program.complaint(&place));
     for difference in DIFFERENCES {
         println!("{}: {}", difference.program, difference.reason);
     }
-    let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -58,7 +58,7 @@ fn the_listed_tools_are_the_same_bytes_whatever_stands_behind() {
         .iter()
         .map(|tool| &tool["name"])
         .collect();
-    assert_eq!(names, ["search_tools", "execute_code"]);
+    assert_eq!(names, ["search_tools", "execute_code", "wait_execution"]);
     // As clients show them to a model, and with all that is listed beside it.
     let tokens = tiktoken::encoding::o200k_base().count(&legacy["tools"].to_string());
     assert!((300..=1000).contains(&tokens), "{tokens} tokens");

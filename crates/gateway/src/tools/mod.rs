@@ -2,6 +2,7 @@
 
 mod execute_code;
 mod search_tools;
+mod wait_execution;
 
 pub(crate) use search_tools::request as search_request;
 use serde_json::{Map, Value};
@@ -20,7 +21,11 @@ const SIGNATURES_CHARACTERS: usize = 1500;
 
 /// The definitions, written by hand: every byte of them is paid for by every agent in every session.
 /// They never change with catalogs or upstreams, so that a client's prompt cache holds.
-const DEFINITIONS: [&str; 2] = [search_tools::DEFINITION, execute_code::DEFINITION];
+const DEFINITIONS: [&str; 3] = [
+    search_tools::DEFINITION,
+    execute_code::DEFINITION,
+    wait_execution::DEFINITION,
+];
 
 /// The listed tools, as whatever type the caller lists.
 pub(crate) fn listed<T: serde::de::DeserializeOwned>() -> Vec<T> {
@@ -43,6 +48,7 @@ pub(crate) async fn call(
     match name {
         "search_tools" => search_tools::call(agent, arguments).await,
         "execute_code" => execute_code::call(agent, arguments, cancel).await,
+        "wait_execution" => wait_execution::call(agent, arguments).await,
         other => not_a_tool(&agent.gateway, other),
     }
 }

@@ -1,0 +1,274 @@
+//! Programs that take longer than a request: told to run, waited for, cancelled.
+
+use serde_json::{Value, json};
+
+use crate::http::{Legacy, Served, modern, modern_call, session_of};
+use crate::place::{Agent, Place, fake, wait_until};
+
+/// A program that prints, and waits for a second call of `meet`.
+const MEETS: [(&str, &str); 2] = [
+    (
+        "python",
+        "print('page 41')\ntools.fake.meet(parties=2)\n'met at last'",
+    ),
+    (
+        "typescript",
+        "console.log('page 41');\nawait tools.fake.meet({parties: 2});\nreturn 'met at last'",
+    ),
+];
+
+fn connected(place: &Place) -> Agent {
+    let mut agent = place.serve();
+    agent.initialize();
+    agent
+}
+
+/// A program that is not to be waited for.
+fn left(language: &str, code: &str) -> Value {
+    json!({"language": language, "code": code, "wait_seconds": 0})
+}
+
+/// An answer with its seconds as `N s`, and without them in the status of a program that has ended.
+fn timeless(text: &str) -> String {
+    let (status, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let is_running = status.starts_with("running ");
+    let facts: Vec<String> = status
+        .split(" · ")
+        .filter_map(|fact| {
+            let seconds = fact.split(' ').next().unwrap_or_default();
+            match (seconds.parse::<f64>(), is_running) {
+                (Ok(_), true) if fact.contains(" s of ") => Some(fact.replacen(seconds, "N", 1)),
+                (Ok(_), false) if fact.ends_with(" s") => None,
+                _ => Some(fact.to_owned()),
+            }
+        })
+        .collect();
+    format!("{}\n{rest}", facts.join(" · "))
+        .trim_end()
+        .to_owned()
+}
+
+/// What `wait_execution` answers once it answers this; it fails with the last answer.
+#[track_caller]
+fn comes_to(agent: &mut Agent, id: &str, expected: &str) {
+    let mut last = String::new();
+    for _ in 0..6000 {
+        let arguments = json!({"execution": id, "wait_seconds": 0.01});
+        last = timeless(&agent.call("wait_execution", arguments).0);
+        if last == expected {
+            return;
+        }
+    }
+    panic!("not in a minute:\n{expected}\nbut\n{last}");
+}
+
+#[test]
+fn a_program_that_takes_long_is_told_to_run_and_waited_for() {
+    for (language, code) in MEETS {
+        let place = Place::with_fake();
+        let mut agent = connected(&place);
+        let (text, is_error) = agent.call("execute_code", left(language, code));
+        assert!(!is_error);
+        assert!(text.starts_with("running x1 · "), "{text}");
+        let continued = r#"N s of 600 s · continue: wait_execution(execution="x1")"#;
+        let expected = format!("running x1 · 1 call, 1 open · {continued}\n--- stdout\npage 41");
+        comes_to(&mut agent, "x1", &expected);
+        // Many wait at once.
+        let waits: Vec<u64> = (0..5)
+            .map(|_| {
+                let wait = json!({"name": "wait_execution", "arguments": {"execution": "x1"}});
+                agent.ask("tools/call", wait)
+            })
+            .collect();
+        let second = agent.ask(
+            "tools/call",
+            json!({"name": "execute_code", "arguments": {"language": "python", "code": "tools.fake.meet(parties=2)"}}),
+        );
+        let mut answered = Vec::new();
+        while answered.len() < waits.len() {
+            let message = agent.next();
+            let id = message["id"].as_u64().unwrap();
+            if id != second {
+                let text = message["result"]["content"][0]["text"].as_str().unwrap();
+                assert_eq!(
+                    timeless(text),
+                    "ok x1 · 1 call\nmet at last\n--- stdout\npage 41"
+                );
+                answered.push(id);
+            }
+        }
+        answered.sort_unstable();
+        assert_eq!(answered, waits);
+        // It may be asked for again.
+        comes_to(
+            &mut agent,
+            "x1",
+            "ok x1 · 1 call\nmet at last\n--- stdout\npage 41",
+        );
+    }
+}
+
+#[test]
+fn a_request_is_answered_after_the_yield_time() {
+    let place = Place::new(&format!(
+        "{}[limits]\nyield_seconds = 1\n",
+        fake("fake", &[])
+    ));
+    let mut agent = connected(&place);
+    let (text, _) = agent.execute("python", MEETS[0].1);
+    assert!(text.starts_with("running x1 · "), "{text}");
+    let (text, _) = agent.call("wait_execution", json!({"execution": "x1"}));
+    assert!(text.starts_with("running x1 · "), "{text}");
+}
+
+#[test]
+fn a_program_that_was_left_is_cancelled_by_wait_execution_alone() {
+    let place = Place::with_fake();
+    let mut agent = connected(&place);
+    agent.call("execute_code", left("python", MEETS[0].1));
+    comes_to(
+        &mut agent,
+        "x1",
+        "running x1 · 1 call, 1 open · N s of 600 s · continue: wait_execution(execution=\"x1\")\n--- stdout\npage 41",
+    );
+    // Who no longer waits ends nothing.
+    let wait = json!({"name": "wait_execution", "arguments": {"execution": "x1"}});
+    let id = agent.ask("tools/call", wait);
+    agent.send(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}}));
+    let (text, _) = agent.call(
+        "wait_execution",
+        json!({"execution": "x1", "wait_seconds": 0}),
+    );
+    assert!(text.starts_with("running x1 · "), "{text}");
+
+    let cancel = json!({"execution": "x1", "cancel": true});
+    let (text, is_error) = agent.call("wait_execution", cancel.clone());
+    assert!(is_error);
+    let expected = "error x1 cancelled\nthe run was cancelled: by wait_execution\nalready done: nothing that writes; 1 read\n--- stdout\npage 41";
+    assert_eq!(timeless(&text), expected);
+    let (text, _) = agent.call("wait_execution", cancel);
+    assert_eq!(timeless(&text), expected);
+    let (text, _) = agent.execute("python", "tools.fake.cancelled()['cancelled']");
+    assert!(text.ends_with("\n1"), "{text}");
+}
+
+#[test]
+fn the_total_limit_ends_a_program_that_was_left() {
+    let place = Place::new(&format!(
+        "{}[limits]\ntotal_seconds = 1\n",
+        fake("fake", &[])
+    ));
+    let mut agent = connected(&place);
+    agent.call("execute_code", left("python", MEETS[0].1));
+    let (text, is_error) = agent.call("wait_execution", json!({"execution": "x1"}));
+    assert!(is_error);
+    assert_eq!(
+        timeless(&text),
+        "error x1 limit_time\nthe run took longer than 1 s, calls included\nalready done: nothing that writes; 1 read\n--- stdout\npage 41"
+    );
+}
+
+#[test]
+fn over_stdio_the_end_of_the_connection_ends_what_was_left() {
+    let place = Place::new("");
+    let log = place.path("tmp/methods");
+    let settings = fake("fake", &["--log-methods", log.to_str().unwrap()]);
+    place.write("config/toolmill/toolmill.toml", &settings);
+    let mut agent = connected(&place);
+    agent.call("execute_code", left("python", MEETS[0].1));
+    let logged = |line: &str| {
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        text.lines().any(|logged| logged == line)
+    };
+    wait_until("the call has arrived", || logged("tools/call meet"));
+    agent.close();
+    let trace = place.output(&["trace", "last", "--json"]);
+    let trace = String::from_utf8(trace.stdout).unwrap();
+    assert!(trace.contains(r#""event":"execution_left""#), "{trace}");
+    let last = trace.lines().last().unwrap();
+    assert!(
+        last.contains(r#""event":"execution_ended""#) && last.contains(r#""outcome":"cancelled""#),
+        "{trace}"
+    );
+}
+
+#[test]
+fn what_is_no_program_of_the_session_is_unknown() {
+    let place = Place::with_fake();
+    let mut agent = connected(&place);
+    for (arguments, said) in [
+        (json!({}), "execution is missing"),
+        (json!({"execution": "x1"}), "error unknown execution \"x1\""),
+        (
+            json!({"execution": "x_0000000000000000"}),
+            "error unknown execution \"x_0000000000000000\"",
+        ),
+        (
+            json!({"execution": "x1", "wait_seconds": -1}),
+            "wait_seconds must be 0 or more",
+        ),
+    ] {
+        let (text, is_error) = agent.call("wait_execution", arguments);
+        assert!(is_error && text.contains(said), "{text}");
+    }
+}
+
+/// What a client of either era is answered over HTTP.
+fn calls<'a>(served: &'a Served, era: &str) -> Box<dyn Fn(&str, Value) -> (String, bool) + 'a> {
+    match era {
+        "legacy" => {
+            let client = Legacy::new(served);
+            Box::new(move |name, arguments| {
+                client.call(json!({"name": name, "arguments": arguments}))
+            })
+        }
+        _ => Box::new(|name, arguments| {
+            modern_call(served, json!({"name": name, "arguments": arguments}))
+        }),
+    }
+}
+
+#[test]
+fn over_http_a_program_is_named_by_its_whole_id() {
+    for era in ["legacy", "modern"] {
+        let place = Place::with_fake();
+        let served = Served::new(&place);
+        let call = calls(&served, era);
+        let (text, _) = call("execute_code", left(MEETS[0].0, MEETS[0].1));
+        let session = session_of(&text);
+        let id = text.split('"').nth(1).unwrap();
+        assert!(
+            id.starts_with("x_") && text.starts_with("running x1 · "),
+            "{text}"
+        );
+        // Another client of the same user knows it by this id alone, or by its session.
+        let (text, _) = modern_call(
+            &served,
+            json!({"name": "wait_execution", "arguments": {"execution": "x1", "session": session, "wait_seconds": 0}}),
+        );
+        assert!(text.starts_with("running x1 · "), "{text}");
+        let (text, is_error) = modern_call(
+            &served,
+            json!({"name": "wait_execution", "arguments": {"execution": "x1", "wait_seconds": 0}}),
+        );
+        assert!(is_error && text.contains("unknown execution"), "{text}");
+        // A client that goes away while it waits ends nothing.
+        let (request, body) = modern(
+            &served,
+            "tools/call",
+            json!({"name": "wait_execution", "arguments": {"execution": id}}),
+        );
+        drop(request.send(&body.to_string()));
+        let (text, _) = call(
+            "execute_code",
+            json!({"language": "python", "code": "tools.fake.meet(parties=2)"}),
+        );
+        assert!(text.ends_with("\nmet"), "{text}");
+        let (text, is_error) = call("wait_execution", json!({"execution": id}));
+        assert!(!is_error, "{text}");
+        assert_eq!(
+            timeless(&text),
+            format!("ok x1 · 1 call · session {session}\nmet at last\n--- stdout\npage 41")
+        );
+    }
+}

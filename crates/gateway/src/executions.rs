@@ -1,0 +1,419 @@
+//! The programs of one session that run, or have ended and may still be asked for.
+//!
+//! A program runs in a task of its own. As long as the request that started it has not been answered,
+//! that request's end is its end. Once the agent has been told that it runs ([`Live::leave`]) it lives
+//! until it ends by itself, is cancelled, reaches its total limit, is not asked for during
+//! [`UNASKED`], or its connection ends. The answer of one that was left is kept for a while.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
+
+use protocol::{Done, ErrorCode, ProgramError};
+use tokio::sync::{OnceCell, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::call::{CallRecord, Calls};
+use crate::execute::{self, Execution, Language, Request};
+use crate::guests::Printed;
+use crate::output::{self, Answer, Style};
+use crate::{Gateway, Session, Short};
+
+/// How long a program goes on that nobody asks for.
+const UNASKED: Duration = Duration::from_secs(600);
+/// How long the answer of a program that was left is kept once it has ended, and of how many.
+const KEPT: Duration = Duration::from_secs(600);
+const MOST_KEPT: usize = 16;
+
+/// The programs of one session, the earliest first.
+#[derive(Debug, Default)]
+pub(crate) struct Executions(Mutex<VecDeque<Arc<Live>>>);
+
+impl Executions {
+    /// Starts a program. It is cancelled with `connection`.
+    pub(crate) fn start(
+        gateway: &Arc<Gateway>,
+        session: &Arc<Session>,
+        request: Request,
+        telling: Telling,
+        connection: &CancellationToken,
+    ) -> Arc<Live> {
+        let live = Arc::new(Live::new(
+            gateway,
+            session,
+            telling,
+            connection.child_token(),
+        ));
+        session.executions().keep(live.clone());
+        let (gateway, session) = (gateway.clone(), session.clone());
+        let running = live.clone();
+        gateway.clone().tasks.spawn(async move {
+            let ending = Ending(&running);
+            let mut run = std::pin::pin!(execute::run(&gateway, &session, request, &running));
+            let execution = tokio::select! {
+                execution = run.as_mut() => execution,
+                () = running.unasked() => {
+                    running.cancel("nobody has asked for it during 10 minutes");
+                    run.await
+                }
+            };
+            running.end(execution);
+            drop(ending);
+            if running.was_left() {
+                // What it holds may be large; what is said of it is not.
+                running.answer(&session).await;
+                running.stage.send_replace(Stage::Told);
+            } else {
+                session.executions().forget(&running);
+            }
+        });
+        live
+    }
+
+    /// A program by its id: the short one of the session, or the whole one.
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<Live>> {
+        let mut all = self.all();
+        all.retain(|live| !live.is_stale());
+        all.iter()
+            .find(|live| live.id == id || live.short.to_string() == id)
+            .cloned()
+    }
+
+    /// Whether a program runs.
+    pub(crate) fn any_runs(&self) -> bool {
+        self.all().iter().any(|live| live.ended().is_none())
+    }
+
+    fn keep(&self, live: Arc<Live>) {
+        let mut all = self.all();
+        all.retain(|live| !live.is_stale());
+        let ended = all.iter().filter(|live| live.ended().is_some()).count();
+        if ended >= MOST_KEPT
+            && let Some(earliest) = all.iter().position(|live| live.ended().is_some())
+        {
+            all.remove(earliest);
+        }
+        all.push_back(live);
+    }
+
+    fn forget(&self, live: &Live) {
+        self.all().retain(|kept| kept.id != live.id);
+    }
+
+    /// Held for a look, or for putting one in or out.
+    fn all(&self) -> MutexGuard<'_, VecDeque<Arc<Live>>> {
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// How what a program came to is told.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Telling {
+    pub(crate) style: Style,
+    /// To a caller that is itself a program.
+    pub(crate) structured: bool,
+}
+
+/// Where a program is.
+#[derive(Debug, Clone)]
+pub(crate) enum Stage {
+    Running,
+    Ended(Arc<Execution>),
+    /// It has ended, and its answer is kept.
+    Told,
+}
+
+/// A program that runs or has ended.
+#[derive(Debug)]
+pub(crate) struct Live {
+    /// The whole id, which nobody can guess.
+    pub(crate) id: String,
+    /// The id within its session.
+    pub(crate) short: Short,
+    /// The id of its session.
+    pub(crate) session: String,
+    begun: Instant,
+    total_time: Duration,
+    cancel: CancellationToken,
+    /// Why it was cancelled, when there is more to say than that it was.
+    why: OnceLock<&'static str>,
+    stage: watch::Sender<Stage>,
+    ended: OnceLock<Instant>,
+    seen: Mutex<Seen>,
+    /// Who waits for it.
+    asked: Mutex<Asked>,
+    was_left: AtomicBool,
+    telling: Telling,
+    answer: OnceCell<Answer>,
+}
+
+/// What can be seen of a program while it runs.
+#[derive(Default)]
+struct Seen {
+    calls: Option<Arc<Calls>>,
+    stdout: Option<Arc<Mutex<Printed>>>,
+}
+
+impl std::fmt::Debug for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.debug_struct("Seen").finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct Asked {
+    waiting: usize,
+    last: Instant,
+}
+
+/// What a program has come to so far.
+#[derive(Debug)]
+pub(crate) struct SoFar {
+    /// Calls that have ended.
+    pub(crate) calls: Vec<CallRecord>,
+    /// Calls that are open.
+    pub(crate) open: usize,
+    pub(crate) stdout: Printed,
+    pub(crate) duration: Duration,
+    pub(crate) total_time: Duration,
+}
+
+impl Live {
+    /// A program of the session that is about to run.
+    pub(crate) fn new(
+        gateway: &Gateway,
+        session: &Session,
+        telling: Telling,
+        cancel: CancellationToken,
+    ) -> Live {
+        let (id, short) = session.next_execution();
+        Live {
+            id,
+            short,
+            session: session.id().to_owned(),
+            begun: Instant::now(),
+            total_time: gateway.config.limits.total_time,
+            cancel,
+            why: OnceLock::new(),
+            stage: watch::Sender::new(Stage::Running),
+            ended: OnceLock::new(),
+            seen: Mutex::default(),
+            asked: Mutex::new(Asked {
+                waiting: 0,
+                last: Instant::now(),
+            }),
+            was_left: AtomicBool::new(false),
+            telling,
+            answer: OnceCell::new(),
+        }
+    }
+
+    pub(crate) fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    pub(crate) fn cancellation(&self) -> &CancellationToken {
+        &self.cancel
+    }
+
+    pub(crate) fn stage(&self) -> watch::Receiver<Stage> {
+        self.stage.subscribe()
+    }
+
+    /// Ends the program, which then soon has ended as `cancelled`.
+    pub(crate) fn cancel(&self, why: &'static str) {
+        // Who cancelled first knows why.
+        let _ = self.why.set(why);
+        self.cancel.cancel();
+    }
+
+    /// What an error that says that the run was cancelled has to say.
+    pub(crate) fn explain(&self, error: &mut ProgramError) {
+        if error.code == ErrorCode::Cancelled
+            && let Some(why) = self.why.get()
+        {
+            error.message = format!("the run was cancelled: {why}");
+        }
+    }
+
+    /// The agent is told that the program runs: from now on it outlives the request that started it.
+    pub(crate) fn leave(&self) {
+        self.was_left.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn was_left(&self) -> bool {
+        self.was_left.load(Ordering::Relaxed)
+    }
+
+    /// Cancels the program when it is dropped, unless the program has been left or has ended.
+    pub(crate) fn until_left(self: &Arc<Live>) -> UntilLeft {
+        UntilLeft(self.clone())
+    }
+
+    /// Makes what it does visible: its calls, and what it prints.
+    pub(crate) fn show(&self, calls: Arc<Calls>, stdout: Arc<Mutex<Printed>>) {
+        *self.seen() = Seen {
+            calls: Some(calls),
+            stdout: Some(stdout),
+        };
+    }
+
+    pub(crate) fn so_far(&self) -> SoFar {
+        let seen = self.seen();
+        let stdout = seen.stdout.as_ref().map(|stdout| {
+            stdout
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .clone()
+        });
+        SoFar {
+            calls: seen
+                .calls
+                .as_ref()
+                .map(|calls| calls.records())
+                .unwrap_or_default(),
+            open: seen.calls.as_ref().map_or(0, |calls| calls.open()),
+            stdout: stdout.unwrap_or_default(),
+            duration: self.begun.elapsed(),
+            total_time: self.total_time,
+        }
+    }
+
+    /// Waits until the program has ended, at most so long; whether it has.
+    pub(crate) async fn wait(&self, most: Duration) -> bool {
+        let _waiting = Waiting::of(self);
+        let mut stage = self.stage();
+        let ended = stage.wait_for(|stage| !matches!(stage, Stage::Running));
+        // The sender lives as long as we do.
+        matches!(tokio::time::timeout(most, ended).await, Ok(Ok(_)))
+    }
+
+    /// What the agent is told of a program that has ended. It is made once.
+    pub(crate) async fn answer(&self, session: &Session) -> Answer {
+        let stage = self.stage.borrow().clone();
+        let telling = &self.telling;
+        let made = self.answer.get_or_init(async || match stage {
+            Stage::Ended(execution) if telling.structured => {
+                output::structured(&execution, telling.style.name_session)
+            }
+            Stage::Ended(execution) => {
+                output::answer_and_keep(&execution, session, telling.style.clone()).await
+            }
+            Stage::Running | Stage::Told => unreachable!("it has ended, and has not been told"),
+        });
+        made.await.clone()
+    }
+
+    /// When it ended, if it has.
+    pub(crate) fn ended(&self) -> Option<Instant> {
+        self.ended.get().copied()
+    }
+
+    fn end(&self, mut execution: Execution) {
+        if let Some(error) = &mut execution.done.error {
+            self.explain(error);
+        }
+        *self.seen() = Seen::default();
+        let _ = self.ended.set(Instant::now());
+        self.stage.send_replace(Stage::Ended(Arc::new(execution)));
+    }
+
+    /// Whether it ended so long ago that nobody will ask for it.
+    fn is_stale(&self) -> bool {
+        self.ended().is_some_and(|ended| ended.elapsed() > KEPT)
+    }
+
+    /// Waits until nobody has asked for a program that was left for too long.
+    async fn unasked(&self) {
+        loop {
+            let quiet = {
+                let asked = self.asked();
+                match self.was_left() && asked.waiting == 0 {
+                    true => asked.last.elapsed(),
+                    false => Duration::ZERO,
+                }
+            };
+            match UNASKED.checked_sub(quiet) {
+                Some(left) if !left.is_zero() => tokio::time::sleep(left).await,
+                _ => return,
+            }
+        }
+    }
+
+    /// Held for a look, and when a program's guest is there or has gone.
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Held to count one who waits.
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Ends a program with the request that started it, until it is left.
+pub(crate) struct UntilLeft(Arc<Live>);
+
+impl Drop for UntilLeft {
+    fn drop(&mut self) {
+        if !self.0.was_left() {
+            self.0.cancel.cancel();
+        }
+    }
+}
+
+/// One who waits.
+struct Waiting<'a>(&'a Live);
+
+impl Waiting<'_> {
+    fn of(live: &Live) -> Waiting<'_> {
+        live.asked().waiting += 1;
+        Waiting(live)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut asked = self.0.asked();
+        asked.waiting -= 1;
+        asked.last = Instant::now();
+    }
+}
+
+/// Sees to it that a run which breaks off has ended, or those who wait would wait for ever.
+struct Ending<'a>(&'a Live);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if self.0.ended().is_none() {
+            let error = ProgramError::new(
+                ErrorCode::Sandbox,
+                "the run broke off, which is a fault of toolmill",
+            );
+            self.0.end(Execution {
+                id: self.0.id.clone(),
+                short: self.0.short,
+                session: self.0.session.clone(),
+                language: Language::Python,
+                code: String::new(),
+                done: Done {
+                    error: Some(error),
+                    ..Done::default()
+                },
+                stdout: Printed::default(),
+                stderr: Printed::default(),
+                calls: self.0.so_far().calls,
+                duration: self.0.begun.elapsed(),
+                tier: None,
+            });
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! `wait_execution`: what has come of a program that takes long.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::{number, string};
+use crate::executions::Live;
+use crate::output::{self, Answer};
+use crate::server::Agent;
+use crate::{Face, Session};
+
+pub(super) const DEFINITION: &str = r#"{"name":"wait_execution","description":"Wait for, or cancel, a program reported as running.","inputSchema":{"type":"object","properties":{"execution":{"type":"string"},"wait_seconds":{"type":"number"},"cancel":{"type":"boolean"}},"required":["execution"]},"_meta":{"anthropic/alwaysLoad":true}}"#;
+
+/// The longest wait; some clients give up after a minute.
+const MOST: Duration = Duration::from_secs(45);
+/// How long a program that was cancelled may take to end.
+pub(super) const LAST_STEPS: Duration = Duration::from_secs(5);
+
+pub(super) async fn call(agent: &Agent, arguments: Map<String, Value>) -> Answer {
+    let invalid = |text: String| Answer::error(format!("error invalid_argument\n{text}"));
+    let most = match most(agent, &arguments) {
+        Ok(most) => most,
+        Err(text) => return invalid(text),
+    };
+    let Some(id) = string(&arguments, &["execution", "execution_id", "id"]) else {
+        return invalid("execution is missing: name the one that an answer called running".into());
+    };
+    let Some((session, live)) = agent.execution(id, string(&arguments, &["session"])) else {
+        return unknown(id);
+    };
+    let cancel = arguments
+        .get("cancel")
+        .is_some_and(|cancel| *cancel == true || *cancel == "true");
+    if cancel {
+        live.cancel("by wait_execution");
+    }
+    if live.wait(if cancel { LAST_STEPS } else { most }).await {
+        return live.answer(&session).await;
+    }
+    running(agent, &live)
+}
+
+/// How long this request is to wait at most.
+///
+/// # Errors
+/// What the caller gave is no duration.
+pub(super) fn most(agent: &Agent, arguments: &Map<String, Value>) -> Result<Duration, String> {
+    match number(arguments, &["wait_seconds"]) {
+        None => Ok(agent.gateway.config.limits.yield_time),
+        Some(seconds) => Duration::try_from_secs_f64(seconds)
+            .map(|asked| asked.min(MOST))
+            .map_err(|_| format!("wait_seconds must be 0 or more; it is {seconds}")),
+    }
+}
+
+/// The answer while it runs.
+pub(super) fn running(agent: &Agent, live: &Arc<Live>) -> Answer {
+    // Over HTTP a request may come without a session, in which the short id would mean something.
+    let short = live.short.to_string();
+    match agent.face {
+        Face::Http => output::running(live, &live.id, true),
+        _ => output::running(live, &short, false),
+    }
+}
+
+fn unknown(id: &str) -> Answer {
+    let id: String = id.chars().take(40).collect();
+    Answer::error(format!(
+        "error unknown execution {id:?}\nit is none of this session, or has ended and was answered"
+    ))
+}
+
+impl Agent {
+    /// A program of this agent's, by its short id in the session or by its whole id.
+    fn execution(&self, id: &str, session: Option<&str>) -> Option<(Arc<Session>, Arc<Live>)> {
+        let of = |session: &Arc<Session>| Some((session.clone(), session.executions().get(id)?));
+        let named = match session {
+            Some(_) => self.session(session).ok(),
+            None => self.opened_session().cloned(),
+        };
+        if let Some(found) = named.as_ref().and_then(of) {
+            return Some(found);
+        }
+        // Over HTTP whoever knows the whole id has been told it.
+        match self.face {
+            Face::Http if id.starts_with("x_") => self.gateway.sessions.with(of),
+            _ => None,
+        }
+    }
+}
