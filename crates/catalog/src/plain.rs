@@ -4,7 +4,7 @@
 ///
 /// Controls and line separators could forge lines of an answer; bidi controls reorder what a person
 /// reviewing it sees; zero-width, tag and variation characters carry text that nobody sees.
-pub(crate) fn is_treacherous(c: char) -> bool {
+pub fn is_treacherous(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{feff}'

@@ -129,6 +129,14 @@ Exit codes: 0 ok, 1 the tool failed, 2 usage, an unknown tool or wrong arguments
   toolmill trust --yes github
   toolmill trust --revoke github")]
     Trust(Trust),
+    /// Say of each tool whether its calls are allowed, ask a human first or are denied, and why
+    #[command(after_help = "Examples:
+  toolmill policy
+  toolmill policy github.delete_repo            every rule that fits, and which one decides
+  toolmill policy --allow github.delete_repo    from now on without asking
+  toolmill policy --forget github.delete_repo
+  toolmill policy --json | jq '.tools[] | select(.policy != \"allow\")'")]
+    Policy(Policy),
     /// Show what one execution did
     #[command(after_help = "Examples:
   toolmill trace last
@@ -169,6 +177,12 @@ pub(crate) struct Run {
     /// Keep the workspace under this id (`s_` and letters or digits), or find it again from an earlier run
     #[arg(long, value_name = "SESSION")]
     pub(crate) session: Option<String>,
+    /// Make only calls that a trusted server marks read-only, and list the others
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Approve every call that needs a human's approval
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) yes: bool,
     /// Print everything about the run as one JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -212,6 +226,9 @@ pub(crate) struct Call {
     /// Its arguments as a JSON object, or `-` for standard input; none by default
     #[arg(value_name = "JSON")]
     pub(crate) arguments: Option<String>,
+    /// Approve the call if it needs a human's approval
+    #[arg(long)]
+    pub(crate) yes: bool,
     /// Print the whole result, not the value in it
     #[arg(long)]
     pub(crate) raw: bool,
@@ -267,6 +284,22 @@ pub(crate) enum SdkLanguage {
     Python,
     #[value(alias = "ts")]
     Typescript,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Policy {
+    /// Explain this tool
+    #[arg(conflicts_with_all = ["allow", "forget"])]
+    pub(crate) tool: Option<String>,
+    /// Allow a tool for good, as long as its server's stanza and its description stay the same; asks at a terminal
+    #[arg(long, value_name = "TOOL", conflicts_with = "json")]
+    pub(crate) allow: Option<String>,
+    /// Take back what was allowed for good
+    #[arg(long, value_name = "TOOL", conflicts_with_all = ["json", "allow"])]
+    pub(crate) forget: Option<String>,
+    /// Print it as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -4,13 +4,14 @@ use std::io::Read;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
+use gateway::suspended::Suspended;
 use gateway::{ErrorCode, Face, Gateway, Raise, Session};
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Call, Source};
 use crate::host::{self, ExitWith, print};
-use crate::{exit, init};
+use crate::{asking, exit, init};
 
 /// Longest arguments, as for a program.
 const ARGUMENTS_BYTES: u64 = 1 << 20;
@@ -21,8 +22,18 @@ pub(crate) fn run(source: &Source, call: Call) -> Result<ExitCode> {
         let gateway = &started.gateway;
         let session = Session::open(gateway, Face::CommandLine, None);
         let cancel = CancellationToken::new();
-        let answer =
-            gateway::call_tool(gateway, &session, &call.tool, &arguments, call.raw, &cancel);
+        let human = asking::Human::here(call.yes);
+        let suspended = human.map(|_| Suspended::new(gateway.waiting()));
+        let answer = gateway::call_tool(
+            gateway,
+            &session,
+            &call.tool,
+            &arguments,
+            call.raw,
+            suspended.clone(),
+            &cancel,
+        );
+        let answer = asking::answered(human, suspended, answer);
         let answer = tokio::select! {
             answer = host::settled(gateway, false, answer) => answer,
             _ = tokio::signal::ctrl_c() => return Ok(ExitCode::from(exit::INTERRUPTED)),
@@ -111,6 +122,9 @@ fn report(raised: &Raise, path: &str, code: u8) {
         (exit::USAGE, Some(tool), Some(server)) => {
             let name = tool.split_once('.').map_or(&tool[..], |(_, name)| name);
             format!("toolmill search --server {server} --detail full --limit 1 {name}")
+        }
+        _ if raised.code == ErrorCode::ApprovalNeeded => {
+            "the same with --yes, or at a terminal".to_owned()
         }
         (exit::USAGE, ..) => {
             let words = path

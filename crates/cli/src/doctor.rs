@@ -197,6 +197,7 @@ async fn try_language(gateway: &Arc<Gateway>, session: &Arc<Session>, language: 
         code: "1 + 1".to_owned(),
         language: Some(language),
         own_time: None,
+        ..Request::default()
     };
     let run = execute::execute(gateway, session, request, &CancellationToken::new()).await;
     let outcome = match (run.done.error, run.done.value) {
@@ -246,6 +247,7 @@ async fn attack(gateway: &Arc<Gateway>, session: &Arc<Session>, language: Langua
         code: attacks(language).to_owned(),
         language: Some(language),
         own_time: None,
+        ..Request::default()
     };
     let run = execute::execute(gateway, session, request, &CancellationToken::new()).await;
     let name = format!("attacks in {}", language.as_str());

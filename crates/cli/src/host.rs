@@ -297,6 +297,7 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> Result<ExitCode> {
 fn config(settings: &Settings, places: &Places) -> Config {
     Config {
         upstreams: settings.upstreams.clone(),
+        rules: settings.rules.clone(),
         limits: settings.limits.clone(),
         state: places.state_dir.clone(),
         workspaces: places.workspaces(),
@@ -317,7 +318,9 @@ pub(crate) async fn take_up(
 ) -> Result<String, String> {
     let settings = load(source, places).map_err(|error| format!("{error:#}"))?;
     let servers = settings.upstreams.len();
-    gateway.reconfigure(settings.upstreams).await;
+    gateway
+        .reconfigure(settings.upstreams, settings.rules)
+        .await;
     Ok(format!("{servers} servers"))
 }
 

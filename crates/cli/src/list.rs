@@ -185,7 +185,7 @@ impl Report {
 }
 
 /// Columns as wide as their cells; the last is cut where the terminal ends. Numbers go to the right.
-fn table<const N: usize>(
+pub(crate) fn table<const N: usize>(
     rows: &[[String; N]],
     width: Option<usize>,
     paint: impl Fn(&[String; N], String) -> String,
@@ -204,7 +204,7 @@ fn table<const N: usize>(
         for (column, cell) in row.iter().enumerate() {
             let wide = widths[&column];
             let shown = match column {
-                3 | 4 => format!("{cell:>wide$}"),
+                3 | 4 if N > 5 => format!("{cell:>wide$}"),
                 _ if column + 1 == N => cut(cell, width.map(|width| width.saturating_sub(used))),
                 _ => format!("{cell:wide$}"),
             };

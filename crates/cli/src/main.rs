@@ -1,6 +1,7 @@
 //! The `toolmill` binary: which part this process plays, then one function per subcommand.
 
 mod args;
+mod asking;
 mod call;
 mod client;
 mod clients;
@@ -10,6 +11,7 @@ mod doctor;
 mod host;
 mod init;
 mod list;
+mod policy;
 mod run;
 mod sdk;
 mod serve;
@@ -57,6 +59,7 @@ fn host() -> ExitCode {
             })
         }
         Command::Trust(trust) => host::trust(&args.source, &trust),
+        Command::Policy(policy) => policy::run(&args.source, &policy),
         Command::Trace { execution, json } => trace::run(&execution, json),
         Command::Reload => host::reload(),
         Command::Demo(demo) => demo::run(&demo),

@@ -6,24 +6,29 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use gateway::execute::{self, Execution, Language, Request};
+use gateway::suspended::Suspended;
 use gateway::{Face, Session, output};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Run, Source};
-use crate::exit;
 use crate::host::{self, ExitWith, print};
+use crate::{asking, exit};
 
 /// Longest program, as for agents.
 const CODE_BYTES: u64 = 1 << 20;
 
 pub(crate) fn run(source: &Source, run: Run) -> Result<ExitCode> {
-    let request = request(&run).context(ExitWith(exit::USAGE))?;
+    let mut request = request(&run).context(ExitWith(exit::USAGE))?;
+    let human = asking::Human::here(run.yes);
     host::with_gateway(source, async move |started| {
         let session = Session::open(&started.gateway, Face::CommandLine, run.session.as_deref());
         let cancel = CancellationToken::new();
+        request.suspended = human.map(|_| Suspended::new(started.gateway.waiting()));
+        let suspended = request.suspended.clone();
+        let execution = execute::execute(&started.gateway, &session, request, &cancel);
         let execution = tokio::select! {
-            execution = execute::execute(&started.gateway, &session, request, &cancel) => execution,
+            execution = asking::answered(human, suspended, execution) => execution,
             _ = tokio::signal::ctrl_c() => return Ok(ExitCode::from(exit::INTERRUPTED)),
         };
         if run.json {
@@ -71,6 +76,8 @@ fn request(run: &Run) -> Result<Request> {
         code: code_of(run)?,
         language,
         own_time,
+        dry_run: run.dry_run,
+        suspended: None,
     })
 }
 
@@ -128,6 +135,9 @@ fn show(execution: &Execution) -> Result<()> {
     for note in &execution.done.notes {
         eprintln!("note: {note}");
     }
+    if let Some(text) = output::would_call(execution, usize::MAX) {
+        eprint!("{text}");
+    }
     if let Some(value) = &execution.done.value {
         let text =
             serde_json::from_str::<String>(value.get()).unwrap_or_else(|_| value.get().to_owned());
@@ -151,6 +161,10 @@ fn as_json(execution: &Execution) -> Value {
             "hint": error.hint.as_ref().or(error.fix.as_ref()),
         })),
         "notes": done.notes,
+        "would_call": execution.dry_run.as_ref().map(|dry_run| json!({
+            "calls": dry_run.calls,
+            "count": dry_run.count,
+        })),
         "calls": execution.calls.iter().map(|call| json!({
             "tool": call.tool,
             "ok": call.outcome.is_ok(),

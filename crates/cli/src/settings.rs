@@ -5,6 +5,7 @@
 //! and everything else works. No error, warning or reason holds a value that might be a secret.
 
 mod document;
+mod rules;
 mod template;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use gateway::policy::Rules;
 use gateway::{Configured, Limits, Stanza, Transport, Validation};
 use sandbox::Tier;
 
@@ -36,6 +38,8 @@ const NAME_CHARACTERS: usize = 64;
 pub(crate) struct Settings {
     /// By name.
     pub(crate) upstreams: Vec<Configured>,
+    /// Which calls may pass.
+    pub(crate) rules: Rules,
     pub(crate) limits: Limits,
     /// Interpreters to try first.
     pub(crate) python: Vec<PathBuf>,
@@ -145,6 +149,8 @@ struct Server {
     written: Written,
     max_in_flight: Option<u64>,
     validation: Validation,
+    /// Whether what it says of its tools may loosen the policy.
+    trusted: bool,
     /// Why it cannot be used, whatever the environment.
     fault: Option<String>,
     /// How to be rid of it: `[upstream.github] from FILE`.
@@ -242,7 +248,10 @@ impl Settings {
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Vec<Server>> {
         let root = Table::from_toml(&source.path, text)?;
-        root.only(&["upstream", "limits", "sandbox", "search", "python", "http"])?;
+        root.only(&[
+            "policy", "rules", "upstream", "limits", "sandbox", "search", "python", "http",
+        ])?;
+        rules::read(&mut self.rules, source, &root, &mut self.warnings)?;
         if let Some(limits) = root.table("limits")? {
             self.read_limits(source, &limits)?;
         }
@@ -310,6 +319,7 @@ impl Settings {
                 "headers",
                 "max_in_flight",
                 "validate",
+                "trust",
             ])?;
             servers.push(Server {
                 name: name.to_owned(),
@@ -318,6 +328,7 @@ impl Settings {
                 written: self.read_server(name, &table, Format::Toolmill)?,
                 max_in_flight: table.number("max_in_flight")?,
                 validation: read_validation(&table)?,
+                trusted: rules::trusts(source, &table, &mut self.warnings)?,
                 fault: None,
                 place: format!("[upstream.{name}] from {}", source.path.display()),
             });
@@ -378,6 +389,7 @@ impl Settings {
                 written: self.read_server(name, &table, Format::Claude)?,
                 max_in_flight: None,
                 validation: Validation::default(),
+                trusted: false,
                 fault,
                 place: format!("\"{name}\" from {}", source.path.display()),
             });
@@ -531,6 +543,7 @@ impl Settings {
             .as_ref()
             .is_ok_and(|transport| is_ourselves(transport, working_directory));
         let request = trust::Request::new(&server.name, &server.file, &server.written);
+        let hash = request.hash.clone();
         let asks = !server.own && !trust.agreed(&request.hash);
         let blocked = if ourselves {
             Some(format!("this is toolmill itself; remove {}", server.place))
@@ -561,6 +574,8 @@ impl Settings {
             stanza,
             blocked,
             validation: server.validation,
+            trusted: server.trusted,
+            hash,
         });
     }
 }

@@ -48,6 +48,28 @@ fn line(Entry { at, event, .. }: &Entry) -> String {
         } => {
             format!("call {call} sent: {server}.{tool}, {bytes} bytes")
         }
+        Event::CallRefused {
+            server,
+            tool,
+            reason,
+            ..
+        } => format!("not sent: {server}.{tool}: {reason}"),
+        Event::ApprovalAsked {
+            server,
+            tool,
+            bytes,
+            ..
+        } => format!("asked: {server}.{tool}, {bytes} bytes"),
+        Event::ApprovalAnswered {
+            server,
+            tool,
+            outcome,
+            waited_us,
+            ..
+        } => format!(
+            "answered: {server}.{tool}: {outcome}, {:.1} ms",
+            ms(waited_us)
+        ),
         Event::CallEnded {
             call,
             outcome,

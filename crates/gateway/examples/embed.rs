@@ -71,7 +71,10 @@ fn host() -> ExitCode {
             stanza: Stanza::new("bench", server),
             blocked: None,
             validation: Validation::default(),
+            trusted: false,
+            hash: String::new(),
         }],
+        rules: toolmill_gateway::policy::Rules::default(),
         limits: Limits::default(),
         workspaces: state.join("workspaces"),
         project: state.clone(),
@@ -125,6 +128,7 @@ async fn carry_out(gateway: &Arc<Gateway>, session: &Arc<Session>, order: &Order
                 code: order.code.clone(),
                 language: Language::parse(&order.language),
                 own_time: None,
+                ..Request::default()
             };
             let pause = Duration::from_millis(order.pause_ms);
             running.spawn(async move {

@@ -21,8 +21,10 @@ use tokio_util::sync::CancellationToken;
 use upstream::CallError;
 
 use crate::check::Findings;
+use crate::permit::{Permit, Permits};
 use crate::results::{self, OPEN_RESULT};
 use crate::shape::shape;
+use crate::suspended::Suspended;
 use crate::turns::ServerProcess;
 use crate::value::{self, Reading, Unwrapped};
 use crate::{Gateway, Limits, Session};
@@ -36,9 +38,11 @@ const SAMPLES: usize = 16;
 /// What one run's calls share.
 pub(crate) struct Calls {
     pub(crate) gateway: Arc<Gateway>,
-    session: Arc<Session>,
+    pub(crate) session: Arc<Session>,
     pub(crate) execution: String,
     pub(crate) language: Language,
+    /// What decides which calls may be sent.
+    pub(crate) permits: Permits,
     /// The tools as they were when the program started.
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) limits: Limits,
@@ -91,6 +95,7 @@ impl Calls {
         execution: String,
         language: Language,
         limits: Limits,
+        permits: Permits,
         cancel: CancellationToken,
     ) -> Calls {
         let catalog = gateway.catalog();
@@ -99,6 +104,7 @@ impl Calls {
             session,
             execution,
             language,
+            permits,
             catalog,
             limits,
             cancel,
@@ -182,7 +188,7 @@ impl Calls {
         if call.path == OPEN_RESULT {
             return Box::pin(results::read(&self.session, &call)).await;
         }
-        let deadline = Instant::now() + self.limits.call_time;
+        let mut deadline = Instant::now() + self.limits.call_time;
         let call = self.with_whole_path(call);
         let tool = self.resolve(&call, deadline).await?;
         let validation = self.gateway.upstreams.validation(tool.server());
@@ -205,6 +211,11 @@ impl Calls {
                 .get_or_insert_with(|| (format!("{} was sent: {warning}", tool.path()), 0))
                 .1 += 1;
         }
+        match self.permits.permit(self, &tool, &bound.json).await? {
+            Permit::Now => {}
+            Permit::Approved => deadline = Instant::now() + self.limits.call_time,
+            Permit::DryRun => return Ok("null".into()),
+        }
         self.send(&tool, &bound.json, call.raw, deadline).await
     }
 
@@ -225,6 +236,7 @@ impl Calls {
 
     /// Says whether a program may run, by the calls in its text.
     pub(crate) fn check(&self, check: &Check) -> Checked {
+        self.permits.read(check);
         let upstreams = &self.gateway.upstreams;
         let found = Findings::of(
             check,
@@ -419,13 +431,15 @@ impl Calls {
 /// journal has it as an execution of language `call`.
 ///
 /// `arguments` are an object of them, or the only one's value. With `raw` the whole result comes
-/// back, not the value in it.
+/// back, not the value in it. By `suspended` a human is asked about a call that needs it; without it
+/// such a call fails.
 pub async fn call_tool(
     gateway: &Arc<Gateway>,
     session: &Arc<Session>,
     path: &str,
     arguments: &RawValue,
     raw: bool,
+    suspended: Option<Arc<Suspended>>,
     cancel: &CancellationToken,
 ) -> Result<String, Raise> {
     let begun = Instant::now();
@@ -443,6 +457,7 @@ pub async fn call_tool(
         execution.clone(),
         Language::TypeScript,
         gateway.config.limits.clone(),
+        Permits::of_call(suspended),
         cancel.clone(),
     );
     let answer = match as_call(path, arguments, raw) {
@@ -575,7 +590,7 @@ fn cut(text: &str) -> String {
 }
 
 /// Arguments as the program's language writes them: `key="a"`, or `{key: "a"}`.
-fn as_written(arguments: &RawValue, language: Language) -> String {
+pub(crate) fn as_written(arguments: &RawValue, language: Language) -> String {
     let Ok(members) =
         serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(arguments.get())
     else {
@@ -615,7 +630,7 @@ fn code_of(error: &CallError) -> ErrorCode {
     }
 }
 
-fn raise(code: ErrorCode, tool: &Tool, message: String) -> Raise {
+pub(crate) fn raise(code: ErrorCode, tool: &Tool, message: String) -> Raise {
     Raise {
         tool: Some(tool.path().to_owned()),
         server: Some(tool.server().to_owned()),

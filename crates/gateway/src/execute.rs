@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 use crate::call::{CallRecord, Calls};
 use crate::executions::{Live, Telling};
 use crate::guests::{Ended, Printed, sandbox_error};
+use crate::permit::{DryRun, Permits};
 use crate::pool::Pool;
+use crate::suspended::Suspended;
 use crate::{Gateway, Limits, Session, Short};
 
 /// How long the calls of a program that was stopped may take to end.
@@ -54,13 +56,17 @@ impl Language {
 }
 
 /// What is to be run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Request {
     pub code: String,
     /// Found out from the code when absent.
     pub language: Option<Language>,
     /// The program's own time, when it is to be less than the limit.
     pub own_time: Option<Duration>,
+    /// Only calls that surely only read are made; the others are listed.
+    pub dry_run: bool,
+    /// By what a human is asked about calls that need it; without it such calls fail.
+    pub suspended: Option<Arc<Suspended>>,
 }
 
 /// What a run came to.
@@ -78,6 +84,8 @@ pub struct Execution {
     pub duration: Duration,
     /// What stood around the program; absent when none was sent to a guest.
     pub tier: Option<Tier>,
+    /// What a dry run would have called, if it was one.
+    pub dry_run: Option<DryRun>,
 }
 
 /// Runs a program. Every way it can end is in the [`Execution`].
@@ -108,6 +116,8 @@ pub(crate) async fn run(
         session,
         live,
         limits,
+        suspended: request.suspended.clone(),
+        dry_run: request.dry_run.then(DryRun::default),
         cancel: cancel.child_token(),
     };
     let first = request.language.unwrap_or(Language::Python);
@@ -152,6 +162,7 @@ pub(crate) async fn run(
         }
     }
     run.cancel.cancel();
+    let dry_run = run.dry_run.take();
     let duration = live.begun().elapsed();
     let outcome = ended
         .done
@@ -183,6 +194,7 @@ pub(crate) async fn run(
         calls,
         duration,
         tier: ended.tier,
+        dry_run,
     }
 }
 
@@ -224,6 +236,8 @@ struct Run<'a> {
     session: &'a Arc<Session>,
     live: &'a Live,
     limits: Limits,
+    suspended: Option<Arc<Suspended>>,
+    dry_run: Option<DryRun>,
     cancel: CancellationToken,
 }
 
@@ -287,6 +301,7 @@ impl Run<'_> {
             self.live.id.clone(),
             language.words(),
             self.limits.clone(),
+            Permits::of_program(self.suspended.clone(), code, self.dry_run.is_some()),
             self.cancel.clone(),
         ));
         self.live.show(calls.clone(), guest.printed());
@@ -319,6 +334,7 @@ impl Run<'_> {
         let notes = calls.notes(ended.done.error.as_ref());
         ended.done.notes.extend(notes);
         ended.done.notes.extend(calls.sent_anyway());
+        self.dry_run = calls.permits.dry_run();
         if is_empty(&ended) {
             let shapes = calls.shapes();
             if !shapes.is_empty() {

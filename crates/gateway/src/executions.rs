@@ -413,6 +413,7 @@ impl Drop for Ending<'_> {
                 calls: self.0.so_far().calls,
                 duration: self.0.begun.elapsed(),
                 tier: None,
+                dry_run: None,
             });
         }
     }

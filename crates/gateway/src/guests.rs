@@ -419,10 +419,11 @@ async fn serve(
                     place.take_up();
                 } else if !open.is_empty() {
                     place.park();
+                    calls.permits.is_still(open.len());
                 }
             },
             () = sleep_until(own_deadline) => return Outcome::Stopped(watch.out_of_own_time()),
-            () = tokio::time::sleep_until(total) => return Outcome::Stopped(ProgramError::new(
+            () = sleep_until(calls.permits.deadline(total)) => return Outcome::Stopped(ProgramError::new(
                 ErrorCode::LimitTime,
                 format!("the run took longer than {} s, calls included", watch.limits.total_time.as_secs()),
             )),

@@ -19,7 +19,10 @@ mod id;
 mod limits;
 mod meaning;
 pub mod output;
+mod permit;
+pub mod policy;
 mod pool;
+pub mod remembered;
 mod results;
 mod seal;
 mod search;
@@ -50,6 +53,7 @@ pub use catalog::{Catalog, Detail, Found, Row, SearchRequest, Tool, Validation};
 pub use enter::enter;
 pub use id::Short;
 pub use limits::Limits;
+pub use permit::DryRun;
 pub use protocol::{ErrorCode, Raise};
 pub use search::{search, search_rows};
 pub use session::{Face, Session};
@@ -63,6 +67,8 @@ const LAST_RECORDS: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Config {
     pub upstreams: Vec<Configured>,
+    /// Which calls may pass.
+    pub rules: policy::Rules,
     pub limits: Limits,
     /// Where state is kept: journal, caches.
     pub state: PathBuf,
@@ -87,6 +93,9 @@ pub struct Gateway {
     config: Config,
     pools: pool::Pools,
     upstreams: Arc<upstreams::Upstreams>,
+    policy: policy::Policy,
+    /// The executions that wait for a human.
+    waiting: suspended::Waiting,
     recorder: Recorder,
     admission: admission::Admission,
     python: OnceCell<Vec<guest::python::Candidate>>,
@@ -145,6 +154,11 @@ impl Gateway {
                 lower: Mutex::default(),
                 expects_more: AtomicBool::new(false),
             }),
+            policy: policy::Policy::new(
+                config.rules.clone(),
+                remembered::Remembered::new(&config.state),
+            ),
+            waiting: suspended::Waiting::default(),
             config,
             upstreams,
             recorder,
@@ -166,9 +180,34 @@ impl Gateway {
         self.pools.expect_more();
     }
 
-    /// Takes up a new set of servers: starts and stops only what changed.
-    pub async fn reconfigure(&self, upstreams: Vec<Configured>) {
+    /// Takes up a new set of servers, of which only what changed is started and stopped, and new rules.
+    pub async fn reconfigure(&self, upstreams: Vec<Configured>, rules: policy::Rules) {
+        // First, so that nothing that is denied from now on passes; then again, as what is decided
+        // depends on the servers too.
+        self.policy.replace(rules.clone());
         self.upstreams.configure(upstreams).await;
+        self.policy.replace(rules);
+    }
+
+    /// Which calls may pass.
+    pub fn policy(&self) -> &policy::Policy {
+        &self.policy
+    }
+
+    /// What is decided about a tool's calls.
+    pub fn decide(&self, tool: &Arc<Tool>) -> Arc<policy::Verdict> {
+        self.policy
+            .decide(tool, || self.policy_server(tool.server()))
+    }
+
+    /// What the policy knows of a server.
+    pub fn policy_server(&self, name: &str) -> policy::Server {
+        self.upstreams.policy_server(name)
+    }
+
+    /// The executions that wait for a human, at most sixteen.
+    pub fn waiting(&self) -> &suspended::Waiting {
+        &self.waiting
     }
 
     /// The tools known now.

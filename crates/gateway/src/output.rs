@@ -12,7 +12,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::call::CallRecord;
-use crate::execute::Execution;
+use crate::execute::{Execution, Language};
 use crate::executions::Live;
 use crate::{Session, results};
 
@@ -217,6 +217,8 @@ fn written(execution: &Execution, style: &Style) -> (Answer, Cut) {
         None => cut.value = !describe_value(&mut text, execution, budget, style),
     }
     let notes = notes(execution);
+    let room = budget.saturating_sub(text.len() + notes.len());
+    text.extend(would_call(execution, room));
     let left = budget.saturating_sub(text.len() + notes.len());
     let printed = execution.stdout.text();
     cut.stdout = !section(&mut text, "stdout", &printed, left, &style.stdout);
@@ -237,6 +239,7 @@ fn written(execution: &Execution, style: &Style) -> (Answer, Cut) {
 /// Writes status and value; false when there was no room for the value.
 fn describe_value(text: &mut String, execution: &Execution, budget: usize, style: &Style) -> bool {
     let mut facts = vec![format!("ok {}", execution.short)];
+    facts.extend(dry_run_fact(execution));
     facts.extend(call_facts(&execution.calls));
     facts.extend(duration_fact(execution));
     facts.extend(
@@ -291,6 +294,50 @@ fn call_facts(calls: &[CallRecord]) -> Option<String> {
     Some(fact)
 }
 
+/// `dry run, 2 calls not made`.
+fn dry_run_fact(execution: &Execution) -> Option<String> {
+    let count = execution.dry_run.as_ref()?.count;
+    Some(match count {
+        1 => "dry run, 1 call not made".into(),
+        _ => format!("dry run, {} calls not made", thousands(count)),
+    })
+}
+
+/// What a dry run would have called, and what that means for the rest of the answer.
+pub fn would_call(execution: &Execution, room: usize) -> Option<String> {
+    let dry_run = execution.dry_run.as_ref().filter(|run| run.count > 0)?;
+    let nothing = match execution.language {
+        Language::Python => "None",
+        Language::TypeScript | Language::JavaScript => "null",
+    };
+    let mut last = format!(
+        "none of these was made; each gave the program {nothing}, so what follows from them may differ"
+    );
+    if !dry_run.untrusted.is_empty() {
+        let servers: Vec<&str> = dry_run.untrusted.iter().map(String::as_str).collect();
+        let _ = write!(
+            last,
+            ". Tools that only read are called in a dry run where their server is trusted: \
+             trust = \"annotations\" for {}",
+            servers.join(", ")
+        );
+    }
+    let mut shown = String::from("--- would call\n");
+    let mut count = 0;
+    for call in &dry_run.calls {
+        if shown.len() + call.len() + last.len() + 32 > room {
+            break;
+        }
+        let _ = writeln!(shown, "{call}");
+        count += 1;
+    }
+    if count < dry_run.count {
+        let _ = writeln!(shown, "… {} more", thousands(dry_run.count - count));
+    }
+    let _ = writeln!(shown, "{last}");
+    Some(shown)
+}
+
 fn duration_fact(execution: &Execution) -> Option<String> {
     let tenths = format!("{:.1} s", execution.duration.as_secs_f64());
     (tenths != "0.0 s").then_some(tenths)
@@ -303,6 +350,9 @@ fn describe_error(
     name_session: bool,
 ) {
     let _ = write!(text, "error {} {}", execution.short, error.code);
+    if let Some(dry_run) = dry_run_fact(execution) {
+        let _ = write!(text, " · {dry_run}");
+    }
     let line = error.line.and_then(|line| {
         Some((
             line,

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use upstream::{Cache, Launch, Launched, Listing, Stanza, State, Upstream};
 
 use crate::Recorder;
+use crate::policy::Server;
 use crate::turns::ServerProcess;
 
 /// A server that settings name.
@@ -25,6 +26,10 @@ pub struct Configured {
     pub blocked: Option<String>,
     /// What is done about arguments that do not fit what the server says of its tools.
     pub validation: Validation,
+    /// Whether what it says of its tools may loosen the policy.
+    pub trusted: bool,
+    /// Of its stanza as it is written: what a human allowed for good is allowed to that one.
+    pub hash: String,
 }
 
 /// A server as an operator or an agent is shown it.
@@ -92,6 +97,8 @@ impl Upstreams {
                 match wanted.get(name).filter(|_| kept) {
                     Some(new) => {
                         present.configured.validation = new.validation;
+                        present.configured.trusted = new.trusted;
+                        present.configured.hash = new.hash.clone();
                         wanted.remove(name);
                     }
                     None => gone.push(present.upstream.take()),
@@ -217,6 +224,17 @@ impl Upstreams {
         running
             .get(name)
             .map_or_else(Validation::default, |one| one.configured.validation)
+    }
+
+    /// What the policy needs to know of a server.
+    pub(crate) fn policy_server(&self, name: &str) -> Server {
+        let running = self.running.read().expect("no panics under this lock");
+        running
+            .get(name)
+            .map_or_else(Server::default, |one| Server {
+                trusted: one.configured.trusted,
+                hash: one.configured.hash.clone(),
+            })
     }
 
     /// Waits until every server that has never been listed is listed or has failed, or until then.

@@ -80,6 +80,27 @@ pub enum Event {
         tool: String,
         bytes: u64,
     },
+    /// A call was not sent, by a rule, a quota, a dry run, or as nobody could be asked.
+    CallRefused {
+        execution: String,
+        server: String,
+        tool: String,
+        reason: String,
+    },
+    /// A human is asked whether a call may be sent.
+    ApprovalAsked {
+        execution: String,
+        server: String,
+        tool: String,
+        bytes: u64,
+    },
+    ApprovalAnswered {
+        execution: String,
+        server: String,
+        tool: String,
+        outcome: String,
+        waited_us: u64,
+    },
     /// `outcome` is `ok` or an error code.
     CallEnded {
         execution: String,
@@ -110,6 +131,9 @@ impl Event {
             Event::ExecutionStarted { execution, .. }
             | Event::GuestConfirmed { execution, .. }
             | Event::CallStarted { execution, .. }
+            | Event::CallRefused { execution, .. }
+            | Event::ApprovalAsked { execution, .. }
+            | Event::ApprovalAnswered { execution, .. }
             | Event::CallEnded { execution, .. }
             | Event::ExecutionLeft { execution }
             | Event::ExecutionEnded { execution, .. } => Some(execution),

@@ -120,6 +120,11 @@ impl Table {
         self.keys().any(|present| present == key)
     }
 
+    pub(super) fn is_table(&self, key: &str) -> bool {
+        self.entry(key)
+            .is_some_and(|entry| matches!(entry.value, Value::Table(_)))
+    }
+
     pub(super) fn text(&self, key: &str) -> Result<Option<&str>> {
         self.read(key, "a string", |value| match value {
             Value::Text(text) => Ok(text.as_str()),

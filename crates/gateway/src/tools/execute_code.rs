@@ -105,5 +105,9 @@ fn request(arguments: &Map<String, Value>) -> Result<Request, String> {
         code,
         language,
         own_time,
+        dry_run: arguments
+            .get("dry_run")
+            .is_some_and(|given| *given == true || *given == "true"),
+        suspended: None,
     })
 }

@@ -1,0 +1,337 @@
+//! The step of a call's path at which it passes, waits for a human, or is not sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use catalog::Tool;
+use journal::Event;
+use protocol::{Check, ErrorCode, Raise};
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use crate::call::{Calls, as_written, raise};
+use crate::policy::{Decision, Verdict};
+use crate::suspended::{Ask, ParkedCall, Reply, Suspended};
+use crate::{results, shown};
+
+/// Places in the program's text that are shown beside a call.
+const LINES: usize = 3;
+const LINE_CHARACTERS: usize = 160;
+/// Of calls that a dry run did not make.
+const CALLS_SHOWN: usize = 100;
+const CALL_CHARACTERS: usize = 300;
+
+/// Whether a call may be sent.
+pub(crate) enum Permit {
+    Now,
+    /// A human was asked, who took their time.
+    Approved,
+    /// A dry run goes on without it.
+    DryRun,
+}
+
+/// What decides about one run's calls, beside the gateway's policy.
+#[derive(Debug, Default)]
+pub(crate) struct Permits {
+    /// By whom a human is asked; none where nobody can be.
+    suspended: Option<Arc<Suspended>>,
+    /// No program is around the call, and so nothing else to wait for.
+    alone: bool,
+    /// What a dry run did not call, if it is one.
+    dry_run: Option<Mutex<DryRun>>,
+    /// The program's text.
+    code: String,
+    /// The calls in it: path and line.
+    written: Mutex<Vec<(String, u32)>>,
+    /// Calls so far by the pattern of the rule that bounds them.
+    counts: Mutex<BTreeMap<String, u32>>,
+}
+
+/// What a dry run would have called.
+#[derive(Debug, Clone, Default)]
+pub struct DryRun {
+    /// The first of them, as the program wrote them.
+    pub calls: Vec<String>,
+    /// How many there were.
+    pub count: usize,
+    /// Servers whose word that a tool only reads does not count, as nobody trusts them.
+    pub untrusted: BTreeSet<String>,
+}
+
+impl Permits {
+    /// For the calls of a program.
+    pub(crate) fn of_program(
+        suspended: Option<Arc<Suspended>>,
+        code: &str,
+        dry_run: bool,
+    ) -> Permits {
+        Permits {
+            suspended,
+            dry_run: dry_run.then(Mutex::default),
+            code: code.to_owned(),
+            ..Permits::default()
+        }
+    }
+
+    /// For one call without a program.
+    pub(crate) fn of_call(suspended: Option<Arc<Suspended>>) -> Permits {
+        Permits {
+            suspended,
+            alone: true,
+            ..Permits::default()
+        }
+    }
+
+    /// What a dry run would have called up to now, if it is one.
+    pub(crate) fn dry_run(&self) -> Option<DryRun> {
+        Some(lock(self.dry_run.as_ref()?).clone())
+    }
+
+    /// Takes up where the program's text calls which tool.
+    pub(crate) fn read(&self, check: &Check) {
+        *lock(&self.written) = check
+            .calls
+            .iter()
+            .map(|call| (call.path.clone(), call.place.line))
+            .collect();
+    }
+
+    /// Whether a run's clocks stand still, as a human is asked; and for how long they have.
+    pub(crate) fn deadline(&self, without: Instant) -> Option<Instant> {
+        match &self.suspended {
+            None => Some(without),
+            Some(suspended) if suspended.question().borrow().is_some() => None,
+            Some(suspended) => Some(without + suspended.asked_for()),
+        }
+    }
+
+    /// To be called when the program computes nothing and has this many calls open.
+    pub(crate) fn is_still(&self, open: usize) {
+        if let Some(suspended) = &self.suspended
+            && open > 0
+            && suspended.parked() >= open
+        {
+            suspended.settle();
+        }
+    }
+
+    /// Decides whether a call may be sent, and waits for a human where the policy asks.
+    ///
+    /// # Errors
+    /// It may not.
+    pub(crate) async fn permit(
+        &self,
+        calls: &Calls,
+        tool: &Arc<Tool>,
+        arguments: &RawValue,
+    ) -> Result<Permit, Raise> {
+        let verdict = calls.gateway.decide(tool);
+        if verdict.decision == Decision::Deny {
+            refused(calls, tool, "rule");
+            return Err(denied_by_rule(tool, &verdict));
+        }
+        self.count(calls, tool, &verdict)?;
+        if let Some(dry_run) = &self.dry_run
+            && !(verdict.reads && verdict.decision == Decision::Allow)
+        {
+            refused(calls, tool, "dry_run");
+            lock(dry_run).add(calls, tool, arguments, &verdict);
+            return Ok(Permit::DryRun);
+        }
+        if verdict.decision == Decision::Allow {
+            return Ok(Permit::Now);
+        }
+        // Boxed, as it is seldom needed and would be room in every call.
+        Box::pin(self.ask(calls, tool, arguments, &verdict)).await
+    }
+
+    /// Counts a call by the rules that bound how many there are.
+    fn count(&self, calls: &Calls, tool: &Tool, verdict: &Verdict) -> Result<(), Raise> {
+        if verdict.quotas.is_empty() {
+            return Ok(());
+        }
+        let mut counts = lock(&self.counts);
+        for (pattern, most) in &verdict.quotas {
+            let count = counts.entry(pattern.clone()).or_default();
+            if *count >= *most {
+                refused(calls, tool, "quota");
+                return Err(raise(
+                    ErrorCode::LimitCalls,
+                    tool,
+                    format!(
+                        "this program has made {most} calls of {pattern}, which is the most that the rules \
+                         allow; {} was not sent",
+                        tool.path()
+                    ),
+                ));
+            }
+            *count += 1;
+        }
+        Ok(())
+    }
+
+    async fn ask(
+        &self,
+        calls: &Calls,
+        tool: &Arc<Tool>,
+        arguments: &RawValue,
+        verdict: &Verdict,
+    ) -> Result<Permit, Raise> {
+        let Some(suspended) = &self.suspended else {
+            refused(calls, tool, "nobody_to_ask");
+            return Err(approval_needed(tool, verdict));
+        };
+        let server = calls.gateway.policy_server(tool.server());
+        let call = self.parked(calls, tool, arguments, verdict).await;
+        calls.gateway.recorder().record(Event::ApprovalAsked {
+            execution: calls.execution.clone(),
+            server: tool.server().to_owned(),
+            tool: tool.name().to_owned(),
+            bytes: call.bytes,
+        });
+        let begun = Instant::now();
+        let (reply, ()) = tokio::join!(suspended.ask(Ask::Approval(call)), async {
+            if self.alone {
+                suspended.settle();
+            }
+        });
+        let outcome = match &reply {
+            Reply::Allow { always: true } => "approved for good",
+            Reply::Allow { always: false } => "approved",
+            _ => "denied",
+        };
+        calls.gateway.recorder().record(Event::ApprovalAnswered {
+            execution: calls.execution.clone(),
+            server: tool.server().to_owned(),
+            tool: tool.name().to_owned(),
+            outcome: outcome.to_owned(),
+            waited_us: begun.elapsed().as_micros() as u64,
+        });
+        let always = match reply {
+            Reply::Allow { always } => always,
+            Reply::Deny { reason } => return Err(denied(tool, &reason)),
+            Reply::Accept(_) | Reply::Decline | Reply::Cancel => {
+                return Err(denied(tool, "not approved"));
+            }
+        };
+        // A human who was shown one thing has not agreed to another.
+        if calls.gateway.policy_server(tool.server()) != server {
+            return Err(denied(tool, "its server has changed meanwhile"));
+        }
+        let now = calls.gateway.decide(tool);
+        if now.decision == Decision::Deny {
+            return Err(denied_by_rule(tool, &now));
+        }
+        if always {
+            let (gateway, tool) = (calls.gateway.clone(), tool.clone());
+            let kept =
+                tokio::task::spawn_blocking(move || gateway.policy().remember(&tool, &server));
+            if let Ok(Err(error)) = kept.await {
+                tracing::warn!("{error}; the approval counts for this call alone");
+            }
+        }
+        Ok(Permit::Approved)
+    }
+
+    /// The call as a human is shown it.
+    async fn parked(
+        &self,
+        calls: &Calls,
+        tool: &Tool,
+        arguments: &RawValue,
+        verdict: &Verdict,
+    ) -> ParkedCall {
+        let (text, is_cut) = shown::json(arguments.get());
+        let whole = if is_cut {
+            let kept = results::keep(&calls.session, arguments.to_owned()).await;
+            kept.ok().map(|kept| kept.id())
+        } else {
+            None
+        };
+        let is_here = |path: &str| {
+            path == tool.path()
+                || calls
+                    .catalog
+                    .resolve(path)
+                    .is_ok_and(|written| written.path() == tool.path())
+        };
+        let lines = lock(&self.written)
+            .iter()
+            .filter(|(path, _)| is_here(path))
+            .filter_map(|(_, number)| {
+                let at = usize::try_from(*number).ok()?.checked_sub(1)?;
+                let text = self.code.split('\n').nth(at)?.trim();
+                Some((*number, shown::line(text, LINE_CHARACTERS)))
+            })
+            .take(LINES)
+            .collect();
+        ParkedCall {
+            server: tool.server().to_owned(),
+            tool: tool.path().to_owned(),
+            arguments: text,
+            bytes: arguments.get().len() as u64,
+            whole,
+            lines,
+            reason: verdict.reason.clone(),
+        }
+    }
+}
+
+impl DryRun {
+    fn add(&mut self, calls: &Calls, tool: &Tool, arguments: &RawValue, verdict: &Verdict) {
+        self.count += 1;
+        if !verdict.reads && tool.read_only_hint() == Some(true) {
+            self.untrusted.insert(tool.server().to_owned());
+        }
+        if self.calls.len() < CALLS_SHOWN {
+            let arguments = as_written(arguments, calls.language);
+            let asks = match verdict.decision {
+                Decision::Ask => " (after asking)",
+                Decision::Allow | Decision::Deny => "",
+            };
+            let call = format!("{}({arguments})", tool.path());
+            self.calls.push(shown::line(&call, CALL_CHARACTERS) + asks);
+        }
+    }
+}
+
+fn refused(calls: &Calls, tool: &Tool, reason: &str) {
+    calls.gateway.recorder().record(Event::CallRefused {
+        execution: calls.execution.clone(),
+        server: tool.server().to_owned(),
+        tool: tool.name().to_owned(),
+        reason: reason.to_owned(),
+    });
+}
+
+fn denied(tool: &Tool, reason: &str) -> Raise {
+    raise(
+        ErrorCode::Denied,
+        tool,
+        format!("denied: {reason}; {} was not sent", tool.path()),
+    )
+}
+
+fn denied_by_rule(tool: &Tool, verdict: &Verdict) -> Raise {
+    denied(tool, &verdict.reason)
+}
+
+fn approval_needed(tool: &Tool, verdict: &Verdict) -> Raise {
+    let path = tool.path();
+    raise(
+        ErrorCode::ApprovalNeeded,
+        tool,
+        format!(
+            "{path} was not sent: it needs a human's approval ({}), and nobody can be asked here. A human \
+             allows it by the line \"{path}\" = \"allow\" under [rules] in toolmill.toml, or at a terminal by: \
+             toolmill policy --allow {path}",
+            verdict.reason
+        ),
+    )
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}

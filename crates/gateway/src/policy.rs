@@ -1,0 +1,363 @@
+//! Which calls may pass: by rule, by what a server says of its tools, by what a human has allowed for
+//! good.
+//!
+//! A rule names tools by a pattern (`github.*`, `*.delete_*`). Of the rules that fit a tool the most
+//! specific one decides: the one with most letters of the tool's name, then with most of the server's,
+//! then with fewest `*`; of two alike, the stricter. Where no rule fits, a tool that its server marks
+//! destructive is asked about and everything else is allowed; a careful policy asks about everything
+//! that is not known to only read.
+//!
+//! A server's marks tighten always, and loosen only where its stanza trusts them. A tool that says
+//! nothing of itself is not marked destructive, though MCP has true as that mark's default: most tools
+//! that only read say nothing either, and a question about everything is answered without reading.
+//!
+//! Rules of a project's own file can only tighten what its user's rules and the marks come to.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, RwLock, Weak};
+
+use catalog::Tool;
+
+use crate::remembered::{Remembered, Standing};
+
+/// Most rules of one file.
+pub const MOST_RULES: usize = 1000;
+/// Tools whose verdicts are kept.
+const KEPT: usize = 20_000;
+const PATTERN_BYTES: usize = 256;
+
+/// What happens to a call. Later ones are stricter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Decision {
+    Allow,
+    Ask,
+    Deny,
+}
+
+impl Decision {
+    pub const ALL: [Decision; 3] = [Decision::Allow, Decision::Ask, Decision::Deny];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Decision::Allow => "allow",
+            Decision::Ask => "ask",
+            Decision::Deny => "deny",
+        }
+    }
+}
+
+/// What settings say about calls.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rules {
+    /// Whether to ask about everything that is not known to only read.
+    pub careful: bool,
+    pub rules: Vec<Rule>,
+}
+
+/// One rule of a settings file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    pub pattern: Pattern,
+    /// None in a rule that only counts.
+    pub decision: Option<Decision>,
+    /// Calls of one run, of all tools that fit.
+    pub max_calls: Option<u32>,
+    /// The file it stands in.
+    pub file: PathBuf,
+    /// Whether the file is the user's own. Another one can only tighten.
+    pub own: bool,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rule \"{}\" in {}", self.pattern, self.file.display())
+    }
+}
+
+/// Names of tools, with `*` for any letters: `github.create_issue`, `github.*`, `*.delete_*`, `*`.
+/// Capitals do not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    written: String,
+    server: String,
+    tool: String,
+}
+
+impl Pattern {
+    /// # Errors
+    /// What is wrong with it.
+    pub fn new(written: &str) -> Result<Pattern, String> {
+        if written.is_empty() || written.len() > PATTERN_BYTES {
+            return Err(format!("must have 1 to {PATTERN_BYTES} characters"));
+        }
+        if written.chars().any(catalog::is_treacherous) {
+            return Err("holds a character that cannot be seen".into());
+        }
+        let lower = written.to_lowercase();
+        let (server, tool) = match lower.split_once('.') {
+            Some(parts) => parts,
+            None if lower == "*" => ("*", "*"),
+            None => {
+                return Err(format!(
+                    "must name a server and a tool: \"{written}.*\" means all tools of {written}"
+                ));
+            }
+        };
+        if server.is_empty() || tool.is_empty() {
+            return Err(
+                "must name a server and a tool, as in \"github.*\" or \"*.delete_*\"".into(),
+            );
+        }
+        Ok(Pattern {
+            written: written.to_owned(),
+            server: server.to_owned(),
+            tool: tool.to_owned(),
+        })
+    }
+
+    /// Whether it fits a tool, by the path that programs write or by the names that its server and the
+    /// settings use.
+    pub fn fits(&self, tool: &Tool) -> bool {
+        let (server, name) = tool.path().split_once('.').unwrap_or(("", tool.path()));
+        let fits = |server: &str, name: &str| {
+            globs(&self.server, &server.to_lowercase()) && globs(&self.tool, &name.to_lowercase())
+        };
+        fits(server, name) || fits(tool.server(), tool.name())
+    }
+
+    /// Grows with how much of a name it says.
+    fn weight(&self) -> (usize, usize, std::cmp::Reverse<usize>) {
+        let letters = |text: &str| text.chars().filter(|letter| *letter != '*').count();
+        let stars = self.written.matches('*').count();
+        (
+            letters(&self.tool),
+            letters(&self.server),
+            std::cmp::Reverse(stars),
+        )
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+/// Whether `pattern`, in which `*` stands for any letters, is all of `text`.
+fn globs(pattern: &str, text: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let first = pieces.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else {
+        return false;
+    };
+    let mut pieces: Vec<&str> = pieces.collect();
+    let Some(last) = pieces.pop() else {
+        return rest.is_empty();
+    };
+    // Each piece where it stands first leaves most room for the others.
+    for piece in pieces {
+        match rest.find(piece) {
+            Some(at) => rest = &rest[at + piece.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+/// What is decided about the calls of one tool, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    pub decision: Decision,
+    /// Which rule or mark decided, for whoever reads it.
+    pub reason: String,
+    /// Whether a server that is trusted says that it only reads.
+    pub reads: bool,
+    /// How many calls of a run the rules allow, each with the pattern of the rule.
+    pub quotas: Vec<(String, u32)>,
+    /// Whether a human has allowed for good what would be asked.
+    pub remembered: bool,
+    /// Whether a human's word for good may still allow what would be asked.
+    standing: Option<Standing>,
+}
+
+/// A rule, and what it comes to for one tool.
+#[derive(Debug)]
+pub struct Considered {
+    pub rule: Rule,
+    /// Whether this one decides among the rules of its kind.
+    pub decides: bool,
+}
+
+/// What the policy needs to know of the server a tool belongs to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Server {
+    /// Whether what it says of its tools may loosen the policy.
+    pub trusted: bool,
+    /// Of its stanza as it is written.
+    pub hash: String,
+}
+
+/// The policy of a gateway.
+#[derive(Debug)]
+pub struct Policy {
+    rules: RwLock<Arc<Rules>>,
+    /// The verdict about each tool that has been called, by path. A tool that is listed anew is
+    /// another one.
+    verdicts: Mutex<HashMap<String, (Weak<Tool>, Arc<Verdict>)>>,
+    remembered: Remembered,
+}
+
+impl Policy {
+    pub(crate) fn new(rules: Rules, remembered: Remembered) -> Policy {
+        Policy {
+            rules: RwLock::new(Arc::new(rules)),
+            verdicts: Mutex::default(),
+            remembered,
+        }
+    }
+
+    /// Takes up other rules, or other servers. What is called from now on goes by them.
+    pub(crate) fn replace(&self, rules: Rules) {
+        let mut present = self.rules.write().expect("no panics under this lock");
+        *present = Arc::new(rules);
+        self.verdicts
+            .lock()
+            .expect("no panics under this lock")
+            .clear();
+    }
+
+    pub fn rules(&self) -> Arc<Rules> {
+        self.rules
+            .read()
+            .expect("no panics under this lock")
+            .clone()
+    }
+
+    /// What humans have allowed for good.
+    pub fn remembered(&self) -> &Remembered {
+        &self.remembered
+    }
+
+    /// What is decided about a tool's calls. `server` is asked once a tool.
+    pub fn decide(&self, tool: &Arc<Tool>, server: impl FnOnce() -> Server) -> Arc<Verdict> {
+        let known = {
+            let verdicts = self.verdicts.lock().expect("no panics under this lock");
+            verdicts
+                .get(tool.path())
+                .filter(|(of, _)| std::ptr::eq(of.as_ptr(), Arc::as_ptr(tool)))
+                .map(|(_, verdict)| verdict.clone())
+        };
+        let verdict = known.unwrap_or_else(|| {
+            // Held, so that nothing decided by rules of yesterday is kept.
+            let rules = self.rules.read().expect("no panics under this lock");
+            let verdict = Arc::new(rules.decide(tool, &server()));
+            let mut verdicts = self.verdicts.lock().expect("no panics under this lock");
+            if verdicts.len() >= KEPT {
+                verdicts.clear();
+            }
+            verdicts.insert(
+                tool.path().to_owned(),
+                (Arc::downgrade(tool), verdict.clone()),
+            );
+            verdict
+        });
+        match &verdict.standing {
+            Some(standing) if self.remembered.allows(standing) => Arc::new(Verdict {
+                decision: Decision::Allow,
+                reason: "allowed for good in an approval".into(),
+                remembered: true,
+                standing: None,
+                ..(*verdict).clone()
+            }),
+            _ => verdict,
+        }
+    }
+
+    /// Allows a tool for good, as long as its server's stanza and what it says of itself stay the same.
+    ///
+    /// # Errors
+    /// The rule cannot be kept.
+    pub fn remember(&self, tool: &Tool, server: &Server) -> Result<(), String> {
+        self.remembered.allow(Standing::of(tool, server))
+    }
+}
+
+impl Rules {
+    fn decide(&self, tool: &Tool, server: &Server) -> Verdict {
+        let reads = server.trusted && tool.read_only_hint() == Some(true);
+        let (decision, reason) = match self.winner(tool, true) {
+            Some((rule, decision)) => (decision, rule.to_string()),
+            None => self.without_rule(tool, reads),
+        };
+        let (decision, reason) = match self.winner(tool, false) {
+            Some((rule, stricter)) if stricter > decision => (stricter, rule.to_string()),
+            _ => (decision, reason),
+        };
+        Verdict {
+            decision,
+            reason,
+            reads,
+            quotas: self
+                .rules
+                .iter()
+                .filter_map(|rule| Some((rule, rule.max_calls?)))
+                .filter(|(rule, _)| rule.pattern.fits(tool))
+                .map(|(rule, most)| (rule.pattern.to_string(), most))
+                .collect(),
+            remembered: false,
+            standing: (decision == Decision::Ask).then(|| Standing::of(tool, server)),
+        }
+    }
+
+    fn without_rule(&self, tool: &Tool, reads: bool) -> (Decision, String) {
+        let (decision, reason) = if reads {
+            (
+                Decision::Allow,
+                "its server, which is trusted, marks it read-only",
+            )
+        } else if tool.destructive_hint() == Some(true) {
+            (Decision::Ask, "its server marks it destructive")
+        } else if self.careful {
+            (
+                Decision::Ask,
+                "the policy is careful, and no trusted server marks it read-only",
+            )
+        } else {
+            (Decision::Allow, "nothing marks it destructive")
+        };
+        (decision, reason.to_owned())
+    }
+
+    /// The rule that decides about a tool, among those of the user's own files or of the others.
+    fn winner(&self, tool: &Tool, own: bool) -> Option<(&Rule, Decision)> {
+        self.rules
+            .iter()
+            .filter(|rule| rule.own == own && rule.pattern.fits(tool))
+            .filter_map(|rule| Some((rule, rule.decision?)))
+            .max_by_key(|(rule, decision)| (rule.pattern.weight(), *decision))
+    }
+
+    /// Every rule that fits a tool, those that decide first.
+    pub fn considered(&self, tool: &Tool) -> Vec<Considered> {
+        let winners = [self.winner(tool, true), self.winner(tool, false)];
+        let decides = |rule: &Rule| {
+            winners
+                .iter()
+                .flatten()
+                .any(|(winner, _)| std::ptr::eq(*winner, rule))
+        };
+        let mut considered: Vec<Considered> = self
+            .rules
+            .iter()
+            .filter(|rule| rule.pattern.fits(tool))
+            .map(|rule| Considered {
+                rule: rule.clone(),
+                decides: decides(rule),
+            })
+            .collect();
+        considered.sort_by_key(|one| !one.decides);
+        considered
+    }
+}

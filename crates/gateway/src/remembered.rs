@@ -1,0 +1,281 @@
+//! What humans have allowed for good, in a file of the state folder.
+//!
+//! Each entry is about one tool as it was when a human said so: of a server with that very stanza, with
+//! that very name, description, schemas and marks. A tool that changes is asked about again. The file
+//! is looked at whenever an entry could matter, so that what one process forgets no other still goes
+//! by.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use catalog::Tool;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::policy::Server;
+
+/// Version of the file; a later one belongs to a newer toolmill and is left alone.
+const SCHEMA: u32 = 1;
+/// Largest file that is read.
+const FILE_BYTES: u64 = 4 << 20;
+/// Most entries; one more makes the oldest go.
+const MOST: usize = 5_000;
+/// How long another process may take to change the file.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One tool that is allowed for good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The tool's path, without `tools.`.
+    pub tool: String,
+    /// Of its server's stanza, as it is written.
+    stanza: String,
+    /// Of everything that its server says of it.
+    contract: String,
+}
+
+impl Standing {
+    pub(crate) fn of(tool: &Tool, server: &Server) -> Standing {
+        Standing {
+            tool: tool.path().to_owned(),
+            stanza: server.hash.clone(),
+            contract: contract(tool),
+        }
+    }
+}
+
+/// The file. What cannot be read allows nothing, and is never overwritten.
+#[derive(Debug)]
+pub struct Remembered {
+    path: PathBuf,
+    /// What was read last, with what the file looked like then.
+    read: Mutex<Option<(Looks, Vec<Standing>)>>,
+}
+
+/// By what another content of the file shows.
+type Looks = Option<(u64, u64, i64, i64)>;
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    schema: u32,
+    allowed: Vec<Standing>,
+}
+
+impl Remembered {
+    /// The file of a state folder.
+    pub fn new(state: &Path) -> Remembered {
+        Remembered {
+            path: state.join("approvals.json"),
+            read: Mutex::default(),
+        }
+    }
+
+    /// Everything that is allowed for good.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is of a newer toolmill.
+    pub fn all(&self) -> Result<Vec<Standing>, String> {
+        let looks = self.looks();
+        let mut read = self.read.lock().expect("no panics under this lock");
+        if let Some((then, standings)) = &*read
+            && *then == looks
+        {
+            return Ok(standings.clone());
+        }
+        let standings = self.load()?;
+        *read = Some((looks, standings.clone()));
+        Ok(standings)
+    }
+
+    pub(crate) fn allows(&self, standing: &Standing) -> bool {
+        let looks = self.looks();
+        let read = self.read.lock().expect("no panics under this lock");
+        if let Some((then, standings)) = &*read
+            && *then == looks
+        {
+            return standings.contains(standing);
+        }
+        drop(read);
+        self.all()
+            .inspect_err(|error| tracing::warn!("{error}; every call that asks is asked about"))
+            .is_ok_and(|standings| standings.contains(standing))
+    }
+
+    pub(crate) fn allow(&self, standing: Standing) -> Result<(), String> {
+        self.update(|standings| {
+            standings.retain(|one| *one != standing);
+            // What an earlier stanza or contract was allowed is of no use any more.
+            standings.retain(|one| one.tool != standing.tool || one.stanza != standing.stanza);
+            if standings.len() >= MOST {
+                standings.remove(0);
+            }
+            standings.push(standing);
+            1
+        })
+        .map(drop)
+    }
+
+    /// Takes back what was allowed to a tool; says how many entries that were.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn forget(&self, tool: &str) -> Result<usize, String> {
+        self.update(|standings| {
+            let before = standings.len();
+            standings.retain(|one| one.tool != tool);
+            before - standings.len()
+        })
+    }
+
+    /// Changes what is on disk now, alone among all toolmills.
+    fn update(&self, change: impl FnOnce(&mut Vec<Standing>) -> usize) -> Result<usize, String> {
+        let failed =
+            |error: io::Error| format!("{} cannot be written: {error}", self.path.display());
+        let _lock = self.lock().map_err(failed)?;
+        let mut allowed = self.load()?;
+        let changed = change(&mut allowed);
+        if changed == 0 {
+            return Ok(0);
+        }
+        let kept = Kept {
+            schema: SCHEMA,
+            allowed,
+        };
+        self.replace(&kept).map_err(failed)?;
+        *self.read.lock().expect("no panics under this lock") = None;
+        Ok(changed)
+    }
+
+    fn looks(&self) -> Looks {
+        let metadata = fs::metadata(&self.path).ok()?;
+        Some((
+            metadata.ino(),
+            metadata.len(),
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+        ))
+    }
+
+    fn load(&self) -> Result<Vec<Standing>, String> {
+        let shown = self.path.display();
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(format!("{shown} cannot be read: {error}")),
+        };
+        let mut bytes = Vec::new();
+        file.take(FILE_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| format!("{shown} cannot be read: {error}"))?;
+        if bytes.len() as u64 > FILE_BYTES {
+            return Err(format!(
+                "{shown} is larger than {FILE_BYTES} bytes; remove it"
+            ));
+        }
+        #[derive(Deserialize)]
+        struct Version {
+            schema: u32,
+        }
+        let broken = |error| format!("{shown} is damaged ({error}); remove it");
+        let Version { schema } = serde_json::from_slice(&bytes).map_err(broken)?;
+        if schema > SCHEMA {
+            return Err(format!(
+                "{shown} is of schema version {schema}, and this toolmill reads up to {SCHEMA}; \
+                 it is left as it is: use the newer toolmill"
+            ));
+        }
+        let kept: Kept = serde_json::from_slice(&bytes).map_err(broken)?;
+        Ok(kept.allowed)
+    }
+
+    /// Waits for whoever changes the file just now.
+    fn lock(&self) -> io::Result<File> {
+        let folder = self.path.parent().expect("a file in the state folder");
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(self.path.with_extension("lock"))?;
+        let begun = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(fs::TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
+                    std::thread::sleep(PATIENCE / 500);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn replace(&self, kept: &Kept) -> io::Result<()> {
+        let temporary = self
+            .path
+            .with_extension(format!("{}.tmp", std::process::id()));
+        let written = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)
+            .and_then(|mut file| {
+                file.write_all(&serde_json::to_vec_pretty(kept)?)?;
+                file.sync_all()
+            })
+            .and_then(|()| fs::rename(&temporary, &self.path));
+        if written.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+}
+
+/// A hash of everything that a server says of a tool, however it orders the members.
+fn contract(tool: &Tool) -> String {
+    let mut hash = Sha256::new();
+    match serde_json::from_str::<Value>(tool.raw().get()) {
+        Ok(value) => sorted(&value, &mut hash),
+        // Nested too deeply to be read: then as it is.
+        Err(_) => hash.update(tool.raw().get()),
+    }
+    hash.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn sorted(value: &Value, hash: &mut Sha256) {
+    match value {
+        Value::Object(members) => {
+            let mut names: Vec<&String> = members.keys().collect();
+            names.sort_unstable();
+            hash.update(b"{");
+            for name in names {
+                hash.update(Value::String(name.clone()).to_string());
+                hash.update(b":");
+                sorted(&members[name], hash);
+                hash.update(b",");
+            }
+            hash.update(b"}");
+        }
+        Value::Array(items) => {
+            hash.update(b"[");
+            for item in items {
+                sorted(item, hash);
+                hash.update(b",");
+            }
+            hash.update(b"]");
+        }
+        other => hash.update(other.to_string()),
+    }
+}
