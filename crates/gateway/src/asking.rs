@@ -442,7 +442,11 @@ pub fn line(text: &str, most: usize) -> String {
 }
 
 /// Asks a human what the servers want to know that a program calls.
-pub(crate) struct ForServers(pub(crate) Arc<Suspended>);
+pub(crate) struct ForServers {
+    pub(crate) suspended: Arc<Suspended>,
+    /// No program is around the call, and so nothing else to wait for.
+    pub(crate) alone: bool,
+}
 
 impl upstream::Asker for ForServers {
     fn elicit<'a>(
@@ -471,7 +475,12 @@ impl upstream::Asker for ForServers {
                 message: elicitation.message,
                 wanted,
             });
-            match self.0.ask(ask).await {
+            let (reply, ()) = tokio::join!(self.suspended.ask(ask), async {
+                if self.alone {
+                    self.suspended.settle();
+                }
+            });
+            match reply {
                 Reply::Accept(content) => upstream::Elicited::Accept((!visits).then_some(content)),
                 Reply::Decline => upstream::Elicited::Decline,
                 _ => upstream::Elicited::Cancel,
@@ -569,12 +578,12 @@ impl Askers {
             Some(OpenQuestion {
                 execution: execution.clone(),
                 short: program.short.clone(),
-                question: question.number,
+                number: question.number,
                 seconds_left: question
                     .deadline
                     .saturating_duration_since(Instant::now())
                     .as_secs(),
-                asks: question.asks.iter().map(OpenAsk::of).collect(),
+                asks: question.asks.clone(),
             })
         };
         programs.iter().filter_map(open).collect()
@@ -590,27 +599,16 @@ impl Askers {
             .and_then(|program| program.suspended.upgrade())
             .ok_or_else(gone)?;
         let question = suspended.question().borrow().clone().ok_or_else(gone)?;
-        let replies = decision
-            .replies
-            .into_iter()
-            .map(|(at, word)| {
-                let reply = match (word, question.asks.get(at)) {
-                    (Word::Allow, _) => Reply::Allow { always: false },
-                    (Word::Always, _) => Reply::Allow { always: true },
-                    (Word::Deny, _) => Reply::Deny {
-                        reason: REFUSED.to_owned(),
-                    },
-                    (Word::Accept(content), Some(Ask::Elicitation(elicitation))) => {
-                        accepted(elicitation, content)
-                    }
-                    (Word::Accept(_) | Word::Cancel, _) => Reply::Cancel,
-                    (Word::Decline, _) => Reply::Decline,
-                };
-                (at, reply)
-            })
-            .collect();
+        let checked = |(at, reply)| match (reply, question.asks.get(at)) {
+            (Reply::Accept(content), Some(Ask::Elicitation(elicitation))) => {
+                let content = serde_json::from_str(content.get()).ok();
+                (at, accepted(elicitation, content))
+            }
+            (reply, _) => (at, reply),
+        };
+        let replies = decision.replies.into_iter().map(checked).collect();
         suspended
-            .answer(decision.question, replies)
+            .answer(decision.number, replies)
             .map_err(|error| match error {
                 NotTaken::NotOpen => gone(),
                 NotTaken::Unfit => "the answer does not fit the question".to_owned(),
@@ -625,103 +623,22 @@ impl Askers {
     }
 }
 
-/// A question that waits for a human, for one who is not asked by the agent's client. Its texts may
-/// hold anything.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A question that waits for a human, for one who is not asked by the agent's client.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OpenQuestion {
     pub execution: String,
     pub short: String,
-    pub question: u32,
+    pub number: u32,
     pub seconds_left: u64,
-    pub asks: Vec<OpenAsk>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum OpenAsk {
-    Approval {
-        server: String,
-        tool: String,
-        arguments: String,
-        bytes: u64,
-        /// Whether `arguments` are not all of them.
-        cut: bool,
-        lines: Vec<(u32, String)>,
-        reason: String,
-    },
-    Form {
-        server: String,
-        message: String,
-        schema: Value,
-    },
-    Visit {
-        server: String,
-        message: String,
-        url: String,
-    },
-}
-
-impl OpenAsk {
-    fn of(ask: &Ask) -> OpenAsk {
-        match ask.clone() {
-            Ask::Approval(ParkedCall {
-                server,
-                tool,
-                arguments,
-                bytes,
-                whole,
-                lines,
-                reason,
-            }) => OpenAsk::Approval {
-                server,
-                tool,
-                arguments,
-                bytes,
-                cut: whole.is_some(),
-                lines,
-                reason,
-            },
-            Ask::Elicitation(Elicitation {
-                server,
-                message,
-                wanted: Wanted::Form(schema),
-            }) => OpenAsk::Form {
-                server,
-                message,
-                schema: serde_json::from_str(schema.get()).unwrap_or_default(),
-            },
-            Ask::Elicitation(Elicitation {
-                server,
-                message,
-                wanted: Wanted::Visit { url },
-            }) => OpenAsk::Visit {
-                server,
-                message,
-                url,
-            },
-        }
-    }
+    pub asks: Vec<Ask>,
 }
 
 /// What a human said to a question, to each of its asks by its index. What is left out is refused.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Decision {
     pub execution: String,
-    pub question: u32,
-    pub replies: Vec<(usize, Word)>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Word {
-    Allow,
-    /// And never ask again for its tool.
-    Always,
-    Deny,
-    /// The fields of a form; none for a visit.
-    Accept(Option<Value>),
-    Decline,
-    Cancel,
+    pub number: u32,
+    pub replies: Vec<(usize, Reply)>,
 }
 
 #[cfg(test)]
@@ -1023,7 +940,7 @@ mod tests {
         let askers = Arc::new(Askers::default());
         let suspended = Suspended::new(&Waiting::default());
         let registered = askers.register("x_1", "x7".to_owned(), &suspended);
-        assert_eq!(askers.open(), []);
+        assert!(askers.open().is_empty());
         let asked = {
             let suspended = suspended.clone();
             tokio::spawn(async move {
@@ -1038,23 +955,24 @@ mod tests {
         suspended.settle();
         let open = askers.open();
         assert_eq!((open.len(), open[0].asks.len()), (1, 3));
-        let crossed: Vec<OpenQuestion> =
-            serde_json::from_str(&serde_json::to_string(&open).unwrap()).unwrap();
-        assert_eq!(crossed, open);
-        let decision = |execution: &str, replies: Vec<(usize, Word)>| Decision {
+        let crossed = serde_json::to_string(&open).unwrap();
+        let back: Vec<OpenQuestion> = serde_json::from_str(&crossed).unwrap();
+        assert_eq!(serde_json::to_string(&back).unwrap(), crossed);
+        let decision = |execution: &str, replies: Vec<(usize, Reply)>| Decision {
             execution: execution.to_owned(),
-            question: 1,
+            number: 1,
             replies,
         };
         let gone = Err("this question is not open any more; nothing was changed".to_owned());
         assert_eq!(askers.answer(decision("x_2", vec![])), gone);
         assert_eq!(
-            askers.answer(decision("x_1", vec![(0, Word::Decline)])),
+            askers.answer(decision("x_1", vec![(0, Reply::Decline)])),
             Err("the answer does not fit the question".to_owned())
         );
+        let values = RawValue::from_string(r#"{"name":"Ada"}"#.to_owned()).unwrap();
         let words = vec![
-            (0, Word::Always),
-            (1, Word::Accept(Some(json!({"name": "Ada"})))),
+            (0, Reply::Allow { always: true }),
+            (1, Reply::Accept(values)),
         ];
         assert_eq!(askers.answer(decision("x_1", words.clone())), Ok(()));
         assert_eq!(askers.answer(decision("x_1", words)), gone);

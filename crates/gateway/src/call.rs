@@ -43,6 +43,8 @@ pub(crate) struct Calls {
     pub(crate) language: Language,
     /// What decides which calls may be sent.
     pub(crate) permits: Permits,
+    /// Whom servers ask that want to know something.
+    asker: Option<Arc<dyn upstream::Asker>>,
     /// The tools as they were when the program started.
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) limits: Limits,
@@ -104,6 +106,7 @@ impl Calls {
             session,
             execution,
             language,
+            asker: permits.asker(),
             permits,
             catalog,
             limits,
@@ -398,7 +401,13 @@ impl Calls {
         }
         self.gateway.recorder().flush();
         let answer = match upstream
-            .call(tool.name(), arguments, deadline, &self.cancel, None)
+            .call(
+                tool.name(),
+                arguments,
+                deadline,
+                &self.cancel,
+                self.asker.as_ref(),
+            )
             .await
         {
             Ok(result) => self

@@ -39,7 +39,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use journal::{Event, Journal};
@@ -96,6 +96,9 @@ pub struct Gateway {
     policy: policy::Policy,
     /// The executions that wait for a human.
     waiting: suspended::Waiting,
+    askers: Arc<asking::Askers>,
+    /// Of what a client carries from a question to its answer. Made with the first.
+    seal: OnceLock<seal::Seal>,
     recorder: Recorder,
     admission: admission::Admission,
     python: OnceCell<Vec<guest::python::Candidate>>,
@@ -159,6 +162,8 @@ impl Gateway {
                 remembered::Remembered::new(&config.state),
             ),
             waiting: suspended::Waiting::default(),
+            askers: Arc::default(),
+            seal: OnceLock::new(),
             config,
             upstreams,
             recorder,
@@ -208,6 +213,24 @@ impl Gateway {
     /// The executions that wait for a human, at most sixteen.
     pub fn waiting(&self) -> &suspended::Waiting {
         &self.waiting
+    }
+
+    /// The questions that wait for a human.
+    pub fn open_questions(&self) -> Vec<asking::OpenQuestion> {
+        self.askers.open()
+    }
+
+    /// Answers one of them.
+    ///
+    /// # Errors
+    /// Nothing was answered, and why.
+    pub fn answer_question(&self, decision: asking::Decision) -> Result<(), String> {
+        self.askers.answer(decision)
+    }
+
+    pub(crate) fn seal(&self) -> &seal::Seal {
+        self.seal
+            .get_or_init(|| seal::Seal::of_folder(&self.config.state))
     }
 
     /// The tools known now.

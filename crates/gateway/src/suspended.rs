@@ -13,6 +13,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -30,7 +31,8 @@ const NOBODY_ANSWERED: &str = "nobody answered";
 const NOT_APPROVED: &str = "not approved";
 
 /// One thing to ask a human.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// May this call be sent?
     Approval(ParkedCall),
@@ -40,7 +42,7 @@ pub enum Ask {
 
 /// A call that waits for an approval. Its texts are one line each and safe to print: what could hide,
 /// reorder or forge anything is written as an escape.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ParkedCall {
     pub server: String,
     /// The tool's path, without `tools.`.
@@ -59,14 +61,15 @@ pub struct ParkedCall {
 }
 
 /// What a server asks in the middle of a call, in its own words, which are not safe to print.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Elicitation {
     pub server: String,
     pub message: String,
     pub wanted: Wanted,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Wanted {
     /// Values by this `requestedSchema`.
     Form(Box<RawValue>),
@@ -75,7 +78,8 @@ pub enum Wanted {
 }
 
 /// What a human said to one [`Ask`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// Send the call; with `always`, from now on without asking.
     Allow { always: bool },

@@ -3,6 +3,7 @@
 mod execute_code;
 mod search_tools;
 mod wait_execution;
+pub(crate) mod watched;
 
 pub(crate) use search_tools::request as search_request;
 use serde_json::{Map, Value};
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Gateway;
 use crate::output::Answer;
 use crate::server::Agent;
+use watched::{Human, Told};
 
 /// Longest first line of the instructions: some clients show no more.
 const INVENTORY_CHARACTERS: usize = 300;
@@ -43,13 +45,14 @@ pub(crate) async fn call(
     agent: &Agent,
     name: &str,
     arguments: Map<String, Value>,
+    human: &Human<'_>,
     cancel: &CancellationToken,
-) -> Answer {
+) -> Told {
     match name {
-        "search_tools" => search_tools::call(agent, arguments).await,
-        "execute_code" => execute_code::call(agent, arguments, cancel).await,
-        "wait_execution" => wait_execution::call(agent, arguments).await,
-        other => not_a_tool(&agent.gateway, other),
+        "search_tools" => search_tools::call(agent, arguments).await.into(),
+        "execute_code" => execute_code::call(agent, arguments, human, cancel).await,
+        "wait_execution" => wait_execution::call(agent, arguments, human, cancel).await,
+        other => not_a_tool(&agent.gateway, other).into(),
     }
 }
 

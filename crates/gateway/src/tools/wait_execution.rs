@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 
+use super::watched::{Human, Told, told};
 use super::{number, string};
 use crate::executions::Live;
 use crate::output::{self, Answer};
@@ -18,8 +20,13 @@ const MOST: Duration = Duration::from_secs(45);
 /// How long a program that was cancelled may take to end.
 pub(super) const LAST_STEPS: Duration = Duration::from_secs(5);
 
-pub(super) async fn call(agent: &Agent, arguments: Map<String, Value>) -> Answer {
-    let invalid = |text: String| Answer::error(format!("error invalid_argument\n{text}"));
+pub(super) async fn call(
+    agent: &Agent,
+    arguments: Map<String, Value>,
+    human: &Human<'_>,
+    gone: &CancellationToken,
+) -> Told {
+    let invalid = |text: String| Answer::error(format!("error invalid_argument\n{text}")).into();
     let most = match most(agent, &arguments) {
         Ok(most) => most,
         Err(text) => return invalid(text),
@@ -28,18 +35,16 @@ pub(super) async fn call(agent: &Agent, arguments: Map<String, Value>) -> Answer
         return invalid("execution is missing: name the one that an answer called running".into());
     };
     let Some((session, live)) = agent.execution(id, string(&arguments, &["session"])) else {
-        return unknown(id);
+        return unknown(id).into();
     };
     let cancel = arguments
         .get("cancel")
         .is_some_and(|cancel| *cancel == true || *cancel == "true");
     if cancel {
         live.cancel("by wait_execution");
+        return told(agent, &session, &live, LAST_STEPS, &Human::Out, gone).await;
     }
-    if live.wait(if cancel { LAST_STEPS } else { most }).await {
-        return live.answer(&session).await;
-    }
-    running(agent, &live)
+    told(agent, &session, &live, most, human, gone).await
 }
 
 /// How long this request is to wait at most.
@@ -74,7 +79,11 @@ fn unknown(id: &str) -> Answer {
 
 impl Agent {
     /// A program of this agent's, by its short id in the session or by its whole id.
-    fn execution(&self, id: &str, session: Option<&str>) -> Option<(Arc<Session>, Arc<Live>)> {
+    pub(super) fn execution(
+        &self,
+        id: &str,
+        session: Option<&str>,
+    ) -> Option<(Arc<Session>, Arc<Live>)> {
         let of = |session: &Arc<Session>| Some((session.clone(), session.executions().get(id)?));
         let named = match session {
             Some(_) => self.session(session).ok(),
