@@ -1,8 +1,8 @@
 //! How commands reach the gateways that run.
 //!
 //! Each agent starts a gateway of its own, so a user has several. Each listens on
-//! `RUNTIME/PID.sock`, which only this user may reach: a client sends one line and gets one line of
-//! JSON back. The only request is `reload`.
+//! `RUNTIME/PID.sock`, which only this user may reach: a client sends one line, a word and what belongs
+//! to it, and gets one line of JSON back.
 //!
 //! A socket nobody listens on is left over from a gateway that was killed, and is removed by
 //! whoever meets it.
@@ -13,19 +13,65 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gateway::asking::Decision;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-const RELOAD: &str = "reload";
-/// The longest request, and the longest answer.
-const LINE_BYTES: usize = 4 << 10;
+/// The longest request: a decision with what a human filled in.
+const REQUEST_BYTES: usize = 1 << 20;
+/// The longest answer: questions of sixteen programs, of at most some hundred calls each.
+const ANSWER_BYTES: usize = 64 << 20;
+/// What is said about a reload is cut here.
+const SAID_BYTES: usize = 512;
 /// How long the other side may take to send or accept a line.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a reload may take, from a client's view: servers are given time to end.
-const RELOAD_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a request may take, from a client's view: at a reload servers are given time to end.
+const REQUEST_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a command wants of a gateway.
+#[derive(Debug, Clone)]
+pub(crate) enum Request {
+    /// Read the settings again.
+    Reload,
+    /// Say which questions wait for a human, as JSON.
+    Approvals,
+    /// Take an answer to one of them.
+    Decide(Decision),
+}
+
+impl Request {
+    const WORDS: &str = "reload, approvals, decide";
+
+    fn read(line: &str) -> Result<Request, String> {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match (word, rest) {
+            ("reload", "") => Ok(Request::Reload),
+            ("approvals", "") => Ok(Request::Approvals),
+            ("decide", rest) => serde_json::from_str(rest)
+                .map(Request::Decide)
+                .map_err(|error| format!("the answer cannot be read: {error}")),
+            _ => Err(format!(
+                "unknown request; this is toolmill {}, which knows: {}",
+                env!("CARGO_PKG_VERSION"),
+                Request::WORDS
+            )),
+        }
+    }
+
+    fn line(&self) -> String {
+        match self {
+            Request::Reload => "reload\n".to_owned(),
+            Request::Approvals => "approvals\n".to_owned(),
+            Request::Decide(decision) => {
+                let decision = serde_json::to_string(decision).expect("a decision is JSON");
+                format!("decide {decision}\n")
+            }
+        }
+    }
+}
 
 /// What a gateway did, or why it did not.
 pub(crate) type Outcome = Result<String, String>;
@@ -54,15 +100,15 @@ impl Drop for Listening {
 
 /// Makes this gateway reachable below `runtime_dir`. Must be inside a tokio runtime.
 ///
-/// Requests are served one after the other, so that no two reloads mix. A reload that has begun is
-/// not cut off, even when its client has gone: half of it would be worse.
+/// Requests are served one after the other, so that no two reloads mix. One that has begun is not cut
+/// off, even when its client has gone: half of it would be worse.
 ///
 /// # Errors
 /// The folder or the socket cannot be made, or the folder belongs to somebody else. The gateway
 /// works without: tell the operator and go on.
-pub(crate) fn listen<R, F>(runtime_dir: &Path, reload: R) -> io::Result<Listening>
+pub(crate) fn listen<R, F>(runtime_dir: &Path, obey: R) -> io::Result<Listening>
 where
-    R: Fn() -> F + Send + Sync + 'static,
+    R: Fn(Request) -> F + Send + Sync + 'static,
     F: Future<Output = Outcome> + Send + 'static,
 {
     make_private(runtime_dir)?;
@@ -77,7 +123,7 @@ where
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    if let Err(error) = serve(stream, &reload).await {
+                    if let Err(error) = serve(stream, &obey).await {
                         tracing::debug!("a control connection ended early: {error}");
                     }
                 }
@@ -111,56 +157,41 @@ fn make_private(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-async fn serve<R, F>(stream: UnixStream, reload: &R) -> io::Result<()>
+async fn serve<R, F>(stream: UnixStream, obey: &R) -> io::Result<()>
 where
-    R: Fn() -> F,
+    R: Fn(Request) -> F,
     F: Future<Output = Outcome>,
 {
     if stream.peer_cred()?.uid() != rustix::process::geteuid().as_raw() {
         return Err(io::Error::other("it comes from another user"));
     }
     let mut stream = BufReader::new(stream);
-    let request = timeout(PATIENCE, read_line(&mut stream)).await??;
-    let outcome = match request.as_str() {
-        RELOAD => reload().await,
-        _ => Err(format!(
-            "unknown request; this is toolmill {}, which knows: {RELOAD}",
-            env!("CARGO_PKG_VERSION")
-        )),
+    let request = timeout(PATIENCE, read_line(&mut stream, REQUEST_BYTES)).await??;
+    let outcome = match Request::read(&request) {
+        Ok(request) => obey(request).await,
+        Err(unknown) => Err(unknown),
     };
     let line = encode(outcome);
     timeout(PATIENCE, stream.write_all(&line)).await?
 }
 
-/// Asks every gateway of this user to read its settings again; answers by process id.
-pub(crate) async fn reload_all(runtime_dir: &Path) -> Vec<(u32, Outcome)> {
-    let mut found: Vec<(u32, PathBuf)> = fs::read_dir(runtime_dir)
+/// Asks every gateway of this user; answers by process id.
+pub(crate) async fn ask_all(runtime_dir: &Path, request: &Request) -> Vec<(u32, Outcome)> {
+    let mut found: Vec<u32> = fs::read_dir(runtime_dir)
         .into_iter()
         .flatten()
         .filter_map(|entry| {
-            let path = entry.ok()?.path();
-            let number = path.file_name()?.to_str()?.strip_suffix(".sock")?;
-            Some((number.parse().ok()?, path))
+            let name = entry.ok()?.file_name();
+            name.to_str()?.strip_suffix(".sock")?.parse().ok()
         })
         .collect();
-    found.sort();
+    found.sort_unstable();
     let mut outcomes = Vec::new();
-    for (process, path) in found {
-        match UnixStream::connect(&path).await {
-            Ok(stream) => {
-                let asked = timeout(RELOAD_PATIENCE, ask(stream, RELOAD)).await;
-                let outcome = match asked {
-                    Ok(Ok(outcome)) => outcome,
-                    Ok(Err(error)) => Err(format!("it does not answer: {error}")),
-                    Err(_) => Err(format!(
-                        "it has not answered within {} s",
-                        RELOAD_PATIENCE.as_secs()
-                    )),
-                };
-                outcomes.push((process, outcome));
-            }
+    for process in found {
+        match connect(runtime_dir, process).await {
+            Ok(stream) => outcomes.push((process, asked(stream, request).await)),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                let _ = fs::remove_file(&path);
+                let _ = fs::remove_file(socket(runtime_dir, process));
             }
             // It has ended since the folder was read.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -172,19 +203,46 @@ pub(crate) async fn reload_all(runtime_dir: &Path) -> Vec<(u32, Outcome)> {
     outcomes
 }
 
-async fn ask(stream: UnixStream, request: &str) -> io::Result<Outcome> {
+/// Asks one gateway of this user.
+pub(crate) async fn ask_one(runtime_dir: &Path, process: u32, request: &Request) -> Outcome {
+    match connect(runtime_dir, process).await {
+        Ok(stream) => asked(stream, request).await,
+        Err(error) => Err(format!("it cannot be reached any more: {error}")),
+    }
+}
+
+fn socket(runtime_dir: &Path, process: u32) -> PathBuf {
+    runtime_dir.join(format!("{process}.sock"))
+}
+
+async fn connect(runtime_dir: &Path, process: u32) -> io::Result<UnixStream> {
+    UnixStream::connect(socket(runtime_dir, process)).await
+}
+
+async fn asked(stream: UnixStream, request: &Request) -> Outcome {
+    match timeout(REQUEST_PATIENCE, ask(stream, request)).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(error)) => Err(format!("it does not answer: {error}")),
+        Err(_) => Err(format!(
+            "it has not answered within {} s",
+            REQUEST_PATIENCE.as_secs()
+        )),
+    }
+}
+
+async fn ask(stream: UnixStream, request: &Request) -> io::Result<Outcome> {
     let mut stream = BufReader::new(stream);
-    stream.write_all(format!("{request}\n").as_bytes()).await?;
-    let line = read_line(&mut stream).await?;
+    stream.write_all(request.line().as_bytes()).await?;
+    let line = read_line(&mut stream, ANSWER_BYTES).await?;
     Ok(match serde_json::from_str(&line)? {
         Answer::Ok(done) => Ok(done),
         Answer::Error(reason) => Err(reason),
     })
 }
 
-async fn read_line(stream: &mut BufReader<UnixStream>) -> io::Result<String> {
+async fn read_line(stream: &mut BufReader<UnixStream>, most: usize) -> io::Result<String> {
     let mut line = String::new();
-    stream.take(LINE_BYTES as u64).read_line(&mut line).await?;
+    stream.take(most as u64).read_line(&mut line).await?;
     match line.strip_suffix('\n') {
         Some(line) => Ok(line.to_owned()),
         None => Err(io::Error::other("a line is too long, or has no end")),
@@ -192,18 +250,19 @@ async fn read_line(stream: &mut BufReader<UnixStream>) -> io::Result<String> {
 }
 
 fn encode(outcome: Outcome) -> Vec<u8> {
-    // In the worst case JSON writes a byte as six.
-    let cut = |mut text: String| {
-        text.truncate(text.floor_char_boundary(LINE_BYTES / 8));
-        text
-    };
     let answer = match outcome {
-        Ok(done) => Answer::Ok(cut(done)),
-        Err(reason) => Answer::Error(cut(reason)),
+        Ok(done) => Answer::Ok(done),
+        Err(reason) => Answer::Error(reason),
     };
     let mut line = serde_json::to_vec(&answer).expect("a string is JSON");
     line.push(b'\n');
     line
+}
+
+/// What a gateway says in words, cut where it becomes long.
+pub(crate) fn said(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(SAID_BYTES));
+    text
 }
 
 #[cfg(test)]
@@ -213,10 +272,15 @@ mod tests {
 
     use super::*;
 
+    async fn reload_all(folder: &Path) -> Vec<(u32, Outcome)> {
+        ask_all(folder, &Request::Reload).await
+    }
+
     async fn answer_to(folder: &Path, request: &[u8]) -> String {
         let path = folder.join(format!("{}.sock", std::process::id()));
         let mut stream = UnixStream::connect(path).await.unwrap();
-        stream.write_all(request).await.unwrap();
+        // What is too long need not be read to its end.
+        let _ = stream.write_all(request).await;
         let mut answer = String::new();
         // A request cut off by us may reset the connection.
         let _ = stream.read_to_string(&mut answer).await;
@@ -229,13 +293,13 @@ mod tests {
         let folder = home.path().join("run/toolmill");
         let reloads = Arc::new(AtomicU32::new(0));
         let counted = reloads.clone();
-        let listening = listen(&folder, move || {
+        let listening = listen(&folder, move |_| {
             let count = counted.fetch_add(1, Ordering::Relaxed);
             async move {
                 match count {
                     0 => Ok("3 servers".to_owned()),
                     1 => Err("toolmill.toml:2: \u{1}bad".to_owned()),
-                    _ => Ok("\u{1}ü".repeat(LINE_BYTES)),
+                    _ => Ok(said("\u{1}ü".repeat(SAID_BYTES))),
                 }
             }
         })
@@ -259,16 +323,16 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_request_does_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let _listening = listen(folder.path(), || async { Ok("reloaded".to_owned()) }).unwrap();
+        let _listening = listen(folder.path(), |_| async { Ok("reloaded".to_owned()) }).unwrap();
         let unknown = format!(
-            "{{\"error\":\"unknown request; this is toolmill {}, which knows: reload\"}}\n",
+            "{{\"error\":\"unknown request; this is toolmill {}, which knows: reload, approvals, decide\"}}\n",
             env!("CARGO_PKG_VERSION")
         );
         for (request, expected) in [
             (&b"stop\n"[..], unknown.as_str()),
             (b"\n", &unknown),
             (b"\xff\n", ""),
-            (&[b'x'; 2 * LINE_BYTES], ""),
+            (&&vec![b'x'; 2 * REQUEST_BYTES][..], ""),
             (b"reload\nreload\n", "{\"ok\":\"reloaded\"}\n"),
         ] {
             assert_eq!(answer_to(folder.path(), request).await, expected);
@@ -289,7 +353,7 @@ mod tests {
         assert!(!stale.exists() && other.exists());
 
         leave_behind(format!("{}.sock", std::process::id()));
-        let listening = listen(folder.path(), || async { Ok(String::new()) }).unwrap();
+        let listening = listen(folder.path(), |_| async { Ok(String::new()) }).unwrap();
         assert_eq!(reload_all(folder.path()).await.len(), 1);
         drop(listening);
     }
@@ -297,7 +361,7 @@ mod tests {
     #[tokio::test]
     async fn a_folder_that_cannot_be_private_is_refused() {
         let home = tempfile::tempdir().unwrap();
-        let listen = |folder: &Path| listen(folder, || async { Ok(String::new()) });
+        let listen = |folder: &Path| listen(folder, |_| async { Ok(String::new()) });
         let link = home.path().join("link");
         std::os::unix::fs::symlink(home.path(), &link).unwrap();
         assert!(listen(&link).is_err());

@@ -1,5 +1,6 @@
 //! The `toolmill` binary: which part this process plays, then one function per subcommand.
 
+mod approvals;
 mod args;
 mod asking;
 mod call;
@@ -61,6 +62,7 @@ fn host() -> ExitCode {
         Command::Trust(trust) => host::trust(&args.source, &trust),
         Command::Policy(policy) => policy::run(&args.source, &policy),
         Command::Trace { execution, json } => trace::run(&execution, json),
+        Command::Approvals { json } => approvals::run(json),
         Command::Reload => host::reload(),
         Command::Demo(demo) => demo::run(&demo),
         Command::DemoGateway => demo::serve_gateway(),

@@ -9,12 +9,14 @@ use anyhow::{Context, Result, anyhow, bail};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use gateway::Gateway;
 use gateway::server::Reader;
 
 use crate::args::{Serve, Source};
+use crate::control::{self, Outcome, Request};
+use crate::host;
 use crate::host::Started;
 use crate::settings::DEPTH;
-use crate::{control, host};
 
 pub(crate) fn run(source: &Source, serve: Serve) -> Result<ExitCode> {
     if std::env::var_os(DEPTH).is_some() {
@@ -33,10 +35,18 @@ pub(crate) fn run(source: &Source, serve: Serve) -> Result<ExitCode> {
                 async move { host::take_up(&gateway, &reading, &places).await }
             }
         };
-        let _control =
-            control::listen(&started.places.runtime_dir, take_up.clone()).inspect_err(|error| {
-                tracing::warn!("`toolmill reload` will not reach this gateway: {error}")
-            });
+        let obey = {
+            let (gateway, take_up) = (gateway.clone(), take_up.clone());
+            move |request| {
+                let (gateway, take_up) = (gateway.clone(), take_up.clone());
+                async move { obey(&gateway, take_up, request).await }
+            }
+        };
+        let _control = control::listen(&started.places.runtime_dir, obey).inspect_err(|error| {
+            tracing::warn!(
+                "`toolmill reload` and `toolmill approvals` will not reach this gateway: {error}"
+            )
+        });
         let reloads = tokio::spawn(reload_on_hangup(take_up));
         let reader = if serve.structured {
             Reader::Program
@@ -52,6 +62,21 @@ pub(crate) fn run(source: &Source, serve: Serve) -> Result<ExitCode> {
         reloads.abort();
         served.map(|()| ExitCode::SUCCESS)
     })
+}
+
+/// Does what another of the user's commands asks of this gateway.
+async fn obey<F>(gateway: &Gateway, take_up: impl Fn() -> F, request: Request) -> Outcome
+where
+    F: Future<Output = Outcome>,
+{
+    match request {
+        Request::Reload => take_up().await.map(control::said).map_err(control::said),
+        Request::Approvals => serde_json::to_string(&gateway.open_questions())
+            .map_err(|error| format!("the questions cannot be written: {error}")),
+        Request::Decide(decision) => gateway
+            .answer_question(decision)
+            .map(|()| "answered".to_owned()),
+    }
 }
 
 async fn serve_http(

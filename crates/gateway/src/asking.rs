@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
@@ -570,7 +571,7 @@ impl Askers {
         }
     }
 
-    pub(crate) fn open(&self) -> Vec<OpenQuestion> {
+    pub(crate) fn open(&self, project: &Path) -> Vec<OpenQuestion> {
         let programs = self.programs();
         let open = |(execution, program): (&String, &Program)| {
             let suspended = program.suspended.upgrade()?;
@@ -578,6 +579,7 @@ impl Askers {
             Some(OpenQuestion {
                 execution: execution.clone(),
                 short: program.short.clone(),
+                project: project.to_string_lossy().into_owned(),
                 number: question.number,
                 seconds_left: question
                     .deadline
@@ -628,6 +630,8 @@ impl Askers {
 pub struct OpenQuestion {
     pub execution: String,
     pub short: String,
+    /// The folder that the gateway works in.
+    pub project: String,
     pub number: u32,
     pub seconds_left: u64,
     pub asks: Vec<Ask>,
@@ -940,7 +944,7 @@ mod tests {
         let askers = Arc::new(Askers::default());
         let suspended = Suspended::new(&Waiting::default());
         let registered = askers.register("x_1", "x7".to_owned(), &suspended);
-        assert!(askers.open().is_empty());
+        assert!(askers.open(Path::new("/p")).is_empty());
         let asked = {
             let suspended = suspended.clone();
             tokio::spawn(async move {
@@ -953,7 +957,7 @@ mod tests {
         };
         tokio::task::yield_now().await;
         suspended.settle();
-        let open = askers.open();
+        let open = askers.open(Path::new("/p"));
         assert_eq!((open.len(), open[0].asks.len()), (1, 3));
         let crossed = serde_json::to_string(&open).unwrap();
         let back: Vec<OpenQuestion> = serde_json::from_str(&crossed).unwrap();

@@ -217,7 +217,7 @@ impl Gateway {
 
     /// The questions that wait for a human.
     pub fn open_questions(&self) -> Vec<asking::OpenQuestion> {
-        self.askers.open()
+        self.askers.open(&self.config.project)
     }
 
     /// Answers one of them.

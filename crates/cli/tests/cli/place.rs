@@ -199,6 +199,8 @@ pub(crate) struct Agent {
     output: BufReader<ChildStdout>,
     next_id: u64,
     modern: bool,
+    /// What the client says it can do.
+    pub(crate) capabilities: Value,
 }
 
 impl Agent {
@@ -217,6 +219,7 @@ impl Agent {
             output,
             next_id: 1,
             modern: false,
+            capabilities: json!({}),
         }
     }
 
@@ -224,7 +227,7 @@ impl Agent {
     pub(crate) fn initialize(&mut self) -> Value {
         let answer = self.request(
             "initialize",
-            json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}),
+            json!({"protocolVersion": "2025-06-18", "capabilities": self.capabilities, "clientInfo": {"name": "test", "version": "1"}}),
         );
         self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
         answer
@@ -253,7 +256,7 @@ impl Agent {
             params["_meta"] = json!({
                 "io.modelcontextprotocol/protocolVersion": "2026-07-28",
                 "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
-                "io.modelcontextprotocol/clientCapabilities": {},
+                "io.modelcontextprotocol/clientCapabilities": self.capabilities,
             });
         }
         self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
