@@ -41,7 +41,7 @@ pub(crate) fn run(json: bool) -> Result<ExitCode> {
     }
     if Human::here(false).is_none() {
         bail!(
-            "{} wait for a human, and there is no terminal here to ask one; \
+            "{} for a human, and there is no terminal here to ask one; \
              type `toolmill approvals` at a terminal, or list them with --json",
             count(questions.len())
         );
@@ -83,8 +83,8 @@ pub(crate) fn run(json: bool) -> Result<ExitCode> {
 
 fn count(questions: usize) -> String {
     match questions {
-        1 => "1 program".to_owned(),
-        more => format!("{more} programs"),
+        1 => "1 program waits".to_owned(),
+        more => format!("{more} programs wait"),
     }
 }
 

@@ -112,13 +112,13 @@ impl Request<'_> {
         stream
     }
 
-    fn post(self, body: &Value) -> Reply {
+    pub(crate) fn post(self, body: &Value) -> Reply {
         Reply::read(self.send(&body.to_string()))
     }
 }
 
 pub(crate) struct Reply {
-    status: u16,
+    pub(crate) status: u16,
     headers: HashMap<String, String>,
     body: String,
 }
@@ -140,7 +140,7 @@ impl Reply {
     }
 
     /// The answer to the request, as JSON or as the last event of a stream.
-    fn message(&self) -> Value {
+    pub(crate) fn message(&self) -> Value {
         assert_eq!(self.status, 200, "{}", self.body);
         let text = match &*self.headers["content-type"] {
             "text/event-stream" => self
@@ -218,7 +218,14 @@ pub(crate) struct Legacy<'a> {
 
 impl<'a> Legacy<'a> {
     pub(crate) fn new(served: &'a Served) -> Legacy<'a> {
-        let reply = served.request().post(&initialize());
+        Legacy::with(served, json!({}))
+    }
+
+    /// With what the client says it can do.
+    pub(crate) fn with(served: &'a Served, capabilities: Value) -> Legacy<'a> {
+        let mut initialize = initialize();
+        initialize["params"]["capabilities"] = capabilities;
+        let reply = served.request().post(&initialize);
         assert_eq!(reply.message()["result"]["serverInfo"]["name"], "toolmill");
         let client = Legacy {
             served,
@@ -229,7 +236,7 @@ impl<'a> Legacy<'a> {
         client
     }
 
-    fn request(&self) -> Request<'a> {
+    pub(crate) fn request(&self) -> Request<'a> {
         self.served
             .request()
             .header("Mcp-Session-Id", &self.session)
