@@ -39,7 +39,7 @@ pub use bind::{
 pub use catalog::{Catalog, Server, ServerTools, UnknownTool};
 pub use name::is_same_name;
 pub use phrase::Repair;
-pub use plain::is_treacherous;
+pub use plain::{is_treacherous, line as plain_line};
 pub use search::{Explanation, Hit, Part, SearchOptions, SearchQuery, SearchResult};
 pub use signature::Language;
 pub use tool::{DESTROYS, Tool};

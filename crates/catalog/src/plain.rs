@@ -17,7 +17,7 @@ pub fn is_treacherous(c: char) -> bool {
 
 /// `text` on one line: runs of white space become one space, treacherous characters go, and what
 /// exceeds `max_chars` is cut at a word, marked by `…`.
-pub(crate) fn line(text: &str, max_chars: usize) -> String {
+pub fn line(text: &str, max_chars: usize) -> String {
     let mut out = String::new();
     let mut chars = 0;
     let mut word_end = 0;

@@ -20,7 +20,7 @@ pub(crate) fn run(source: &Source, call: Call) -> Result<ExitCode> {
     let arguments = arguments(&call).context(ExitWith(exit::USAGE))?;
     host::with_gateway(source, async move |started| {
         let gateway = &started.gateway;
-        let session = Session::open(gateway, Face::CommandLine, None);
+        let session = Session::open(gateway, Face::CommandLine);
         let cancel = CancellationToken::new();
         let human = asking::Human::here(call.yes);
         let suspended = human.map(|_| Suspended::new(gateway.waiting()));

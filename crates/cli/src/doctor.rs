@@ -152,7 +152,7 @@ pub(crate) async fn run(
 
 async fn examine(gateway: &Arc<Gateway>, settings: &Settings, places: &Places) -> Report {
     let candidates = gateway.python().await;
-    let session = Session::open(gateway, Face::CommandLine, None);
+    let session = Session::open(gateway, Face::CommandLine);
     let mut languages = vec![Language::JavaScript];
     if candidates.iter().any(|one| one.outcome.is_ok()) {
         languages.insert(0, Language::Python);

@@ -22,7 +22,10 @@ pub(crate) fn run(source: &Source, run: Run) -> Result<ExitCode> {
     let mut request = request(&run).context(ExitWith(exit::USAGE))?;
     let human = asking::Human::here(run.yes);
     host::with_gateway(source, async move |started| {
-        let session = Session::open(&started.gateway, Face::CommandLine, run.session.as_deref());
+        let session = match &run.session {
+            None => Session::open(&started.gateway, Face::CommandLine),
+            Some(id) => Session::named(&started.gateway, id).map_err(|error| anyhow!(error))?,
+        };
         let cancel = CancellationToken::new();
         request.suspended = human.map(|_| Suspended::new(started.gateway.waiting()));
         let suspended = request.suspended.clone();

@@ -651,7 +651,7 @@ struct Limit {
     set: fn(&mut Limits, u64),
 }
 
-const LIMITS: [Limit; 12] = [
+const LIMITS: [Limit; 15] = [
     Limit {
         key: "timeout_seconds",
         get: |limits| limits.guest_time.as_secs(),
@@ -711,6 +711,21 @@ const LIMITS: [Limit; 12] = [
         key: "executions",
         get: |limits| limits.executions as u64,
         set: |limits, executions| limits.executions = executions as usize,
+    },
+    Limit {
+        key: "sessions",
+        get: |limits| limits.sessions as u64,
+        set: |limits, sessions| limits.sessions = sessions as usize,
+    },
+    Limit {
+        key: "session_hours",
+        get: |limits| limits.session_age.as_secs() / 3600,
+        set: |limits, hours| limits.session_age = Duration::from_secs(hours * 3600),
+    },
+    Limit {
+        key: "session_mib",
+        get: |limits| limits.session_bytes >> 20,
+        set: |limits, mib| limits.session_bytes = mib << 20,
     },
 ];
 

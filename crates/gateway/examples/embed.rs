@@ -96,7 +96,7 @@ fn host() -> ExitCode {
         }
         let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
         gateway.settled(deadline).await;
-        let session = Session::open(&gateway, Face::Embedded, None);
+        let session = Session::open(&gateway, Face::Embedded);
         let mut orders = BufReader::new(tokio::io::stdin()).lines();
         while let Some(line) = orders.next_line().await.expect("standard input is read") {
             let order = serde_json::from_str(&line).expect("a line is an order");

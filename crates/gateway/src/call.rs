@@ -5,28 +5,33 @@
     reason = "an error is made once a call, beside a trip to a server"
 )]
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use ::results::Results;
 use catalog::{ArgumentErrorCode, Arguments, Catalog, Language, Tool};
 use journal::Event;
-use protocol::{Check, Checked, ErrorCode, ProgramError, Raise};
+use protocol::{Check, Checked, ErrorCode, Form, Handles, Part, ProgramError, Raise};
 use serde_json::value::RawValue;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use upstream::CallError;
 
 use crate::check::Findings;
+use crate::handles::{self, Filled};
 use crate::permit::{Permit, Permits};
 use crate::results::{self, OPEN_RESULT};
 use crate::shape::shape;
+use crate::show::{SHOW, Showing};
+use crate::store::{self, LOAD, STORE};
 use crate::suspended::Suspended;
 use crate::turns::ServerProcess;
-use crate::value::{self, Reading, Unwrapped};
+use crate::value::{self, Piece, Reading, Unwrapped};
 use crate::{Gateway, Limits, Session};
 
 /// Arguments and results kept of one call for the agent's own answer.
@@ -62,9 +67,14 @@ pub(crate) struct Calls {
     samples: Mutex<BTreeMap<String, String>>,
     /// What the program's text gave reason to say.
     findings: Mutex<Findings>,
+    /// What the program said last of how far it is, as it said it.
+    pub(crate) progress: Arc<watch::Sender<Option<Vec<u8>>>>,
     /// What the first call that was sent in spite of its schema had against it, and how many there
     /// were.
     sent_anyway: Mutex<Option<(String, u32)>>,
+    /// How the program writes a handle among arguments.
+    pub(crate) mark: String,
+    pub(crate) showing: Showing,
 }
 
 /// A call that a program made, as its answer shows it.
@@ -87,8 +97,57 @@ pub struct CallRecord {
     pub result: String,
 }
 
-/// The answer to a call: JSON of the value, or what the program is to catch.
-pub(crate) type Answer = Result<String, Raise>;
+/// The answer to a call: what it returns, or what the program is to catch.
+pub(crate) type Answer = Result<Returned, Raise>;
+
+/// What a call returns.
+#[derive(Debug)]
+pub(crate) enum Returned {
+    /// JSON of the value.
+    Json(String),
+    /// A value of which parts are handles.
+    Handles(Handles),
+}
+
+impl From<String> for Returned {
+    fn from(json: String) -> Returned {
+        Returned::Json(json)
+    }
+}
+
+impl Returned {
+    /// JSON of it, as an agent sees it.
+    fn text(&self) -> Cow<'_, str> {
+        match self {
+            Returned::Json(json) => Cow::Borrowed(json),
+            Returned::Handles(Handles { parts, .. }) => {
+                let pieces = parts.iter().map(|part| {
+                    Piece::Value(match part {
+                        Part::Value(value) => value.get().to_owned(),
+                        Part::Handle(handle) => handles::shown(handle),
+                    })
+                });
+                Cow::Owned(value::joined(pieces.collect(), |file| {
+                    file.block.get().to_owned()
+                }))
+            }
+        }
+    }
+
+    /// Of what it stands for.
+    fn bytes(&self) -> u64 {
+        match self {
+            Returned::Json(json) => json.len() as u64,
+            Returned::Handles(Handles { parts, .. }) => parts
+                .iter()
+                .map(|part| match part {
+                    Part::Value(value) => value.get().len() as u64,
+                    Part::Handle(handle) => handle.bytes,
+                })
+                .sum(),
+        }
+    }
+}
 
 impl Calls {
     pub(crate) fn new(
@@ -119,8 +178,16 @@ impl Calls {
             called: Mutex::default(),
             samples: Mutex::default(),
             findings: Mutex::default(),
+            progress: Arc::new(watch::Sender::new(None)),
             sent_anyway: Mutex::default(),
+            mark: crate::id::fresh('h'),
+            showing: Showing::default(),
         }
+    }
+
+    /// What the session keeps.
+    pub(crate) fn results(&self) -> &Arc<Results> {
+        self.session.results()
     }
 
     /// What the tools that were called returned, in names and types; at most three of them.
@@ -185,11 +252,30 @@ impl Calls {
 
     /// Answers one call of the program.
     pub(crate) async fn answer(&self, call: protocol::Call<'_>) -> Answer {
+        if !handles::stand_in(&call, &self.mark) {
+            return self.answer_filled(call).await;
+        }
+        let left = self.limits.call_bytes;
+        let left = left.saturating_sub(self.bytes.load(Ordering::Relaxed));
+        let most = left.min(protocol::Limits::default().message_bytes as u64);
+        // Boxed, as it is seldom needed and would be room in every call.
+        let filled = Box::pin(Filled::of(&self.session, call, &self.mark, most)).await?;
+        Box::pin(self.answer_filled(filled.call())).await
+    }
+
+    /// Answers a call that has no handles among its arguments.
+    async fn answer_filled(&self, call: protocol::Call<'_>) -> Answer {
         if call.path == "search_tools" {
             return Box::pin(self.search(&call)).await;
         }
+        if call.path == STORE || call.path == LOAD {
+            return Box::pin(store::answer(&self.session, &call)).await;
+        }
         if call.path == OPEN_RESULT {
             return Box::pin(results::read(&self.session, &call)).await;
+        }
+        if call.path == SHOW {
+            return Box::pin(self.showing.show(&self.session, &call)).await;
         }
         let mut deadline = Instant::now() + self.limits.call_time;
         let call = self.with_whole_path(call);
@@ -217,9 +303,9 @@ impl Calls {
         match self.permits.permit(self, &tool, &bound.json).await? {
             Permit::Now => {}
             Permit::Approved => deadline = Instant::now() + self.limits.call_time,
-            Permit::DryRun => return Ok("null".into()),
+            Permit::DryRun => return Ok("null".to_owned().into()),
         }
-        self.send(&tool, &bound.json, call.raw, deadline).await
+        self.send(&tool, &bound.json, call.form, deadline).await
     }
 
     /// `call_tool("github", "get_issue", {…})`, as client libraries have it, with the path in one.
@@ -306,7 +392,8 @@ impl Calls {
         let rows = crate::search_rows(&self.gateway, &request)
             .await
             .map_err(invalid)?;
-        Ok(serde_json::to_string(&rows).expect("rows have string keys"))
+        let rows = serde_json::to_string(&rows).expect("rows have string keys");
+        Ok(rows.into())
     }
 
     /// The tool a path means: in the program's own catalog, or in the newest one once the servers
@@ -359,7 +446,7 @@ impl Calls {
         &self,
         tool: &Tool,
         arguments: &RawValue,
-        raw: bool,
+        form: Form,
         deadline: Instant,
     ) -> Answer {
         let Some((upstream, process)) = self.gateway.upstreams.get(tool.server()) else {
@@ -410,9 +497,10 @@ impl Calls {
             )
             .await
         {
-            Ok(result) => self
-                .spend(result.raw.get().len())
-                .and_then(|()| read(tool, result.raw, raw)),
+            Ok(result) => match self.spend(result.raw.get().len()) {
+                Ok(()) => read(&self.session, tool, result.raw, form).await,
+                Err(raised) => Err(raised),
+            },
             Err(error) => {
                 let mut raised = raise(code_of(&error), tool, format!("{}: {error}", tool.path()));
                 // Nothing ran, and the server may be there next time.
@@ -420,7 +508,8 @@ impl Calls {
                 Err(raised)
             }
         };
-        if let Ok(result) = &answer
+        let text = answer.as_ref().map(Returned::text);
+        if let Ok(result) = &text
             && result.len() <= SAMPLE_BYTES
         {
             let mut samples = self
@@ -428,10 +517,11 @@ impl Calls {
                 .lock()
                 .unwrap_or_else(|poisoned| poisoned.into_inner());
             if !samples.contains_key(tool.path()) && samples.len() < SAMPLES {
-                samples.insert(tool.path().to_owned(), result.clone());
+                samples.insert(tool.path().to_owned(), result.clone().into_owned());
             }
         }
-        open.end(answer.as_deref().map_err(|raised| raised.code));
+        let bytes = answer.as_ref().map_or(0, Returned::bytes);
+        open.end(text.as_deref().map_err(|raised| raised.code), bytes);
         answer
     }
 }
@@ -469,8 +559,12 @@ pub async fn call_tool(
         Permits::of_call(suspended),
         cancel.clone(),
     );
-    let answer = match as_call(path, arguments, raw) {
-        Ok(call) => calls.answer(call).await,
+    let form = if raw { Form::Raw } else { Form::Whole };
+    let answer = match as_call(path, arguments, form) {
+        Ok(call) => calls
+            .answer(call)
+            .await
+            .map(|returned| returned.text().into_owned()),
         Err(error) => Err(Raise::new(
             ErrorCode::InvalidArgument,
             format!("the arguments cannot be read: {error}"),
@@ -494,13 +588,13 @@ pub async fn call_tool(
 fn as_call<'a>(
     path: &str,
     arguments: &'a RawValue,
-    raw: bool,
+    form: Form,
 ) -> serde_json::Result<protocol::Call<'a>> {
     let mut call = protocol::Call {
         path: path.to_owned(),
         positional: Vec::new(),
         named: protocol::message::Named::default(),
-        raw,
+        form,
     };
     if arguments.get().starts_with('{') {
         call.named = serde_json::from_str(arguments.get())?;
@@ -511,17 +605,29 @@ fn as_call<'a>(
 }
 
 /// What the program gets of a result.
-fn read(tool: &Tool, result: Box<RawValue>, raw: bool) -> Answer {
+async fn read(session: &Session, tool: &Tool, result: Box<RawValue>, form: Form) -> Answer {
     let unwrapped = value::unwrap(&result, Reading::of(tool));
-    match unwrapped {
-        Ok(Unwrapped::Failed(words)) => Err(raise(
+    // What is kept is written to disk first: boxed, as it would be room in every call.
+    match (unwrapped, form) {
+        (Ok(Unwrapped::Failed(words)), _) => Err(raise(
             ErrorCode::ToolError,
             tool,
             format!("{} answered: {words}", tool.path()),
         )),
-        Ok(Unwrapped::Value(_)) if raw => Ok(Box::<str>::from(result).into()),
-        Ok(Unwrapped::Value(value)) => Ok(value),
-        Err(error) => Err(raise(
+        (Ok(_), Form::Raw) => Ok(String::from(Box::<str>::from(result)).into()),
+        (Ok(Unwrapped::Value(value)), Form::Keep) => {
+            let pieces = vec![Piece::Value(value)];
+            Box::pin(handles::kept_whole(session, pieces)).await
+        }
+        (Ok(Unwrapped::Value(value)), _) => Ok(value.into()),
+        (Ok(Unwrapped::Mixed(pieces)), Form::Keep) => {
+            Box::pin(handles::kept_whole(session, pieces)).await
+        }
+        (Ok(Unwrapped::Mixed(pieces)), Form::Whole) => {
+            Ok(value::joined(pieces, |file| file.block.get().to_owned()).into())
+        }
+        (Ok(Unwrapped::Mixed(pieces)), _) => Box::pin(handles::held(session, pieces)).await,
+        (Err(error), _) => Err(raise(
             ErrorCode::Protocol,
             tool,
             format!(
@@ -543,10 +649,10 @@ struct OpenCall<'a> {
 }
 
 impl OpenCall<'_> {
-    fn end(&mut self, outcome: Result<&str, ErrorCode>) {
+    /// Takes the result as an agent sees it, and its length.
+    fn end(&mut self, outcome: Result<&str, ErrorCode>, bytes: u64) {
         self.ended = true;
         let duration = self.begun.elapsed();
-        let bytes = outcome.map_or(0, str::len) as u64;
         self.calls.gateway.recorder().append(Event::CallEnded {
             execution: self.calls.execution.clone(),
             call: self.number,
@@ -581,7 +687,7 @@ impl OpenCall<'_> {
 impl Drop for OpenCall<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            self.end(Err(ErrorCode::Cancelled));
+            self.end(Err(ErrorCode::Cancelled), 0);
         }
         if self.calls.open.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.calls.all_ended.notify_one();

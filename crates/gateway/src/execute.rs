@@ -14,8 +14,9 @@ use crate::executions::{Live, Telling};
 use crate::guests::{Ended, Printed, sandbox_error};
 use crate::permit::{DryRun, Permits};
 use crate::pool::Pool;
+use crate::show::Shown;
 use crate::suspended::Suspended;
-use crate::{Gateway, Limits, Session, Short};
+use crate::{Gateway, Limits, Session, Short, earlier};
 
 /// How long the calls of a program that was stopped may take to end.
 const LAST_CALLS: Duration = Duration::from_secs(1);
@@ -81,6 +82,8 @@ pub struct Execution {
     pub stdout: Printed,
     pub stderr: Printed,
     pub calls: Vec<CallRecord>,
+    /// Files that the program showed.
+    pub shown: Vec<Shown>,
     pub duration: Duration,
     /// What stood around the program; absent when none was sent to a guest.
     pub tier: Option<Tier>,
@@ -169,6 +172,7 @@ pub(crate) async fn run(
     }
     run.cancel.cancel();
     let dry_run = run.dry_run.take();
+    earlier::explain(session, live.short, language, &mut ended.done).await;
     let duration = live.begun().elapsed();
     let outcome = ended
         .done
@@ -198,6 +202,7 @@ pub(crate) async fn run(
         stdout: ended.stdout,
         stderr: ended.stderr,
         calls,
+        shown: ended.shown,
         duration,
         tier: ended.tier,
         dry_run,
@@ -213,6 +218,16 @@ fn is_empty(ended: &Ended) -> bool {
             Some(value) => matches!(value, "null" | "[]" | "{}" | "\"\"" | "[null]"),
             None => ended.stdout.total == 0,
         }
+}
+
+/// What to say to who gets the handle of an image and does not see it.
+fn unseen(ended: &Ended) -> Option<String> {
+    let value = ended.done.value.as_ref()?.get();
+    let (_, after) = value.split_once("{\"$handle\":\"")?;
+    let (id, kind) = after.split_once("\",\"type\":\"")?;
+    let is_file = ["image", "audio"].iter().any(|file| kind.starts_with(file));
+    (is_file && ended.shown.is_empty() && id.len() <= 12)
+        .then(|| format!("to see it: show(\"{id}\") in a program"))
 }
 
 fn is(done: &Done, code: ErrorCode) -> bool {
@@ -262,6 +277,7 @@ impl Run<'_> {
                     guest_time: Duration::ZERO,
                     peak_memory_bytes: 0,
                     tier: None,
+                    shown: Vec::new(),
                 };
                 (ended, Vec::new())
             }
@@ -301,7 +317,7 @@ impl Run<'_> {
             tier: guest.tier().as_str().into(),
             start_us: begun.elapsed().as_micros() as u64,
         });
-        let calls = Arc::new(Calls::new(
+        let mut calls = Calls::new(
             self.gateway.clone(),
             self.session.clone(),
             self.live.id.clone(),
@@ -309,7 +325,9 @@ impl Run<'_> {
             self.limits.clone(),
             Permits::of_program(self.suspended.clone(), code, self.dry_run.is_some()),
             self.cancel.clone(),
-        ));
+        );
+        calls.progress = self.live.progress_sender();
+        let calls = Arc::new(calls);
         self.live.show(calls.clone(), guest.printed());
         let job = Job {
             language: language.as_str().to_owned(),
@@ -317,6 +335,7 @@ impl Run<'_> {
             in_flight: self.limits.in_flight,
             message_bytes: protocol::Limits::default().message_bytes as u64,
             threads: self.limits.threads,
+            mark: calls.mark.clone(),
         };
         let mut ended = guest
             .run(
@@ -341,6 +360,7 @@ impl Run<'_> {
         ended.done.notes.extend(notes);
         ended.done.notes.extend(calls.sent_anyway());
         self.dry_run = calls.permits.dry_run();
+        ended.done.notes.extend(unseen(&ended));
         if is_empty(&ended) {
             let shapes = calls.shapes();
             if !shapes.is_empty() {

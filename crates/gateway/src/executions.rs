@@ -150,6 +150,8 @@ pub(crate) struct Live {
     /// Who waits for it.
     asked: Mutex<Asked>,
     was_left: AtomicBool,
+    /// What it said last of how far it is, as it said it.
+    progress: Arc<watch::Sender<Option<Vec<u8>>>>,
     telling: Telling,
     answer: OnceCell<Answer>,
     /// By whom its questions are put to a human, if they are.
@@ -157,6 +159,30 @@ pub(crate) struct Live {
     /// Number of the last question of which the agent was told that a human has to answer it.
     told_of: AtomicU32,
     _asks: Option<Registered>,
+}
+
+/// Longest text of a program's progress that is shown.
+const PROGRESS_CHARACTERS: usize = 120;
+
+/// How far a program says it is, fit to be shown.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Progress {
+    /// One line; may be empty.
+    pub(crate) message: String,
+    /// From 0 to 1.
+    pub(crate) done: Option<f64>,
+}
+
+impl Progress {
+    fn read(body: &[u8]) -> Option<Progress> {
+        let said: protocol::Progress = protocol::message::decode(body).ok()?;
+        let done = said.done.filter(|done| (0.0..=100.0).contains(done));
+        Some(Progress {
+            message: catalog::plain_line(&said.message, PROGRESS_CHARACTERS),
+            // Some say it in percent.
+            done: done.map(|done| if done > 1.0 { done / 100.0 } else { done }),
+        })
+    }
 }
 
 /// What can be seen of a program while it runs.
@@ -185,6 +211,7 @@ pub(crate) struct SoFar {
     pub(crate) calls: Vec<CallRecord>,
     /// Calls that are open.
     pub(crate) open: usize,
+    pub(crate) progress: Option<Progress>,
     pub(crate) stdout: Printed,
     pub(crate) duration: Duration,
     pub(crate) total_time: Duration,
@@ -222,6 +249,7 @@ impl Live {
                 last: Instant::now(),
             }),
             was_left: AtomicBool::new(false),
+            progress: Arc::new(watch::Sender::new(None)),
             telling,
             answer: OnceCell::new(),
         }
@@ -269,6 +297,17 @@ impl Live {
         UntilLeft(self.clone())
     }
 
+    pub(crate) fn progress_sender(&self) -> Arc<watch::Sender<Option<Vec<u8>>>> {
+        self.progress.clone()
+    }
+
+    /// Tells of the program's progress, beginning with the last that is known.
+    pub(crate) fn progress(&self) -> Progresses {
+        let mut said = self.progress.subscribe();
+        said.mark_changed();
+        Progresses(said)
+    }
+
     /// Makes what it does visible: its calls, and what it prints.
     pub(crate) fn show(&self, calls: Arc<Calls>, stdout: Arc<Mutex<Printed>>) {
         *self.seen() = Seen {
@@ -292,6 +331,7 @@ impl Live {
                 .map(|calls| calls.records())
                 .unwrap_or_default(),
             open: seen.calls.as_ref().map_or(0, |calls| calls.open()),
+            progress: self.progress.borrow().as_deref().and_then(Progress::read),
             stdout: stdout.unwrap_or_default(),
             duration: self.begun.elapsed(),
             total_time: self.total_time,
@@ -434,6 +474,22 @@ impl Live {
     }
 }
 
+/// What a program says of its progress, the latest of it.
+pub(crate) struct Progresses(watch::Receiver<Option<Vec<u8>>>);
+
+impl Progresses {
+    /// The next that there is; what came between is passed over.
+    pub(crate) async fn next(&mut self) -> Progress {
+        while self.0.changed().await.is_ok() {
+            let said = self.0.borrow_and_update();
+            if let Some(progress) = said.as_deref().and_then(Progress::read) {
+                return progress;
+            }
+        }
+        std::future::pending().await
+    }
+}
+
 /// Ends a program with the request that started it, until it is left.
 pub(crate) struct UntilLeft(Arc<Live>);
 
@@ -486,6 +542,7 @@ impl Drop for Ending<'_> {
                 stdout: Printed::default(),
                 stderr: Printed::default(),
                 calls: self.0.so_far().calls,
+                shown: Vec::new(),
                 duration: self.0.begun.elapsed(),
                 tier: None,
                 dry_run: None,

@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use protocol::{
-    Check, Checked, Decoder, Done, ErrorCode, Failed, Job, Kind, Message, ProgramError, Ready,
-    Violation, message,
+    Check, Checked, Decoder, Done, ErrorCode, Failed, Job, Kind, Message, ProgramError, Progress,
+    Ready, Violation, message,
 };
+use results::Results;
 use rustix::process::Pid;
 use sandbox::{Exit, Guest, LIFELINE_BYTES, Lockdown, Meter, Tier, Usage, Workspace};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,9 +25,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Place;
-use crate::call::{Answer, Calls};
+use crate::call::{Answer, Calls, Returned};
 use crate::clock::Clock;
 use crate::limits::Limits;
+use crate::output::Handle;
+use crate::show::Shown;
+use crate::spill::Spill;
 use crate::turns::Turns;
 
 /// How often a guest's memory, threads and CPU time are looked at.
@@ -69,15 +73,19 @@ pub(crate) struct Ended {
     pub(crate) peak_memory_bytes: u64,
     /// What stood around the guest that was sent the program, if one was.
     pub(crate) tier: Option<Tier>,
+    /// Files that it showed.
+    pub(crate) shown: Vec<Shown>,
 }
 
-/// What was kept of an output stream: its beginning and its end.
+/// What is in memory of an output stream: its beginning and its end.
 #[derive(Debug, Default, Clone)]
 pub struct Printed {
     pub head: Vec<u8>,
     pub tail: Vec<u8>,
-    /// Bytes printed in all; those between head and tail are gone.
+    /// Bytes printed in all.
     pub total: u64,
+    /// Where all of it is kept, if there is more than head and tail.
+    pub whole: Handle,
 }
 
 impl Printed {
@@ -98,15 +106,21 @@ impl Printed {
         }
     }
 
+    /// Bytes between head and tail.
+    pub(crate) fn missing(&self) -> u64 {
+        self.total - (self.head.len() + self.tail.len()) as u64
+    }
+
     /// All of it as text, with a line where bytes are missing.
     pub fn text(&self) -> String {
-        let head = String::from_utf8_lossy(&self.head);
-        let missing = self.total - (self.head.len() + self.tail.len()) as u64;
-        let tail = String::from_utf8_lossy(&self.tail);
-        if missing == 0 {
-            format!("{head}{tail}")
-        } else {
-            format!("{head}\n… {missing} bytes not kept …\n{tail}")
+        match self.missing() {
+            // A character may begin in the one and end in the other.
+            0 => String::from_utf8_lossy(&[&self.head[..], &self.tail].concat()).into_owned(),
+            missing => {
+                let head = String::from_utf8_lossy(&self.head);
+                let tail = String::from_utf8_lossy(&self.tail);
+                format!("{head}\n… {missing} bytes not shown …\n{tail}")
+            }
         }
     }
 }
@@ -232,6 +246,8 @@ impl ReadyGuest {
         limits: &Limits,
         cancel: &CancellationToken,
     ) -> Ended {
+        self.stdout.spill_into(calls.results());
+        let shows = calls.clone();
         let mut watched = Watch::new(self.guest.meter(), self.spent, workspace, limits);
         let sent = self.send(Kind::Job, &message::encode(job)).await;
         let tier = self.tier();
@@ -282,11 +298,12 @@ impl ReadyGuest {
         // done, and the others have been ended.
         Ended {
             done,
-            stdout: stdout.take(),
-            stderr: stderr.take(),
+            stdout: stdout.take().await,
+            stderr: stderr.take().await,
             guest_time: watched.clock.own_time(),
             peak_memory_bytes: watched.peak_memory_bytes,
             tier: Some(tier),
+            shown: shows.showing.all(),
         }
     }
 }
@@ -385,6 +402,14 @@ async fn serve(
                     };
                     // The queue has room: no call is open.
                     let _ = replies.send((0, Reply::Checked(checked))).await;
+                }
+                Ok(Some(Message {
+                    kind: Kind::Progress,
+                    id: 0,
+                    body,
+                })) if body.len() <= Progress::MOST_BYTES => {
+                    // Read when it is shown: a program may say it often.
+                    calls.progress.send_replace(Some(body));
                 }
                 Ok(Some(Message { kind, .. })) => {
                     return Outcome::Stopped(protocol_error(&Violation::Body(format!(
@@ -621,7 +646,10 @@ async fn write_replies(
                 unanswered.fetch_sub(1, Ordering::Relaxed);
             }
             let (kind, body) = match reply {
-                Reply::Call(Ok(value)) => (Kind::Return, value.into_bytes()),
+                Reply::Call(Ok(Returned::Json(value))) => (Kind::Return, value.into_bytes()),
+                Reply::Call(Ok(Returned::Handles(handles))) => {
+                    (Kind::Handles, message::encode(&handles))
+                }
                 Reply::Call(Err(raised)) => (Kind::Raise, message::encode(&raised)),
                 Reply::Checked(checked) => (Kind::Checked, message::encode(&checked)),
             };
@@ -654,14 +682,17 @@ async fn write_replies(
     }
 }
 
-/// An output stream of a guest: it is read, so that the guest never waits for us, and its beginning
-/// and its end are kept.
+/// An output stream of a guest: it is read, so that the guest never waits for us for long, its
+/// beginning and its end are kept in memory, and all of it elsewhere when there is more.
 struct Output {
     /// None once it has ended.
     stream: Option<pipe::Receiver>,
     printed: Arc<Mutex<Printed>>,
     half: usize,
     most: u64,
+    /// Where the whole goes when it is longer than the two halves.
+    results: Option<Arc<Results>>,
+    spill: Option<Spill>,
 }
 
 impl Output {
@@ -671,13 +702,22 @@ impl Output {
             printed: Arc::default(),
             half: limits.output_bytes / 2,
             most: limits.printed_bytes,
+            results: None,
+            spill: None,
         })
+    }
+
+    fn spill_into(&mut self, results: &Arc<Results>) {
+        self.results = Some(results.clone());
     }
 
     /// Reads until there is too much of it, or for ever. Dropping this loses nothing.
     async fn keep(&mut self) {
         let mut buffer = Vec::new();
         while let Some(stream) = &self.stream {
+            if let Some(spill) = &self.spill {
+                spill.ready().await;
+            }
             if stream.readable().await.is_err() {
                 self.stream = None;
                 break;
@@ -696,8 +736,8 @@ impl Output {
         std::future::pending().await
     }
 
-    /// Takes what is there, and waits for nothing.
-    fn take(mut self) -> Printed {
+    /// Takes what is there, and waits for no more of it.
+    async fn take(mut self) -> Printed {
         let mut buffer = Vec::new();
         while let Some(stream) = &self.stream {
             buffer.resize(OUTPUT_BYTES, 0);
@@ -712,11 +752,16 @@ impl Output {
                 _ => break,
             }
         }
+        let whole = match self.spill {
+            Some(spill) => spill.end().await,
+            None => Handle::None,
+        };
         let mut printed = self
             .printed
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         printed.trim(self.half);
+        printed.whole = whole;
         std::mem::take(&mut printed)
     }
 
@@ -725,6 +770,15 @@ impl Output {
             .printed
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let is_more = printed.total + more.len() as u64 > 2 * self.half as u64;
+        if is_more && let Some(results) = self.results.take() {
+            // Nothing is missing yet.
+            let first = [&printed.head[..], &printed.tail].concat();
+            self.spill = Some(Spill::begin(results, first));
+        }
+        if let Some(spill) = &mut self.spill {
+            spill.write(more);
+        }
         printed.keep(more, self.half);
         printed.total > self.most
     }

@@ -10,12 +10,15 @@ pub mod asking;
 mod call;
 mod check;
 mod clock;
+mod earlier;
 mod enter;
 pub mod execute;
 mod executions;
 pub mod form;
 mod guests;
+mod handles;
 mod id;
+mod kept;
 mod limits;
 mod meaning;
 pub mod output;
@@ -23,13 +26,17 @@ mod permit;
 pub mod policy;
 mod pool;
 pub mod remembered;
+mod resources;
 mod results;
 mod seal;
 mod search;
 pub mod server;
 mod session;
 mod shape;
+pub mod show;
 mod shown;
+mod spill;
+mod store;
 pub mod suspended;
 mod tools;
 mod turns;
@@ -52,6 +59,7 @@ pub use call::call_tool;
 pub use catalog::{Catalog, Detail, Found, Row, SearchRequest, Tool, Validation};
 pub use enter::enter;
 pub use id::Short;
+pub use kept::{KeptSession, KeptSessions};
 pub use limits::Limits;
 pub use permit::DryRun;
 pub use protocol::{ErrorCode, Raise};
@@ -102,7 +110,8 @@ pub struct Gateway {
     recorder: Recorder,
     admission: admission::Admission,
     python: OnceCell<Vec<guest::python::Candidate>>,
-    sessions: session::Sessions,
+    sessions: kept::Sessions,
+    kept: KeptSessions,
     index: search::IndexFile,
     /// Whether the journal has been asked which tools were of use.
     asked_for_usage: AtomicBool,
@@ -124,18 +133,17 @@ impl Gateway {
             version: env!("CARGO_PKG_VERSION").into(),
             process: std::process::id(),
         });
-        sandbox::sweep(&config.workspaces, session::WORKSPACE_AGE);
-        ::results::sweep(&config.state.join("results"), session::WORKSPACE_AGE);
         let upstreams = upstreams::Upstreams::new(
             supervisor.clone(),
             upstream::Cache::new(Some(config.state.join("servers"))),
             recorder.clone(),
         );
         upstreams.configure(config.upstreams.clone()).await;
-        Arc::new(Gateway {
+        let gateway = Arc::new(Gateway {
             admission: admission::Admission::new(&config.limits),
             python: OnceCell::new(),
-            sessions: session::Sessions::default(),
+            sessions: kept::Sessions::default(),
+            kept: KeptSessions::new(&config.state, &config.workspaces),
             meaning: config.model.clone().map(|folder| {
                 let state = config.state.join("vectors");
                 meaning::Meaning::start(folder, state, upstreams.catalogs())
@@ -167,12 +175,14 @@ impl Gateway {
             config,
             upstreams,
             recorder,
-        })
+        });
+        gateway.sessions.look_through_if_due(&gateway);
+        gateway
     }
 
-    /// Where sessions keep what is too large for an answer.
-    fn results_folder(&self) -> PathBuf {
-        self.config.state.join("results")
+    /// Where what sessions leave lies.
+    pub(crate) fn kept(&self) -> &KeptSessions {
+        &self.kept
     }
 
     /// Why the last guests had less than the full tier around them, if they had.
@@ -183,6 +193,7 @@ impl Gateway {
     /// From now on guests are kept ready for the programs to come. To be called before the first.
     pub fn expect_more(&self) {
         self.pools.expect_more();
+        self.sessions.look_through(self);
     }
 
     /// Takes up a new set of servers, of which only what changed is started and stopped, and new rules.

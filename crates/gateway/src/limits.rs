@@ -30,6 +30,11 @@ pub struct Limits {
     pub workspace_entries: u64,
     /// Runs at once, those that wait for their calls included. At most four a core of them run.
     pub executions: usize,
+    /// Sessions that are kept, for whoever names one again; how long one that nobody uses; and what all
+    /// of them may hold together: workspaces, results and stored values.
+    pub sessions: usize,
+    pub session_age: Duration,
+    pub session_bytes: u64,
     /// Further runs that may wait for a place, and for how long.
     pub waiting: usize,
     pub waiting_time: Duration,
@@ -54,6 +59,9 @@ impl Default for Limits {
             workspace_bytes: 256 << 20,
             workspace_entries: 4096,
             executions: 16 * cores,
+            sessions: 256,
+            session_age: Duration::from_secs(7 * 86_400),
+            session_bytes: 4 << 30,
             waiting: 64,
             waiting_time: Duration::from_secs(30),
         }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use ::results::Content;
 use protocol::{ErrorCode, ProgramError};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -14,6 +15,8 @@ use serde_json::value::RawValue;
 use crate::call::CallRecord;
 use crate::execute::{Execution, Language};
 use crate::executions::Live;
+use crate::guests::Printed;
+use crate::show::Shown;
 use crate::{Session, asking, results};
 
 /// The most an answer may hold, so that no known client replaces or cuts it.
@@ -33,6 +36,8 @@ pub struct Answer {
     pub is_error: bool,
     /// The value itself, for callers that are programs and asked for it; then `text` is empty.
     pub structured: Option<Value>,
+    /// Files beside the text.
+    pub shown: Vec<Shown>,
 }
 
 impl Answer {
@@ -42,6 +47,7 @@ impl Answer {
             text: text.into(),
             is_error: false,
             structured: None,
+            shown: Vec::new(),
         }
     }
 
@@ -51,6 +57,7 @@ impl Answer {
             text: text.into(),
             is_error: true,
             structured: None,
+            shown: Vec::new(),
         }
     }
 }
@@ -88,6 +95,7 @@ pub fn structured(execution: &Execution, name_session: bool) -> Answer {
             text: String::new(),
             is_error: false,
             structured: Some(value),
+            shown: execution.shown.clone(),
         },
         Err(error) => Answer::error(format!(
             "error {} {}\nthe value cannot be read: {error}",
@@ -138,15 +146,26 @@ pub(crate) async fn answer_and_keep(
         style.value = keep(session, value.clone()).await;
     }
     if cut.stdout {
-        let text = execution.stdout.text();
-        let json = serde_json::value::to_raw_value(&text).expect("a string is always JSON");
-        style.stdout = keep(session, json).await;
+        style.stdout = match &execution.stdout.whole {
+            Handle::None => {
+                let text = execution.stdout.text();
+                let json = serde_json::value::to_raw_value(&text).expect("a string is always JSON");
+                keep(session, json).await
+            }
+            kept => kept.clone(),
+        };
     }
     written(execution, &style).0
 }
 
 async fn keep(session: &Session, json: Box<RawValue>) -> Handle {
-    match results::keep(session, json).await {
+    match results::keep(
+        session,
+        Content::Json,
+        Box::<str>::from(json).into_boxed_bytes(),
+    )
+    .await
+    {
         Ok(kept) => Handle::Kept(kept.id()),
         Err(error) => Handle::Refused(error.to_string()),
     }
@@ -185,6 +204,15 @@ pub(crate) fn running(live: &Live, name: &str, name_session: bool) -> Answer {
     }
     facts.push(format!("continue: wait_execution(execution=\"{name}\")"));
     let mut text = facts.join(" · ");
+    if let Some(progress) = &so_far.progress {
+        text.push_str("\nprogress:");
+        if let Some(done) = progress.done {
+            let _ = write!(text, " {:.0}%", done * 100.0);
+        }
+        if !progress.message.is_empty() {
+            let _ = write!(text, " {}", progress.message);
+        }
+    }
     let printed = so_far.stdout.text();
     let printed = printed.trim_end();
     if !printed.is_empty() {
@@ -224,18 +252,17 @@ fn written(execution: &Execution, style: &Style) -> (Answer, Cut) {
     let room = budget.saturating_sub(text.len() + notes.len());
     text.extend(would_call(execution, room));
     let left = budget.saturating_sub(text.len() + notes.len());
-    let printed = execution.stdout.text();
-    cut.stdout = !section(&mut text, "stdout", &printed, left, &style.stdout);
+    cut.stdout = !section(&mut text, "stdout", &execution.stdout, left, &style.stdout);
     if execution.done.error.is_some() || execution.done.value.is_none() {
         let left = budget.saturating_sub(text.len() + notes.len());
-        let printed = execution.stderr.text();
-        section(&mut text, "stderr", &printed, left, &Handle::None);
+        section(&mut text, "stderr", &execution.stderr, left, &Handle::None);
     }
     text.push_str(&notes);
     let answer = Answer {
         text: text.trim_end().to_owned(),
         is_error: execution.done.error.is_some(),
         structured: None,
+        shown: execution.shown.clone(),
     };
     (answer, cut)
 }
@@ -490,8 +517,9 @@ fn already_done(calls: &[CallRecord]) -> Option<String> {
 }
 
 /// A section, cut in its middle to what is left of the budget; false when it was cut.
-fn section(text: &mut String, name: &str, content: &str, left: usize, whole: &Handle) -> bool {
-    let content = content.trim_end_matches('\n');
+fn section(text: &mut String, name: &str, printed: &Printed, left: usize, whole: &Handle) -> bool {
+    let all = printed.text();
+    let content = all.trim_end_matches('\n');
     let heading = name.len() + 6;
     if content.is_empty() {
         return true;
@@ -508,10 +536,14 @@ fn section(text: &mut String, name: &str, content: &str, left: usize, whole: &Ha
     let half = room.saturating_sub(100) / 2;
     let head = &content[..floor(content, half)];
     let tail = &content[ceil(content, content.len() - half)..];
-    let missing = content.len() - head.len() - tail.len();
+    let missing = match printed.missing() {
+        0 => content.len() - head.len() - tail.len(),
+        _ => (printed.total as usize).saturating_sub(head.len() + tail.len()),
+    };
     let whole = match whole {
         Handle::Kept(id) => format!(", whole: results.open(\"{id}\")"),
-        Handle::None | Handle::Refused(_) => String::new(),
+        Handle::Refused(reason) => format!(", not kept: {reason}"),
+        Handle::None => String::new(),
     };
     let _ = writeln!(text, "{head}\n… {missing} bytes{whole} …\n{tail}");
     false

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use ::results::Content;
 use catalog::Tool;
 use journal::Event;
 use protocol::{Check, ErrorCode, Raise};
@@ -253,7 +254,8 @@ impl Permits {
     ) -> ParkedCall {
         let (text, is_cut) = shown::json(arguments.get());
         let whole = if is_cut {
-            let kept = results::keep(&calls.session, arguments.to_owned()).await;
+            let kept =
+                results::keep(&calls.session, Content::Json, arguments.get().to_owned()).await;
             kept.ok().map(|kept| kept.id())
         } else {
             None

@@ -361,3 +361,272 @@ impl Rules {
         considered
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use catalog::Catalog;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A catalog of servers `github` and `my-files`, each with these tools: name and annotations.
+    fn catalog(tools: &[(&str, Value)]) -> Catalog {
+        let server = |name: &str| catalog::Server {
+            name: name.into(),
+            tools: tools
+                .iter()
+                .map(|(tool, annotations)| {
+                    let tool = json!({
+                        "name": tool,
+                        "description": "does it",
+                        "inputSchema": {"type": "object"},
+                        "annotations": annotations,
+                    });
+                    serde_json::value::to_raw_value(&tool).unwrap()
+                })
+                .collect(),
+            title: None,
+            description: None,
+        };
+        Catalog::new(vec![server("github"), server("my-files")])
+    }
+
+    fn tool(path: &str, annotations: Value) -> Arc<Tool> {
+        let (_, name) = path.split_once('.').unwrap();
+        let catalog = catalog(&[(name, annotations)]);
+        catalog.resolve(path).unwrap().clone()
+    }
+
+    fn rule(pattern: &str, decision: Decision, own: bool) -> Rule {
+        Rule {
+            pattern: Pattern::new(pattern).unwrap(),
+            decision: Some(decision),
+            max_calls: None,
+            file: if own {
+                "/home/toolmill.toml"
+            } else {
+                "/project/toolmill.toml"
+            }
+            .into(),
+            own,
+        }
+    }
+
+    fn server(trusted: bool) -> Server {
+        Server {
+            trusted,
+            hash: "stanza".into(),
+        }
+    }
+
+    fn policy(rules: Rules, state: &std::path::Path) -> Policy {
+        Policy::new(rules, Remembered::new(state))
+    }
+
+    #[test]
+    fn marks_tighten_always_and_loosen_where_they_are_trusted() {
+        use Decision::{Allow, Ask};
+        let reads = json!({"readOnlyHint": true});
+        let writes = json!({"readOnlyHint": false});
+        let adds = json!({"readOnlyHint": false, "destructiveHint": false});
+        let destroys = json!({"readOnlyHint": false, "destructiveHint": true});
+        let both = json!({"readOnlyHint": true, "destructiveHint": true});
+        let odd = json!({"readOnlyHint": "yes", "destructiveHint": 1});
+        // Of a server that is not trusted, and of one that is; each by default and when careful.
+        for (annotations, expected) in [
+            (json!({}), [Allow, Ask, Allow, Ask]),
+            (Value::Null, [Allow, Ask, Allow, Ask]),
+            (reads, [Allow, Ask, Allow, Allow]),
+            (writes, [Allow, Ask, Allow, Ask]),
+            (adds, [Allow, Ask, Allow, Ask]),
+            (destroys, [Ask, Ask, Ask, Ask]),
+            (both, [Ask, Ask, Allow, Allow]),
+            (odd, [Allow, Ask, Allow, Ask]),
+        ] {
+            let tool = tool("github.t", annotations.clone());
+            let decided = [(false, false), (false, true), (true, false), (true, true)];
+            let decided = decided.map(|(trusted, careful)| {
+                let rules = Rules {
+                    careful,
+                    ..Rules::default()
+                };
+                rules.decide(&tool, &server(trusted)).decision
+            });
+            assert_eq!(decided, expected, "{annotations}");
+        }
+    }
+
+    #[test]
+    fn the_most_specific_rule_decides_and_a_project_only_tightens() {
+        use Decision::{Allow, Ask, Deny};
+        let own = |pattern, decision| rule(pattern, decision, true);
+        let theirs = |pattern, decision| rule(pattern, decision, false);
+        let delete = "github.delete_repo";
+        for (path, rules, expected) in [
+            (delete, vec![], Ask),
+            (delete, vec![own("*", Allow)], Allow),
+            (delete, vec![own("*", Deny), own("github.*", Allow)], Allow),
+            (
+                delete,
+                vec![own("github.*", Deny), own("github.delete_repo", Allow)],
+                Allow,
+            ),
+            // What is said of the tool's name counts before what is said of its server.
+            (
+                delete,
+                vec![own("*.delete_*", Deny), own("github.*", Allow)],
+                Deny,
+            ),
+            (
+                delete,
+                vec![own("*.delete_*", Deny), own("github.delete_*", Ask)],
+                Ask,
+            ),
+            (
+                delete,
+                vec![own("*.delete_repo", Deny), own("github.delete_*", Allow)],
+                Deny,
+            ),
+            (
+                delete,
+                vec![
+                    own("github.*delete_repo*", Deny),
+                    own("github.delete_repo", Allow),
+                ],
+                Allow,
+            ),
+            // Alike: the stricter.
+            (
+                delete,
+                vec![own("github.*_repo", Allow), own("github.delet*", Deny)],
+                Deny,
+            ),
+            (delete, vec![own("GitHub.Delete_Repo", Deny)], Deny),
+            (delete, vec![own("git.*", Deny)], Ask),
+            (delete, vec![own("*hub.*e*e*o", Deny)], Deny),
+            (delete, vec![own("github.delete", Deny)], Ask),
+            // By the server's own name and by that in programs.
+            ("my_files.delete_repo", vec![own("my-files.*", Deny)], Deny),
+            ("my_files.delete_repo", vec![own("my_files.*", Deny)], Deny),
+            // A project may not allow, whatever it says, and may deny what the user allows.
+            (delete, vec![theirs("*", Allow)], Ask),
+            (delete, vec![theirs(delete, Allow), own("*", Deny)], Deny),
+            (delete, vec![theirs("*", Deny), own(delete, Allow)], Deny),
+            (delete, vec![theirs("*", Ask), own(delete, Deny)], Deny),
+        ] {
+            let tool = tool(path, json!({"destructiveHint": true}));
+            let shown: Vec<String> = rules
+                .iter()
+                .map(|rule| format!("{:?} {rule}", rule.decision))
+                .collect();
+            let rules = Rules {
+                careful: false,
+                rules,
+            };
+            let verdict = rules.decide(&tool, &server(false));
+            assert_eq!(
+                verdict.decision, expected,
+                "{path} {shown:?}: {}",
+                verdict.reason
+            );
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_checked_when_it_is_read() {
+        for (written, problem) in [
+            ("", "must have 1 to 256 characters"),
+            (
+                "github",
+                "must name a server and a tool: \"github.*\" means all tools of github",
+            ),
+            (
+                ".x",
+                "must name a server and a tool, as in \"github.*\" or \"*.delete_*\"",
+            ),
+            (
+                "x.",
+                "must name a server and a tool, as in \"github.*\" or \"*.delete_*\"",
+            ),
+            ("a.\u{202e}b", "holds a character that cannot be seen"),
+        ] {
+            assert_eq!(Pattern::new(written).unwrap_err(), problem, "{written}");
+        }
+        for (pattern, text, fits) in [
+            ("", "", true),
+            ("*", "", true),
+            ("a*b", "ab", true),
+            ("a*b", "aXbXb", true),
+            ("a*ba", "aba", true),
+            ("a*aba", "aba", false),
+            ("a**c", "abc", true),
+            ("*b*", "abc", true),
+            ("a", "ab", false),
+            ("*a", "ab", false),
+        ] {
+            assert_eq!(globs(pattern, text), fits, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn what_a_human_allowed_for_good_counts_for_that_very_tool() {
+        let state = tempfile::tempdir().unwrap();
+        let policy = policy(Rules::default(), state.path());
+        let destroys = json!({"destructiveHint": true});
+        let one = tool("github.erase", destroys.clone());
+        let decide = |tool: &Arc<Tool>, hash: &str| {
+            let server = Server {
+                trusted: false,
+                hash: hash.into(),
+            };
+            let verdict = policy.decide(tool, || server);
+            (verdict.decision, verdict.remembered)
+        };
+        assert_eq!(decide(&one, "stanza"), (Decision::Ask, false));
+        policy.remember(&one, &server(false)).unwrap();
+        assert_eq!(decide(&one, "stanza"), (Decision::Allow, true));
+        // Listed anew, it is the same tool; of another stanza, or saying more of itself, it is not.
+        let again = tool("github.erase", destroys);
+        assert_eq!(decide(&again, "stanza"), (Decision::Allow, true));
+        let changed = tool(
+            "github.erase",
+            json!({"destructiveHint": true, "title": "E"}),
+        );
+        assert_eq!(decide(&changed, "stanza"), (Decision::Ask, false));
+        let elsewhere = tool("github.erase", json!({"destructiveHint": true}));
+        assert_eq!(decide(&elsewhere, "another"), (Decision::Ask, false));
+        // A rule of the settings that denies is stronger, one that asks is not.
+        let rules = |decision| Rules {
+            careful: false,
+            rules: vec![rule("*.erase", decision, true)],
+        };
+        policy.replace(rules(Decision::Deny));
+        assert_eq!(decide(&one, "stanza"), (Decision::Deny, false));
+        policy.replace(rules(Decision::Ask));
+        assert_eq!(decide(&one, "stanza"), (Decision::Allow, true));
+        // Another process forgets it.
+        assert_eq!(Remembered::new(state.path()).forget("github.erase"), Ok(1));
+        assert_eq!(decide(&one, "stanza"), (Decision::Ask, false));
+        assert_eq!(Remembered::new(state.path()).forget("github.erase"), Ok(0));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_allows_nothing_and_is_left_alone() {
+        let state = tempfile::tempdir().unwrap();
+        let file = state.path().join("approvals.json");
+        let tool = tool("github.erase", json!({"destructiveHint": true}));
+        for (text, problem) in [
+            ("{", "is damaged"),
+            (r#"{"schema":2,"allowed":[]}"#, "is of schema version 2"),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let policy = policy(Rules::default(), state.path());
+            let refused = policy.remember(&tool, &server(false)).unwrap_err();
+            assert!(refused.contains(problem), "{refused}");
+            assert!(policy.remembered().all().unwrap_err().contains(problem));
+            let verdict = policy.decide(&tool, || server(false));
+            assert_eq!(verdict.decision, Decision::Ask);
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+        }
+    }
+}

@@ -6,13 +6,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use protocol::{ErrorCode, Raise};
-use results::{Error, Kept, Results};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use protocol::{ErrorCode, Handle, Raise};
+use results::{Content, Error, Kept, Results, Stored};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::Session;
-use crate::call::Answer;
+use crate::call::Returned;
 
 /// The path by which programs read kept values; their runtimes make it look like an object.
 pub(crate) const OPEN_RESULT: &str = "open_result";
@@ -20,27 +22,85 @@ pub(crate) const OPEN_RESULT: &str = "open_result";
 /// A slice that a program asks for is cut here, and it asks for the next.
 const SLICE_BYTES: u64 = 1 << 20;
 
-/// Keeps a value for later programs of the session.
-pub(crate) async fn keep(session: &Session, json: Box<RawValue>) -> Result<Kept, Error> {
-    of(session, move |results| results.keep(json.get().as_bytes())).await
+/// Keeps the JSON of a value, or a file, for later programs of the session.
+pub(crate) async fn keep(
+    session: &Session,
+    content: Content,
+    bytes: impl AsRef<[u8]> + Send + 'static,
+) -> Result<Kept, Error> {
+    of(session, move |results| {
+        results.keep(content, bytes.as_ref())
+    })
+    .await
+}
+
+/// Keeps the JSON of a value and says what it is.
+pub(crate) async fn keep_value(session: &Session, json: String) -> Result<Handle, Error> {
+    of(session, move |results| {
+        let kept = results.keep(Content::Json, json.as_bytes())?;
+        drop(json);
+        let handle = outline(&results.open(&kept.id())?, "")?;
+        Ok(Handle {
+            id: Some(kept.id()),
+            ..handle
+        })
+    })
+    .await
+}
+
+/// What a program is told of a file that is kept.
+pub(crate) fn handle_of_file(kept: &Kept) -> Option<Handle> {
+    let Content::Media(media) = &kept.content else {
+        return None;
+    };
+    Some(Handle {
+        id: None,
+        kind: media.kind().to_owned(),
+        length: Some(kept.bytes),
+        bytes: kept.bytes,
+        mime_type: Some(media.as_str().to_owned()),
+        uri: None,
+    })
 }
 
 /// Answers a program's call of [`OPEN_RESULT`]: what a part is, all of it, or a slice.
-pub(crate) async fn read(session: &Session, call: &protocol::Call<'_>) -> Answer {
+pub(crate) async fn read(session: &Session, call: &protocol::Call<'_>) -> Result<Returned, Raise> {
     let question = Question::of(call).map_err(invalid)?;
     of(session, move |results| question.answer(results))
         .await
-        .map_err(|error| {
-            let code = match error {
-                Error::Io { .. } | Error::Damaged { .. } => ErrorCode::Exception,
-                Error::TooLarge { .. } => ErrorCode::LimitOutput,
-                _ => ErrorCode::InvalidArgument,
-            };
-            Raise::new(code, error.to_string())
-        })
+        .map(Returned::Json)
+        .map_err(raised)
 }
 
-async fn of<T: Send + 'static>(
+/// An error as a program gets it.
+pub(crate) fn raised(error: Error) -> Raise {
+    let code = match error {
+        Error::Io { .. } | Error::Damaged { .. } => ErrorCode::Exception,
+        Error::TooLarge { .. } => ErrorCode::LimitOutput,
+        _ => ErrorCode::InvalidArgument,
+    };
+    Raise::new(code, error.to_string())
+}
+
+fn outline(stored: &Stored, pointer: &str) -> Result<Handle, Error> {
+    if pointer.is_empty()
+        && let Some(handle) = handle_of_file(stored.kept())
+    {
+        return Ok(handle);
+    }
+    let outline = stored.part(pointer)?.outline()?;
+    Ok(Handle {
+        id: None,
+        kind: outline.kind.to_owned(),
+        length: outline.length,
+        bytes: outline.bytes,
+        mime_type: None,
+        uri: None,
+    })
+}
+
+/// Does blocking work on what a session keeps, off the gateway's thread.
+pub(crate) async fn of<T: Send + 'static>(
     session: &Session,
     work: impl FnOnce(&Results) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
@@ -106,18 +166,26 @@ impl Question {
 
     fn answer(&self, results: &Results) -> Result<String, Error> {
         let stored = results.open(&self.id)?;
+        if let Wants::Outline = self.wants {
+            let outline = outline(&stored, &self.at)?;
+            return Ok(serde_json::to_string(&outline).expect("it has string keys"));
+        }
+        if let (Content::Media(_), "", Wants::Slice(range)) =
+            (&stored.kept().content, &*self.at, &self.wants)
+        {
+            let end = range.end.min(range.start.saturating_add(SLICE_BYTES));
+            let bytes = stored.bytes(range.start..end)?;
+            let end = range.start.saturating_add(bytes.len() as u64);
+            return Ok(json!({
+                "end": end,
+                "is_last": end >= stored.kept().bytes,
+                "items": BASE64.encode(bytes),
+            })
+            .to_string());
+        }
         let part = stored.part(&self.at)?;
         let slice = match &self.wants {
-            Wants::Outline => {
-                let outline = part.outline()?;
-                return Ok(json!({
-                    "type": outline.kind,
-                    "length": outline.length,
-                    "bytes": outline.bytes,
-                })
-                .to_string());
-            }
-            Wants::Value => return text(part.json(u64::MAX)?),
+            Wants::Outline | Wants::Value => return text(part.json(u64::MAX)?),
             Wants::Slice(range) => part.slice(range.clone(), SLICE_BYTES)?,
             Wants::Lines(range) => part.lines(range.clone(), SLICE_BYTES)?,
         };

@@ -17,9 +17,10 @@ use rmcp::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientResult, ContentBlock,
     ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationCapability, ElicitationSchema,
-    Implementation, InputRequest, InputRequiredResult, ListToolsResult, PaginatedRequestParams,
-    ProgressNotificationParam, ProtocolVersion, ServerCapabilities, ServerConfig, ServerRequest,
-    Tool,
+    Implementation, InputRequest, InputRequiredResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource,
+    ResourceContents, ResourceTemplate, ServerCapabilities, ServerConfig, ServerRequest, Tool,
 };
 use rmcp::service::{
     MaybeSendFuture, PeerRequestOptions, RequestContext, RequestHandle, RoleServer, ServiceExt,
@@ -27,12 +28,17 @@ use rmcp::service::{
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::asking::{self, Dialog, Said};
+use crate::executions::{Live, Progress, Progresses};
 use crate::output::Answer;
-use crate::tools::watched::{self, Asks, Human, Shows, Told};
-use crate::{Face, Gateway, Session, seal, tools};
+use crate::resources::{self, Body, Read, Refused, Wanted};
+use crate::show::Shown;
+use crate::tools::watched::{self, Asks, Human, Shows, Told, Waiter};
+use crate::{Face, Gateway, Session, kept, seal, tools};
 
 /// How long what runs may go on once the agent has gone.
 const LAST_WORK: Duration = Duration::from_secs(5);
@@ -44,6 +50,8 @@ const LINE_BYTES: usize = 64 << 20;
 const REQUEST_BYTES: usize = 8 << 20;
 /// Clients that asked for progress hear of us at least this often.
 const PROGRESS: Duration = Duration::from_secs(10);
+/// And not more often than this.
+const BETWEEN_PROGRESS: Duration = Duration::from_millis(500);
 
 /// Who reads the answers of `execute_code`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +69,8 @@ pub(crate) struct Agent {
     pub(crate) reader: Reader,
     /// Opened by the first program.
     session: OnceLock<Arc<Session>>,
+    /// What its requests carry to be let in.
+    token: Option<Arc<str>>,
     /// Cancelled when the connection has ended and its last work must too.
     ended: CancellationToken,
 }
@@ -70,6 +80,7 @@ impl Agent {
         gateway: Arc<Gateway>,
         face: Face,
         reader: Reader,
+        token: Option<Arc<str>>,
         ended: CancellationToken,
     ) -> Agent {
         Agent {
@@ -77,6 +88,7 @@ impl Agent {
             face,
             reader,
             session: OnceLock::new(),
+            token,
             ended,
         }
     }
@@ -91,32 +103,37 @@ impl Agent {
         self.session.get()
     }
 
+    /// The session whose results a caller may read: the connection's own, or one that it names.
+    fn session_of_results(&self, named: Option<&str>) -> Option<Arc<Session>> {
+        match (self.face, named) {
+            (Face::Http, Some(id)) => {
+                let sessions = &self.gateway.sessions;
+                sessions.get(&self.gateway, id, self.token.as_deref()).ok()
+            }
+            (_, None) => self.session.get().cloned(),
+            (_, Some(id)) => self.session.get().filter(|own| own.id() == id).cloned(),
+        }
+    }
+
     /// The session a program runs in: the connection's own, or the one it names.
     ///
     /// # Errors
-    /// The id is not one that this agent was told: a stranger's id is as unknown as none.
+    /// The id is not one that this agent was told: a stranger's id is as unknown as none. Or that session
+    /// has ended, or there are too many.
     pub(crate) fn session(&self, named: Option<&str>) -> Result<Arc<Session>, String> {
-        let unknown = |id: &str| {
-            format!("unknown session {id:?}; leave `session` out, or use one that an answer named")
-        };
-        match (self.face, named) {
-            (Face::Http, Some(id)) => self.gateway.sessions.get(id).ok_or_else(|| unknown(id)),
-            (Face::Http, None) => Ok(self
-                .session
-                .get_or_init(|| {
-                    let session = Session::open(&self.gateway, self.face, None);
-                    self.gateway.sessions.keep(&session);
-                    session
-                })
-                .clone()),
-            (_, named) => {
-                let own = self
-                    .session
-                    .get_or_init(|| Session::open(&self.gateway, self.face, None));
-                match named {
-                    Some(id) if id != own.id() => Err(unknown(id)),
-                    _ => Ok(own.clone()),
-                }
+        let sessions = &self.gateway.sessions;
+        match (self.face, named, self.session.get()) {
+            (_, None, Some(own)) => Ok(own.clone()),
+            (_, Some(id), Some(own)) if id == own.id() => Ok(own.clone()),
+            (Face::Http, Some(id), _) => sessions.get(&self.gateway, id, self.token.as_deref()),
+            (Face::Http, None, None) => {
+                let session = sessions.open(&self.gateway, self.token.as_deref())?;
+                Ok(self.session.get_or_init(|| session).clone())
+            }
+            (_, Some(id), _) => Err(kept::unknown(id)),
+            (_, None, None) => {
+                let open = || Session::open(&self.gateway, self.face);
+                Ok(self.session.get_or_init(open).clone())
             }
         }
     }
@@ -134,7 +151,7 @@ pub async fn serve_stdio(
 ) -> Result<(), String> {
     gateway.expect_more();
     let ended = CancellationToken::new();
-    let agent = Agent::new(gateway, Face::Stdio, reader, ended.clone());
+    let agent = Agent::new(gateway, Face::Stdio, reader, None, ended.clone());
     let serving = async {
         let (input, output) = rmcp::transport::stdio_pipes();
         // A longer line is dropped without an answer, so the bound is where no program comes near.
@@ -179,13 +196,14 @@ pub async fn serve_http(
         .with_max_request_body_bytes(REQUEST_BYTES)
         .with_cancellation_token(ended.clone());
     let service = {
-        let ended = ended.clone();
+        let (ended, shown) = (ended.clone(), token.as_deref().map(Arc::from));
         StreamableHttpService::new(
             move || {
                 Ok(Agent::new(
                     gateway.clone(),
                     Face::Http,
                     reader,
+                    shown.clone(),
                     ended.clone(),
                 ))
             },
@@ -258,7 +276,11 @@ impl ServerHandler for Agent {
     fn get_info(&self) -> ServerConfig {
         let mut implementation = Implementation::new("toolmill", env!("CARGO_PKG_VERSION"));
         implementation.title = Some("toolmill".into());
-        let mut info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .build();
+        let mut info = ServerConfig::new(capabilities);
         info.server_info = implementation;
         info.instructions = Some(tools::instructions(&self.gateway));
         info
@@ -279,21 +301,26 @@ impl ServerHandler for Agent {
     ) -> Result<CallToolResponse, rmcp::ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
         let cancel = context.ct.child_token();
+        let waits_for = tools::WaitsFor::new(None);
+        let progress = report_progress(&context, waits_for.subscribe());
         let client = Client::of(&context);
-        let human = client.human();
+        let waiter = Waiter {
+            human: client.human(),
+            gone: &cancel,
+            waits_for: &waits_for,
+        };
         // Its repetition must be the same.
-        let digest = match human {
+        let digest = match waiter.human {
             Human::Later => seal::digest(&request.name, &arguments),
             _ => String::new(),
         };
         let told = async {
             match (&request.request_state, request.input_responses) {
-                (None, None) => tools::call(self, &request.name, arguments, &human, &cancel).await,
+                (None, None) => tools::call(self, &request.name, arguments, &waiter).await,
                 // One that is repeated starts nothing, whatever it carries.
                 (state, answers) => {
                     let (state, answers) = (state.as_deref(), answers.unwrap_or_default());
-                    let name = &request.name;
-                    watched::resumed(self, name, &arguments, state, answers, &human, &cancel).await
+                    watched::resumed(self, &request.name, &arguments, state, answers, &waiter).await
                 }
             }
         };
@@ -302,12 +329,65 @@ impl ServerHandler for Agent {
             () = self.ended.cancelled() => {
                 Answer::error("cancelled: the connection has ended").into()
             }
-            () = report_progress(&context) => unreachable!("progress is reported for ever"),
+            () = progress => unreachable!("progress is reported for ever"),
         };
         Ok(match told {
             Told::Answer(answer) => result(answer).into(),
             Told::Asks(asks) => self.input_required(&asks, digest, client.visits).into(),
         })
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, rmcp::ErrorData> {
+        let cursor = request.and_then(|request| request.cursor);
+        let Some(session) = self.session_of_results(None) else {
+            return Ok(ListResourcesResult::default());
+        };
+        let name_session = self.face == Face::Http;
+        let (listed, next) = resources::list(&session, cursor.as_deref(), name_session)
+            .await
+            .map_err(error_of)?;
+        let resources = listed.into_iter().map(|one| {
+            Resource::new(one.uri, one.name)
+                .with_mime_type(one.mime_type)
+                .with_size(one.bytes)
+        });
+        let mut result = ListResourcesResult::with_all_items(resources.collect());
+        result.next_cursor = next;
+        Ok(result)
+    }
+
+    fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> impl Future<Output = Result<ListResourceTemplatesResult, rmcp::ErrorData>> + MaybeSendFuture + '_
+    {
+        let template = match self.face {
+            Face::Http => resources::TEMPLATE_OF_SESSION,
+            _ => resources::TEMPLATE,
+        };
+        let template =
+            ResourceTemplate::new(template, "results").with_description(resources::TEMPLATE_SAYS);
+        std::future::ready(Ok(ListResourceTemplatesResult::with_all_items(vec![
+            template,
+        ])))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, rmcp::ErrorData> {
+        let wanted = Wanted::parse(&request.uri).map_err(error_of)?;
+        let Some(session) = self.session_of_results(wanted.session.as_deref()) else {
+            return Err(error_of(wanted.unknown()));
+        };
+        let read = wanted.read(&session).await.map_err(error_of)?;
+        Ok(ReadResourceResult::new(contents(read)).into())
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [rmcp::model::ProtocolVersion]> {
@@ -378,7 +458,7 @@ impl Shows for Client<'_> {
             let request = ServerRequest::ElicitRequest(ElicitRequest::new(elicitation(dialog)));
             let options = PeerRequestOptions::no_options();
             let sent = self.context.peer.send_request_with_option(request, options);
-            let mut shown = Shown(Some(sent.await.ok()?));
+            let mut shown = Dialogue(Some(sent.await.ok()?));
             let handle = shown.0.as_mut().expect("only taken when dropped");
             let answer = (&mut handle.rx).await;
             shown.0 = None;
@@ -391,9 +471,9 @@ impl Shows for Client<'_> {
 }
 
 /// A dialog that a client shows. Dropped before its answer, it is closed.
-struct Shown(Option<RequestHandle<RoleServer>>);
+struct Dialogue(Option<RequestHandle<RoleServer>>);
 
-impl Drop for Shown {
+impl Drop for Dialogue {
     fn drop(&mut self) {
         if let Some(handle) = self.0.take() {
             // One poll puts it into rmcp's queue; what follows would only wait for it to be written.
@@ -429,12 +509,14 @@ fn said(result: ElicitResult) -> Said {
 
 /// One text block, unless a program reads; no structured content beside it, which two of three clients would show instead of it.
 fn result(answer: Answer) -> CallToolResult {
+    let shown = answer.shown.into_iter().map(block);
     if let Some(value) = answer.structured {
-        let mut result = CallToolResult::success(Vec::new());
+        let mut result = CallToolResult::success(shown.collect());
         result.structured_content = Some(value);
         return result;
     }
-    let content = vec![ContentBlock::text(answer.text)];
+    let mut content = vec![ContentBlock::text(answer.text)];
+    content.extend(shown);
     if answer.is_error {
         CallToolResult::error(content)
     } else {
@@ -442,18 +524,84 @@ fn result(answer: Answer) -> CallToolResult {
     }
 }
 
-/// Says now and then that we are still there, so that a client's own time limit does not pass.
-async fn report_progress(context: &RequestContext<RoleServer>) {
+/// What was read, and after it, where it was cut, how to read on.
+fn contents(read: Read) -> Vec<ResourceContents> {
+    let Read {
+        uri,
+        mime_type,
+        body,
+        next,
+    } = read;
+    let content = match body {
+        Body::Text(text) => ResourceContents::text(text, uri),
+        Body::Blob(base64) => ResourceContents::blob(base64, uri),
+    };
+    let mut contents = vec![content.with_mime_type(mime_type)];
+    contents.extend(next.map(|next| ResourceContents::text(next.says, next.uri)));
+    contents
+}
+
+fn error_of(refused: Refused) -> rmcp::ErrorData {
+    match refused {
+        Refused::Unknown(message) => rmcp::ErrorData::resource_not_found(message, None),
+        Refused::Invalid(message) => rmcp::ErrorData::invalid_params(message, None),
+    }
+}
+
+/// A file that is shown. What is neither an image nor a sound is a resource.
+fn block(shown: Shown) -> ContentBlock {
+    match shown.kind {
+        "image" => ContentBlock::image(shown.base64, shown.mime_type),
+        "audio" => ContentBlock::audio(shown.base64, shown.mime_type),
+        _ => {
+            let contents = ResourceContents::blob(shown.base64, shown.uri);
+            ContentBlock::resource(contents.with_mime_type(shown.mime_type))
+        }
+    }
+}
+
+/// Says what the program says of its progress, and now and then that we are still there, so that a
+/// client's own time limit does not pass.
+///
+/// What is counted are seconds, which always become more; where the program says how much is done, the
+/// total is such that their share is as much.
+async fn report_progress(
+    context: &RequestContext<RoleServer>,
+    mut waits_for: watch::Receiver<Option<Arc<Live>>>,
+) {
     let Some(token) = context.meta.get_progress_token() else {
         return std::future::pending().await;
     };
-    for seconds in 1.. {
-        tokio::time::sleep(PROGRESS).await;
-        let progress = (seconds * PROGRESS.as_secs()) as f64;
-        let notification = ProgressNotificationParam::new(token.clone(), progress);
-        if context.peer.notify_progress(notification).await.is_err() {
-            break;
+    let begun = Instant::now();
+    let mut said = None;
+    loop {
+        let progress = timeout(PROGRESS, next_progress(&mut waits_for, &mut said)).await;
+        let seconds = begun.elapsed().as_secs_f64();
+        let mut notification = ProgressNotificationParam::new(token.clone(), seconds);
+        if let Ok(progress) = progress {
+            notification.total = progress
+                .done
+                .filter(|done| *done > 0.0)
+                .map(|done| seconds / done);
+            notification.message = Some(progress.message).filter(|message| !message.is_empty());
         }
+        if context.peer.notify_progress(notification).await.is_err() {
+            return std::future::pending().await;
+        }
+        tokio::time::sleep(BETWEEN_PROGRESS).await;
     }
-    std::future::pending().await
+}
+
+async fn next_progress(
+    waits_for: &mut watch::Receiver<Option<Arc<Live>>>,
+    said: &mut Option<Progresses>,
+) -> Progress {
+    if said.is_none() {
+        let live = waits_for.wait_for(Option::is_some).await;
+        *said = live.ok().and_then(|live| Some(live.as_ref()?.progress()));
+    }
+    match said {
+        Some(said) => said.next().await,
+        None => std::future::pending().await,
+    }
 }

@@ -1,14 +1,14 @@
 //! What one agent's connection, or one explicit handle, owns.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use journal::Event;
 use results::{Quota, Results};
 use sandbox::{Usage, Workspace};
+use sessions::{Opened, Opener, Store, StoreQuota};
 
+use crate::earlier::Earlier;
 use crate::executions::Executions;
 use crate::id::{self, Short};
 use crate::{Gateway, Limits, Recorder};
@@ -24,7 +24,7 @@ pub enum Face {
 }
 
 impl Face {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Face::Stdio => "stdio",
             Face::Http => "http",
@@ -34,71 +34,20 @@ impl Face {
     }
 }
 
-/// Sessions that a caller over HTTP may name again, by id. Those not used for [`IDLE`], and the
-/// least used beyond [`KEPT`], are forgotten when a new one is kept.
-#[derive(Debug, Default)]
-pub(crate) struct Sessions(Mutex<HashMap<String, (Arc<Session>, Instant)>>);
-
-/// How long a session nobody uses is kept.
-const IDLE: Duration = Duration::from_secs(3600);
-/// How long a workspace is left that nobody has removed and nothing has changed.
-pub(crate) const WORKSPACE_AGE: Duration = Duration::from_secs(7 * 86_400);
 /// How many times its limits, of bytes and of files, a workspace may hold that a run has filled faster
 /// than it was counted; a program may still run there, to delete.
 const OVERSHOOT: (u64, u64) = (4, 64);
-/// How many are kept.
-const KEPT: usize = 256;
-
-impl Sessions {
-    pub(crate) fn get(&self, id: &str) -> Option<Arc<Session>> {
-        let mut kept = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let (session, used) = kept.get_mut(id)?;
-        *used = Instant::now();
-        Some(session.clone())
-    }
-
-    /// The first thing that `find` finds in a session.
-    pub(crate) fn with<T>(&self, find: impl Fn(&Arc<Session>) -> Option<T>) -> Option<T> {
-        let kept = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        kept.values().find_map(|(session, _)| find(session))
-    }
-
-    pub(crate) fn keep(&self, session: &Arc<Session>) {
-        let mut kept = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        kept.retain(|_, (session, used)| used.elapsed() < IDLE || session.executions().any_runs());
-        if kept.len() >= KEPT
-            && let Some(oldest) = kept
-                .iter()
-                .filter(|(_, (session, _))| !session.executions().any_runs())
-                .min_by_key(|(_, (_, used))| *used)
-                .map(|(id, _)| id.clone())
-        {
-            kept.remove(&oldest);
-        }
-        kept.insert(session.id().to_owned(), (session.clone(), Instant::now()));
-    }
-
-    pub(crate) fn forget_all(&self) {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clear();
-    }
-}
 
 /// A session. Its programs share one workspace and number their executions together.
 #[derive(Debug)]
 pub struct Session {
     id: String,
+    /// What is on disk of it; nothing where that cannot be written.
+    kept: Mutex<Option<Opened>>,
+    /// Values that its programs stored.
+    store: Arc<Store>,
+    /// What its last programs defined.
+    earlier: Earlier,
     workspaces: std::path::PathBuf,
     /// Set once it has a workspace.
     has_workspace: AtomicBool,
@@ -116,21 +65,70 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens a session. `id` takes up an earlier one's workspace; it must be a session's id.
-    pub fn open(gateway: &Gateway, face: Face, id: Option<&str>) -> Arc<Session> {
-        let outlives = id.is_some();
-        let id = id.map_or_else(|| id::fresh('s'), str::to_owned);
+    /// Opens a session of its own, which goes when it is dropped.
+    pub fn open(gateway: &Gateway, face: Face) -> Arc<Session> {
+        Session::begin(gateway, face, None)
+    }
+
+    /// Opens the session of this name, which stays when it is dropped, or goes on with it.
+    ///
+    /// # Errors
+    /// Another process has it open, or it cannot be kept.
+    pub fn named(gateway: &Gateway, id: &str) -> Result<Arc<Session>, String> {
+        let opener = Opener {
+            face: Face::CommandLine.as_str(),
+            secret: None,
+        };
+        let kept = gateway.kept().begin(id, opener);
+        let mut session = Session::make(
+            gateway,
+            Face::CommandLine,
+            id.to_owned(),
+            Some(kept.map_err(|error| error.to_string())?),
+        );
+        session.outlives = true;
+        Ok(Arc::new(session))
+    }
+
+    /// Opens a new session; one of a caller over HTTP stays, for whoever names it and shows `secret`.
+    pub(crate) fn begin(gateway: &Gateway, face: Face, secret: Option<&str>) -> Arc<Session> {
+        let id = id::fresh('s');
+        let opener = Opener {
+            face: face.as_str(),
+            secret,
+        };
+        let kept = gateway.kept().begin(&id, opener);
+        let kept = kept.inspect_err(|error| gateway.sessions.warn(error)).ok();
+        Session::new(gateway, face, id, kept)
+    }
+
+    pub(crate) fn new(
+        gateway: &Gateway,
+        face: Face,
+        id: String,
+        kept: Option<Opened>,
+    ) -> Arc<Session> {
+        Arc::new(Session::make(gateway, face, id, kept))
+    }
+
+    fn make(gateway: &Gateway, face: Face, id: String, kept: Option<Opened>) -> Session {
+        let executions = kept.as_ref().map_or(0, Opened::executions);
+        let outlives = face == Face::Http && kept.is_some();
+        let store = gateway.kept().store_folder(&id);
         let session = Session {
             results: Arc::new(Results::of_session(
-                &gateway.results_folder(),
+                gateway.kept().results(),
                 &id,
                 Quota::default(),
             )),
+            store: Arc::new(Store::new(store, StoreQuota::default())),
+            earlier: Earlier::default(),
             id,
+            kept: Mutex::new(kept),
             workspaces: gateway.workspaces().to_owned(),
             has_workspace: AtomicBool::new(false),
-            may_be_over: AtomicBool::new(outlives),
-            executions: AtomicU32::new(0),
+            may_be_over: AtomicBool::new(executions > 0),
+            executions: AtomicU32::new(executions),
             live: Executions::default(),
             outlives,
             recorder: gateway.recorder().clone(),
@@ -139,7 +137,7 @@ impl Session {
             session: session.id.clone(),
             face: face.as_str().into(),
         });
-        Arc::new(session)
+        session
     }
 
     pub fn id(&self) -> &str {
@@ -149,6 +147,22 @@ impl Session {
     /// The values that were too large for an answer.
     pub(crate) fn results(&self) -> &Arc<Results> {
         &self.results
+    }
+
+    /// The values that its programs stored.
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// What its last programs defined.
+    pub(crate) fn earlier(&self) -> &Earlier {
+        &self.earlier
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Option<Opened>> {
+        self.kept
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// The folder this session's programs work in, made where it is missing: somebody may have
@@ -195,6 +209,10 @@ impl Session {
     /// Id and short id of a new execution.
     pub(crate) fn next_execution(&self) -> (String, Short) {
         let number = self.executions.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(kept) = &*self.kept() {
+            // A number that cannot be written is counted again after the next start.
+            let _ = kept.used(number);
+        }
         (id::fresh('x'), Short('x', number))
     }
 }
@@ -210,6 +228,9 @@ impl Drop for Session {
         }
         if !self.outlives {
             self.results.clear();
+            if let Some(kept) = self.kept().take() {
+                let _ = kept.remove();
+            }
         }
         self.recorder.record(Event::SessionEnded {
             session: std::mem::take(&mut self.id),

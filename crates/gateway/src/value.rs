@@ -3,6 +3,8 @@
 //! Works on the bytes: the envelope is read, the value in it is passed on as it stands, so that no
 //! digit is lost and nothing large is rebuilt.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -19,10 +21,10 @@ struct Envelope<'a> {
     is_error: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Block<'a> {
     #[serde(borrow, rename = "type")]
-    kind: std::borrow::Cow<'a, str>,
+    kind: Cow<'a, str>,
     /// The literal as it stands, quotes and escapes included.
     #[serde(borrow, default)]
     text: Option<&'a RawValue>,
@@ -30,11 +32,51 @@ struct Block<'a> {
 
 /// What a call came to.
 #[derive(Debug)]
-pub(crate) enum Unwrapped {
+pub(crate) enum Unwrapped<'a> {
     /// JSON of the value.
     Value(String),
+    /// Blocks of which some are images or other files.
+    Mixed(Vec<Piece<'a>>),
     /// The tool says it failed, in these words.
     Failed(String),
+}
+
+/// One block of a result.
+#[derive(Debug)]
+pub(crate) enum Piece<'a> {
+    /// JSON of its value.
+    Value(String),
+    File(File<'a>),
+}
+
+/// An image, a sound or another file in a result.
+#[derive(Debug)]
+pub(crate) struct File<'a> {
+    /// As the server sent it.
+    pub(crate) block: &'a RawValue,
+    pub(crate) base64: Cow<'a, str>,
+    pub(crate) mime_type: Option<Cow<'a, str>>,
+    pub(crate) uri: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct FileBlock<'a> {
+    #[serde(borrow, default)]
+    data: Option<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "mimeType")]
+    mime_type: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    resource: Option<Resource<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Resource<'a> {
+    #[serde(borrow, default)]
+    uri: Option<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "mimeType")]
+    mime_type: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    blob: Option<Cow<'a, str>>,
 }
 
 /// How a result is to be read, as its tool's schema says.
@@ -70,7 +112,7 @@ impl Reading {
 ///
 /// # Errors
 /// The result is not a `CallToolResult`; the message says what is wrong with it.
-pub(crate) fn unwrap(result: &RawValue, reading: Reading) -> Result<Unwrapped, String> {
+pub(crate) fn unwrap(result: &RawValue, reading: Reading) -> Result<Unwrapped<'_>, String> {
     let envelope: Envelope =
         serde_json::from_str(result.get()).map_err(|error| error.to_string())?;
     let content = envelope.content.unwrap_or_default();
@@ -98,18 +140,71 @@ pub(crate) fn unwrap(result: &RawValue, reading: Reading) -> Result<Unwrapped, S
             structured.get().to_owned()
         }));
     }
-    let value = match content.as_slice() {
-        [] => "null".to_owned(),
-        [block] => value_of(block, reading),
-        blocks => {
-            let values: Vec<String> = blocks
-                .iter()
-                .map(|block| value_of(block, reading))
-                .collect();
-            format!("[{}]", values.join(","))
-        }
-    };
-    Ok(Unwrapped::Value(value))
+    let mut pieces = Vec::with_capacity(content.len());
+    for block in content {
+        let Block { kind, text } = match serde_json::from_str(block.get()) {
+            Ok(block) => block,
+            Err(_) => Block::default(),
+        };
+        let piece = match &*kind {
+            "text" => Piece::Value(value_of(block, text, reading)),
+            "image" | "audio" | "resource" => match file_of(block) {
+                Some(file) => Piece::File(file),
+                None => Piece::Value(block.get().to_owned()),
+            },
+            _ => Piece::Value(block.get().to_owned()),
+        };
+        pieces.push(piece);
+    }
+    if pieces.iter().any(|piece| matches!(piece, Piece::File(_))) {
+        return Ok(Unwrapped::Mixed(pieces));
+    }
+    Ok(Unwrapped::Value(joined(pieces, |file| {
+        file.block.get().to_owned()
+    })))
+}
+
+/// The JSON of several blocks: of none null, of one its own, else an array.
+pub(crate) fn joined<'a>(
+    pieces: Vec<Piece<'a>>,
+    mut of_file: impl FnMut(File<'a>) -> String,
+) -> String {
+    let mut values: Vec<String> = pieces
+        .into_iter()
+        .map(|piece| match piece {
+            Piece::Value(value) => value,
+            Piece::File(file) => of_file(file),
+        })
+        .collect();
+    match values.len() {
+        0 => "null".to_owned(),
+        1 => values.remove(0),
+        _ => format!("[{}]", values.join(",")),
+    }
+}
+
+/// The file in a block; a resource may be a text, which is its own value.
+fn file_of(block: &RawValue) -> Option<File<'_>> {
+    let FileBlock {
+        data,
+        mime_type,
+        resource,
+    } = serde_json::from_str(block.get()).ok()?;
+    if let Some(base64) = data {
+        return Some(File {
+            block,
+            base64,
+            mime_type,
+            uri: None,
+        });
+    }
+    let resource = resource?;
+    Some(File {
+        block,
+        base64: resource.blob?,
+        mime_type: resource.mime_type,
+        uri: resource.uri,
+    })
 }
 
 /// The value inside `{"result": …}`, if that is all there is.
@@ -126,25 +221,18 @@ fn inner(structured: &RawValue) -> String {
     )
 }
 
-/// The literal of a text block's text.
-fn literal_of(block: &RawValue) -> Option<&RawValue> {
-    let block: Block = serde_json::from_str(block.get()).ok()?;
-    (block.kind == "text")
-        .then_some(block.text)
-        .flatten()
-        .filter(|text| text.get().starts_with('"'))
-}
-
 fn text_of(block: &RawValue) -> Option<String> {
-    serde_json::from_str(literal_of(block)?.get()).ok()
+    let block: Block = serde_json::from_str(block.get()).ok()?;
+    let literal = (block.kind == "text").then_some(block.text).flatten()?;
+    serde_json::from_str(literal.get()).ok()
 }
 
-/// One block as a value: JSON in a text when it begins like an object or an array and parses whole
-/// (scalars stay text), else the text; any other block as it is.
+/// A text block as a value: JSON in a text when it begins like an object or an array and parses whole
+/// (scalars stay text), else the text; a block without a text as it is.
 ///
 /// A text that stays text is already the JSON of itself, so its bytes are passed on undecoded.
-fn value_of(block: &RawValue, reading: Reading) -> String {
-    let Some(literal) = literal_of(block) else {
+fn value_of(block: &RawValue, text: Option<&RawValue>, reading: Reading) -> String {
+    let Some(literal) = text.filter(|text| text.get().starts_with('"')) else {
         return block.get().to_owned();
     };
     if !reading.declared
@@ -183,7 +271,31 @@ mod tests {
             (Ok(Unwrapped::Failed(words)), Err(expected)) => {
                 assert_eq!(words, expected, "{result}")
             }
+            (Ok(Unwrapped::Mixed(pieces)), Ok(expected)) => {
+                let value = joined(pieces, |file| {
+                    let name = file.mime_type.or(file.uri).unwrap_or_default();
+                    format!("<{name} {}>", file.base64)
+                });
+                assert_eq!(value, expected, "{result}");
+            }
             (other, _) => panic!("{result}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn files_are_found_among_the_blocks() {
+        let image = r#"{"type":"image","data":"AA==","mimeType":"image/png"}"#;
+        let text = r#"{"type":"text","text":"[1]"}"#;
+        let blob = r#"{"type":"resource","resource":{"uri":"file:///a","blob":"A\u0041=="}}"#;
+        for (blocks, expected) in [
+            (vec![image], "<image/png AA==>"),
+            (
+                vec![text, image, blob],
+                "[[1],<image/png AA==>,<file:///a AA==>]",
+            ),
+        ] {
+            let result = format!(r#"{{"content":[{}]}}"#, blocks.join(","));
+            check(&result, Reading::default(), Ok(expected));
         }
     }
 
@@ -246,11 +358,15 @@ mod tests {
             plain,
             Ok(r#"["a",[1]]"#),
         );
-        check(
-            r#"{"content":[{"type":"image","data":"AA==","mimeType":"image/png"}]}"#,
-            plain,
-            Ok(r#"{"type":"image","data":"AA==","mimeType":"image/png"}"#),
-        );
+        // A resource that is a text is a value; so is a link, and what is no file after all.
+        for block in [
+            r#"{"type":"resource","resource":{"uri":"a:b","text":"x"}}"#,
+            r#"{"type":"resource_link","uri":"a:b","name":"n"}"#,
+            r#"{"type":"image","data":5,"mimeType":"image/png"}"#,
+            r#"{"type":5,"text":"x"}"#,
+        ] {
+            check(&format!(r#"{{"content":[{block}]}}"#), plain, Ok(block));
+        }
         check(
             r#"{"isError":true,"content":[{"type":"text","text":"Not Found"}]}"#,
             plain,

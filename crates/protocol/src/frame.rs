@@ -28,6 +28,8 @@ pub enum Kind {
     /// Guest: the calls that the program's text makes, once, before any of it runs; answered by
     /// `Checked`. Not sent for a text without calls. Body: [`crate::Check`].
     Check = 5,
+    /// Guest: how far the program says it is; not answered. Body: [`crate::Progress`].
+    Progress = 6,
     /// Host: the steps by which the guest locks itself down. Body: the sandbox's.
     Lockdown = 16,
     /// Host: the source of the guest's runtime, for guests that are interpreters. Body: UTF-8.
@@ -43,14 +45,16 @@ pub enum Kind {
     WarmUp = 21,
     /// Host: whether the program may run. Body: [`crate::Checked`].
     Checked = 22,
+    /// Host: the value of a call, parts of which are handles. Body: [`crate::Handles`].
+    Handles = 23,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Kind> {
         use Kind::*;
         [
-            Failed, Ready, Call, Done, Check, Lockdown, Runtime, Job, Return, Raise, WarmUp,
-            Checked,
+            Failed, Ready, Call, Done, Check, Progress, Lockdown, Runtime, Job, Return, Raise,
+            WarmUp, Checked, Handles,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)

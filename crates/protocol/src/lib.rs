@@ -12,6 +12,6 @@ pub mod message;
 
 pub use frame::{CHUNK_BYTES, Decoder, HEADER_BYTES, Kind, Limits, Message, Violation, frames};
 pub use message::{
-    Call, Check, Checked, Done, ErrorCode, Failed, Job, Place, ProgramError, Raise, Ready, Repeats,
-    Written, WrittenCall,
+    Call, Check, Checked, Defined, Done, ErrorCode, Failed, Form, Handle, Handles, Job, Part,
+    Place, ProgramError, Progress, Raise, Ready, Repeats, Written, WrittenCall,
 };

@@ -22,9 +22,61 @@ pub struct Call<'a> {
     pub positional: Vec<&'a RawValue>,
     #[serde(borrow, default)]
     pub named: Named<'a>,
-    /// The whole result is wanted, not the value in it.
+    /// In which form the result is wanted.
     #[serde(default)]
-    pub raw: bool,
+    pub form: Form,
+}
+
+/// In which form a program wants the result of a call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// The value in it; what is not text by handle.
+    #[default]
+    Value,
+    /// The value in it, with all that the server sent: what is not text, too.
+    Whole,
+    /// All of it as the server sent it.
+    Raw,
+    /// A handle: the value stays in the session.
+    Keep,
+}
+
+/// A value of which parts are handles.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Handles {
+    /// The value is the one part, not a list of it.
+    pub alone: bool,
+    pub parts: Vec<Part>,
+}
+
+/// A part of a value.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    Value(Box<RawValue>),
+    Handle(Handle),
+}
+
+/// What a program is told of something that is kept in its session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handle {
+    /// `r_9`; absent where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// `array`, `object`, `string`, `number`, `boolean` or `null`; `image`, `audio` or `file`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Elements, members, characters or, of a file, bytes; absent for what has none.
+    pub length: Option<u64>,
+    /// Of its JSON, or of the file.
+    pub bytes: u64,
+    /// Of a file.
+    #[serde(rename = "mimeType", default, skip_serializing_if = "Option::is_none")]
+    pub mime_type: Option<String>,
+    /// What the server calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
 }
 
 /// Named arguments in the order written. A name that comes twice is refused.
@@ -67,6 +119,9 @@ pub struct Job {
     pub message_bytes: u64,
     /// Threads the program may have.
     pub threads: u32,
+    /// How a handle is written among arguments: as a string that begins with this, which nobody else
+    /// knows, so that no server can have the host take its words for a handle.
+    pub mark: String,
 }
 
 /// Why a call has no value. What the program sees as `ToolError`.
@@ -184,6 +239,21 @@ pub enum Repeats {
     Endless,
 }
 
+/// How far a program is, in its own words.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    #[serde(default)]
+    pub message: String,
+    /// From 0 to 1, if it knows.
+    #[serde(default)]
+    pub done: Option<f64>,
+}
+
+impl Progress {
+    /// A host refuses more; a runtime cuts what it sends.
+    pub const MOST_BYTES: usize = 8192;
+}
+
 /// Whether a program may run.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Checked {
@@ -207,6 +277,28 @@ pub struct Done {
     /// One line each: what the runtime repaired or noticed.
     #[serde(default)]
     pub notes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Defined::is_empty")]
+    pub defined: Defined,
+}
+
+/// Names that a program defined at its top level, which are lost with it. A guest leaves out those
+/// beyond [`Defined::MOST_NAMES`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Defined {
+    #[serde(default)]
+    pub values: Vec<String>,
+    /// Functions and classes.
+    #[serde(default)]
+    pub functions: Vec<String>,
+}
+
+impl Defined {
+    /// Of each kind.
+    pub const MOST_NAMES: usize = 100;
+
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.functions.is_empty()
+    }
 }
 
 /// A member that is there, even as `null`.
@@ -242,6 +334,9 @@ pub struct ProgramError {
     pub fix: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
+    /// The name that is not defined, where that is the error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 impl ProgramError {
@@ -256,6 +351,7 @@ impl ProgramError {
             hint: None,
             fix: None,
             signature: None,
+            name: None,
         }
     }
 }
@@ -421,7 +517,7 @@ impl Serialize for Call<'_> {
         call.serialize_field("path", &self.path)?;
         call.serialize_field("positional", &self.positional)?;
         call.serialize_field("named", &Object(&self.named.0))?;
-        call.serialize_field("raw", &self.raw)?;
+        call.serialize_field("form", &self.form)?;
         call.end()
     }
 }

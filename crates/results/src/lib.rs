@@ -1,11 +1,14 @@
 //! Large values that outlive the program that made them, by handle.
 //!
-//! A value is kept as its JSON in a file that is named after its hash, in the folder of the session
-//! that made it; the same value is kept once. A handle (`r_9`) means something within its session
-//! alone. What is kept is bounded by a [`Quota`]: the oldest values go first, and a handle whose value
-//! has gone says so. Reading is lazy: a part is found by a JSON pointer (RFC 6901) and sliced without
-//! holding more than the slice in memory.
+//! A value is kept as its JSON, an image or another file as its bytes, in a file that is named after
+//! its hash, in the folder of the session that made it; the same value is kept once. A handle (`r_9`)
+//! means something within its session alone. What is kept is bounded by a [`Quota`]: the oldest values
+//! go first, and a handle whose value has gone says so. Reading is lazy: a part is found by a JSON
+//! pointer (RFC 6901) and sliced without holding more than the slice in memory. A text that is not
+//! there whole at any time is kept as it comes, by a [`Draft`].
 
+mod content;
+mod draft;
 mod reader;
 mod scan;
 
@@ -13,11 +16,14 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
+pub use content::{Content, MediaType};
+pub use draft::Draft;
 use reader::Places;
 pub use reader::{Outline, Part, Slice, Stored};
 
@@ -38,6 +44,19 @@ impl Default for Quota {
             values: 1000,
             age: Duration::from_secs(24 * 3600),
         }
+    }
+}
+
+impl Quota {
+    /// Whether there is room for so much, once everything else has gone.
+    fn holds(&self, bytes: u64) -> Result<(), Error> {
+        if bytes > self.bytes {
+            return Err(Error::TooLarge {
+                bytes,
+                most: self.bytes,
+            });
+        }
+        Ok(())
     }
 }
 
@@ -84,6 +103,7 @@ fn failed(action: &'static str) -> impl FnOnce(io::Error) -> Error {
 pub struct Kept {
     number: u32,
     hash: String,
+    pub content: Content,
     pub bytes: u64,
     pub since: SystemTime,
 }
@@ -95,7 +115,8 @@ impl Kept {
     }
 
     fn file_name(&self) -> String {
-        format!("{}-{}.json", self.number, self.hash)
+        let kind = self.content.suffix();
+        format!("{}-{}.{kind}", self.number, self.hash)
     }
 }
 
@@ -107,6 +128,8 @@ pub struct Results {
     /// What is kept, the oldest first; absent until first asked for.
     index: Mutex<Option<Index>>,
     places: Arc<Mutex<Places>>,
+    /// How many drafts were begun, which tells their files apart.
+    drafts: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -130,30 +153,35 @@ impl Results {
             quota,
             index: Mutex::new(None),
             places: Arc::default(),
+            drafts: AtomicU32::new(0),
         }
     }
 
-    /// Keeps the JSON of a value, if it is not kept already, and makes room for it.
+    /// Keeps the JSON of a value, or the bytes of a file, if they are not kept already, and makes room
+    /// for them.
     ///
     /// # Errors
-    /// It is larger than all that the session may keep, or the file system refuses.
-    pub fn keep(&self, json: &[u8]) -> Result<Kept, Error> {
-        let bytes = json.len() as u64;
-        if bytes > self.quota.bytes {
-            return Err(Error::TooLarge {
-                bytes,
-                most: self.quota.bytes,
-            });
-        }
-        let hash: String = Sha256::digest(json)
-            .iter()
-            .take(HASH_BYTES)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+    /// There are more of them than the session may keep, or the file system refuses.
+    pub fn keep(&self, content: Content, bytes: &[u8]) -> Result<Kept, Error> {
+        let length = bytes.len() as u64;
+        self.quota.holds(length)?;
+        let hash = hash_of(Sha256::new_with_prefix(bytes));
+        self.enter(content, hash, length, |name| self.write(name, bytes))
+    }
+
+    /// Takes up what `place` puts into a file of the given name, unless it is kept already.
+    fn enter(
+        &self,
+        content: Content,
+        hash: String,
+        bytes: u64,
+        place: impl FnOnce(&str) -> io::Result<()>,
+    ) -> Result<Kept, Error> {
         let mut guard = self.index()?;
         let index = guard.as_mut().expect("it was read");
         self.expire(index);
-        if let Some(known) = index.kept.iter().find(|kept| kept.hash == hash) {
+        let is_known = |kept: &&Kept| kept.hash == hash && kept.content == content;
+        if let Some(known) = index.kept.iter().find(is_known) {
             return Ok(known.clone());
         }
         let mut held: u64 = index.kept.iter().map(|kept| kept.bytes).sum();
@@ -165,11 +193,12 @@ impl Results {
         let kept = Kept {
             number: index.next,
             hash,
+            content,
             bytes,
             since: SystemTime::now(),
         };
         self.write(NEXT, (kept.number + 1).to_string().as_bytes())
-            .and_then(|()| self.write(&kept.file_name(), json))
+            .and_then(|()| place(&kept.file_name()))
             .map_err(failed("write"))?;
         index.next += 1;
         index.kept.push(kept.clone());
@@ -199,10 +228,7 @@ impl Results {
             id: id.chars().take(40).collect(),
             kept: index.kept.iter().rev().take(NAMED).map(Kept::id).collect(),
         };
-        let number: u32 = id
-            .strip_prefix("r_")
-            .and_then(|number| number.parse().ok())
-            .ok_or_else(unknown)?;
+        let number = number_of(id).ok_or_else(unknown)?;
         let gone = || Error::Gone {
             id: format!("r_{number}"),
             quota: self.quota,
@@ -217,6 +243,32 @@ impl Results {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(gone()),
             Err(error) => Err(failed("open")(error)),
         }
+    }
+
+    /// Forgets a value; false when there is none.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or the file not be removed.
+    pub fn forget(&self, id: &str) -> Result<bool, Error> {
+        let mut guard = self.index()?;
+        let index = guard.as_mut().expect("it was read");
+        let number = number_of(id);
+        let Some(at) = index
+            .kept
+            .iter()
+            .position(|kept| Some(kept.number) == number)
+        else {
+            return Ok(false);
+        };
+        let file = self.folder.join(index.kept[at].file_name());
+        match fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed("remove")(error));
+            }
+            _ => {}
+        }
+        index.kept.remove(at);
+        Ok(true)
     }
 
     /// Forgets all values.
@@ -256,11 +308,12 @@ impl Results {
             let entry = entry?;
             let name = entry.file_name();
             // Other names are not of ours, or of a write that was broken off.
-            if let Some((number, hash)) = name.to_str().and_then(named) {
+            if let Some((number, hash, content)) = name.to_str().and_then(named) {
                 let metadata = entry.metadata()?;
                 kept.push(Kept {
                     number,
                     hash: hash.to_owned(),
+                    content,
                     bytes: metadata.len(),
                     since: metadata.modified()?,
                 });
@@ -298,20 +351,27 @@ impl Results {
         let _ = fs::remove_file(self.folder.join(kept.file_name()));
     }
 
-    /// Writes a file whole or not at all.
-    fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
+    /// Makes a file that nobody takes for a value yet.
+    fn unfinished(&self, name: &str) -> io::Result<(PathBuf, File)> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&self.folder)?;
-        let unfinished = self.folder.join(format!("{name}.unfinished"));
-        let written = OpenOptions::new()
+        let path = self.folder.join(format!("{name}.unfinished"));
+        let file = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
             .mode(0o600)
-            .open(&unfinished)
-            .and_then(|mut file| file.write_all(content))
+            .open(&path)?;
+        Ok((path, file))
+    }
+
+    /// Writes a file whole or not at all.
+    fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        let (unfinished, mut file) = self.unfinished(name)?;
+        let written = file
+            .write_all(content)
             .and_then(|()| fs::rename(&unfinished, self.folder.join(name)));
         if written.is_err() {
             let _ = fs::remove_file(&unfinished);
@@ -320,16 +380,49 @@ impl Results {
     }
 }
 
-/// Number and hash of a file's name.
-fn named(name: &str) -> Option<(u32, &str)> {
-    let (number, hash) = name.strip_suffix(".json")?.split_once('-')?;
+/// Number, hash and content of a file's name.
+fn named(name: &str) -> Option<(u32, &str, Content)> {
+    let (name, suffix) = name.split_once('.')?;
+    let (number, hash) = name.split_once('-')?;
     let is_hash = hash.len() == 2 * HASH_BYTES && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_hash.then_some(())?;
-    Some((number.parse().ok()?, hash))
+    Some((number.parse().ok()?, hash, Content::of_suffix(suffix)?))
 }
 
-/// Removes the folders of sessions, below `folder`, in which nothing has changed for `age`.
-pub fn sweep(folder: &Path, age: Duration) {
+fn number_of(id: &str) -> Option<u32> {
+    id.strip_prefix("r_")?.parse().ok()
+}
+
+fn hash_of(hasher: Sha256) -> String {
+    hasher
+        .finalize()
+        .iter()
+        .take(HASH_BYTES)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// The sessions that have kept something below `folder`, by id.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn sessions(folder: &Path) -> Result<Vec<String>, Error> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed("list")(error)),
+    };
+    let mut sessions: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    sessions.sort();
+    Ok(sessions)
+}
+
+/// Removes the folders of sessions, below `folder`, in which nothing has changed for `age`, but for
+/// those of which `spare` says that they are to stay.
+pub fn sweep(folder: &Path, age: Duration, spare: impl Fn(&str) -> bool) {
     let Ok(sessions) = fs::read_dir(folder) else {
         return;
     };
@@ -339,7 +432,7 @@ pub fn sweep(folder: &Path, age: Duration) {
             .ok()
             .and_then(|changed| changed.elapsed().ok())
             .is_some_and(|elapsed| elapsed >= age);
-        if is_old {
+        if is_old && !session.file_name().to_str().is_some_and(&spare) {
             let _ = fs::remove_dir_all(session.path());
         }
     }

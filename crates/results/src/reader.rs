@@ -108,7 +108,12 @@ impl Stored {
         Stored { kept, file, places }
     }
 
-    /// The bytes of the value's JSON in `range`, cut where it ends.
+    /// What is kept.
+    pub fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// The bytes of the file in `range`, cut where it ends.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -132,6 +137,9 @@ impl Stored {
             pointer: pointer.chars().take(200).collect(),
             reason,
         };
+        if let Some(kind) = self.kept.content.kind() {
+            return Err(not_there(format!("it has no parts, it is of type {kind}")));
+        }
         let steps: Vec<String> = match pointer.split('/').collect::<Vec<_>>()[..] {
             [""] => Vec::new(),
             ["", ref steps @ ..] if steps.len() <= MOST_STEPS => steps
@@ -277,6 +285,11 @@ impl Stored {
 }
 
 impl Part<'_> {
+    /// `array`, `object`, `string`, `number`, `boolean` or `null`.
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
     /// What it is. Counting reads all of it.
     ///
     /// # Errors
@@ -288,14 +301,17 @@ impl Part<'_> {
             "string" => Some(Unit::Characters),
             _ => None,
         };
-        let length = match unit {
-            Some(unit) => Some(self.walk(unit, u64::MAX..u64::MAX, 0)?.end),
-            None => None,
+        let (length, end) = match unit {
+            Some(unit) => {
+                let (whole, closing) = self.walk(unit, u64::MAX..u64::MAX, 0)?;
+                (Some(whole.end), closing + 1)
+            }
+            None => (None, self.end()?),
         };
         Ok(Outline {
             kind: self.kind,
             length,
-            bytes: self.end()? - self.start,
+            bytes: end - self.start,
         })
     }
 
@@ -332,7 +348,7 @@ impl Part<'_> {
             "string" => Unit::Characters,
             kind => return Err(self.no_parts(kind, "parts")),
         };
-        self.walk(unit, range, most)
+        self.walk(unit, range, most).map(|(slice, _)| slice)
     }
 
     /// As [`Part::slice`], of the lines of a string, as an array of strings without their ends.
@@ -341,7 +357,7 @@ impl Part<'_> {
     /// It is no string, or the file cannot be read.
     pub fn lines(&self, range: Range<u64>, most: u64) -> Result<Slice, Error> {
         match self.kind {
-            "string" => self.walk(Unit::Lines, range, most),
+            "string" => self.walk(Unit::Lines, range, most).map(|(slice, _)| slice),
             kind => Err(self.no_parts(kind, "lines")),
         }
     }
@@ -354,13 +370,67 @@ impl Part<'_> {
         }
     }
 
-    /// Goes over the units from the nearest known place on, and keeps those of `range`.
-    fn walk(&self, unit: Unit, range: Range<u64>, most: u64) -> Result<Slice, Error> {
-        self.walked(unit, range, most)
-            .map_err(|stop| self.stored.stopped(stop))
+    /// Goes over the units from the nearest known place on, and keeps those of `range`; beside them
+    /// where it ended, which is the closing quote or bracket if there is nothing behind.
+    fn walk(&self, unit: Unit, range: Range<u64>, most: u64) -> Result<(Slice, u64), Error> {
+        let walked = match unit {
+            Unit::Characters => self.characters(range, most),
+            _ => self.walked(unit, range, most),
+        };
+        walked.map_err(|stop| self.stored.stopped(stop))
     }
 
-    fn walked(&self, unit: Unit, range: Range<u64>, most: u64) -> Result<Slice, Stop> {
+    /// Of a text there may be a hundred million characters, so those that are not escaped are taken
+    /// many at a time.
+    fn characters(&self, range: Range<u64>, most: u64) -> Result<(Slice, u64), Stop> {
+        let stored = self.stored;
+        let unit = Unit::Characters;
+        let mut scanner = Scanner::new(&stored.file, self.start);
+        let mut index = stored.go_to(&mut scanner, self.start, unit, range.start)?;
+        let mut json = vec![b'"'];
+        let mut one = Vec::new();
+        let mut is_last = false;
+        while index < range.start && !is_last {
+            let taken = scanner.plain(range.start - index, usize::MAX, None)?;
+            index += taken;
+            if taken == 0 {
+                one.clear();
+                is_last = !scanner.character(&mut one)?;
+                index += u64::from(!is_last);
+            }
+        }
+        while !is_last {
+            let room = most.saturating_sub(json.len() as u64 + 1);
+            let left = range.end.saturating_sub(index);
+            let room = usize::try_from(room).unwrap_or(usize::MAX);
+            let taken = scanner.plain(left, room, Some(&mut json))?;
+            index += taken;
+            if taken > 0 {
+                continue;
+            }
+            let offset = scanner.position();
+            one.clear();
+            is_last = !scanner.character(&mut one)?;
+            let is_over = json.len() > 1 && one.len() > room;
+            if !is_last && (left == 0 || is_over) {
+                stored.know(self.start, unit, index, offset);
+                break;
+            }
+            if !is_last {
+                json.extend_from_slice(&one);
+                index += 1;
+            }
+        }
+        json.push(b'"');
+        let slice = Slice {
+            json,
+            end: index,
+            is_last,
+        };
+        Ok((slice, scanner.position()))
+    }
+
+    fn walked(&self, unit: Unit, range: Range<u64>, most: u64) -> Result<(Slice, u64), Stop> {
         let stored = self.stored;
         let mut scanner = Scanner::new(&stored.file, self.start);
         let mut index = stored.go_to(&mut scanner, self.start, unit, range.start)?;
@@ -368,8 +438,7 @@ impl Part<'_> {
         let (open, close, between): (_, _, &[u8]) = match unit {
             Unit::Elements => (b'[', b']', b","),
             Unit::Members => (b'{', b'}', b","),
-            Unit::Characters => (b'"', b'"', b""),
-            Unit::Lines => (b'[', b']', b","),
+            Unit::Lines | Unit::Characters => (b'[', b']', b","),
         };
         let mut json = vec![open];
         let mut one = Vec::new();
@@ -382,8 +451,7 @@ impl Part<'_> {
                 Unit::Elements | Unit::Members => {
                     stored.next(&mut scanner, unit, wanted, &mut one)?
                 }
-                Unit::Characters => scanner.character(&mut one)?,
-                Unit::Lines => line(&mut scanner, &mut one)?,
+                Unit::Lines | Unit::Characters => line(&mut scanner, &mut one)?,
             };
             if is_last {
                 break;
@@ -408,11 +476,12 @@ impl Part<'_> {
             index += 1;
         }
         json.push(close);
-        Ok(Slice {
+        let slice = Slice {
             json,
             end: index,
             is_last,
-        })
+        };
+        Ok((slice, scanner.position()))
     }
 }
 

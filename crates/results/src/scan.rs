@@ -175,6 +175,39 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Takes characters of a string's inside that are not escaped, at most so many and so many bytes of
+    /// them; as many as are there at once. None where an escape or the closing quote is the next, or
+    /// where the next character does not fit.
+    pub(crate) fn plain(
+        &mut self,
+        most: u64,
+        room: usize,
+        out: Option<&mut Vec<u8>>,
+    ) -> Result<u64> {
+        let rest = self.rest()?;
+        let rest = &rest[..rest.len().min(room)];
+        let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+        let rest = &rest[..end.unwrap_or(rest.len())];
+        let is_first = |byte: &u8| byte & 0xc0 != 0x80;
+        let mut count = rest.iter().filter(|byte| is_first(byte)).count() as u64;
+        let mut length = rest.len();
+        // The last one may go on behind the buffer or the room.
+        if end.is_none() && rest.last().is_some_and(|byte| !byte.is_ascii()) {
+            length = rest.iter().rposition(|byte| is_first(byte)).unwrap_or(0);
+            count = count.saturating_sub(1);
+        }
+        if count > most {
+            let mut firsts = (0..length).filter(|at| is_first(&rest[*at]));
+            length = firsts.nth(most as usize).unwrap_or(length);
+            count = most;
+        }
+        if let Some(out) = out {
+            out.extend_from_slice(&rest[..length]);
+        }
+        self.at += length;
+        Ok(count)
+    }
+
     /// Takes one character of a string's inside, with its escape; false at the closing quote, which
     /// stays the next. Two escapes that make one character are one.
     pub(crate) fn character(&mut self, out: &mut Vec<u8>) -> Result<bool> {

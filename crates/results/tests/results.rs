@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use toolmill_results::{Error, Quota, Results, sweep};
+use toolmill_results::{Content, Error, MediaType, Quota, Results, sessions, sweep};
 
 fn results(folder: &tempfile::TempDir, quota: Quota) -> Results {
     Results::of_session(folder.path(), "s1", quota)
@@ -25,13 +25,13 @@ fn a_value_is_kept_once_and_its_handle_outlives_the_process() {
     let before = results(&folder, Quota::default());
     assert_eq!(before.list().unwrap(), []);
     assert!(fs::read_dir(folder.path()).unwrap().next().is_none());
-    assert_eq!(before.keep(b"[1,2]").unwrap().id(), "r_1");
-    assert_eq!(before.keep(b"[1,2]").unwrap().id(), "r_1");
-    assert_eq!(before.keep(b"[1,3]").unwrap().id(), "r_2");
+    assert_eq!(before.keep(Content::Json, b"[1,2]").unwrap().id(), "r_1");
+    assert_eq!(before.keep(Content::Json, b"[1,2]").unwrap().id(), "r_1");
+    assert_eq!(before.keep(Content::Json, b"[1,3]").unwrap().id(), "r_2");
     let after = results(&folder, Quota::default());
     assert_eq!(ids(&after), ["r_1", "r_2"]);
     assert_eq!(after.open("r_2").unwrap().bytes(0..100).unwrap(), b"[1,3]");
-    assert_eq!(after.keep(b"[1,2]").unwrap().id(), "r_1");
+    assert_eq!(after.keep(Content::Json, b"[1,2]").unwrap().id(), "r_1");
     // Another session knows nothing of it.
     let other = Results::of_session(folder.path(), "s2", Quota::default());
     assert_eq!(
@@ -50,7 +50,7 @@ fn the_oldest_go_first_and_their_numbers_are_not_used_again() {
     };
     let kept = results(&folder, quota);
     for value in ["1111", "2222", "3333"] {
-        kept.keep(value.as_bytes()).unwrap();
+        kept.keep(Content::Json, value.as_bytes()).unwrap();
     }
     assert_eq!(ids(&kept), ["r_2", "r_3"]);
     assert!(matches!(kept.open("r_1").unwrap_err(), Error::Gone { .. }));
@@ -58,10 +58,10 @@ fn the_oldest_go_first_and_their_numbers_are_not_used_again() {
         kept.open("r_4").unwrap_err(),
         Error::Unknown { .. }
     ));
-    kept.keep(b"4").unwrap();
-    kept.keep(b"5").unwrap();
+    kept.keep(Content::Json, b"4").unwrap();
+    kept.keep(Content::Json, b"5").unwrap();
     assert_eq!(ids(&kept), ["r_3", "r_4", "r_5"]);
-    let error = kept.keep(b"\"1234567890\"").unwrap_err();
+    let error = kept.keep(Content::Json, b"\"1234567890\"").unwrap_err();
     assert_eq!(
         error.to_string(),
         "the result has 12 bytes, more than the 10 that a session may keep"
@@ -74,7 +74,7 @@ fn the_oldest_go_first_and_their_numbers_are_not_used_again() {
         }
     }
     let after = results(&folder, quota);
-    assert_eq!(after.keep(b"6").unwrap().id(), "r_6");
+    assert_eq!(after.keep(Content::Json, b"6").unwrap().id(), "r_6");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn what_is_too_old_has_gone() {
         ..Quota::default()
     };
     let kept = results(&folder, quota);
-    kept.keep(b"1").unwrap();
+    kept.keep(Content::Json, b"1").unwrap();
     assert!(matches!(kept.open("r_1").unwrap_err(), Error::Gone { .. }));
     assert_eq!(ids(&kept), [""; 0]);
     sweep(folder.path(), Duration::from_secs(3600));
@@ -98,7 +98,7 @@ fn what_is_too_old_has_gone() {
 fn a_handle_is_read_strictly() {
     let folder = tempfile::tempdir().unwrap();
     let kept = results(&folder, Quota::default());
-    kept.keep(b"1").unwrap();
+    kept.keep(Content::Json, b"1").unwrap();
     for id in [
         "",
         "r_",
@@ -144,7 +144,7 @@ fn parts_are_those_that_serde_finds() {
         })
         .collect();
     for json in [value.to_string(), pretty, ascii] {
-        let id = kept.keep(json.as_bytes()).unwrap().id();
+        let id = kept.keep(Content::Json, json.as_bytes()).unwrap().id();
         let stored = kept.open(&id).unwrap();
         for pointer in [
             "",
@@ -222,7 +222,8 @@ fn a_slice_is_bounded_and_goes_on_where_it_ended() {
     let folder = tempfile::tempdir().unwrap();
     let kept = results(&folder, Quota::default());
     let value = mixed();
-    kept.keep(value.to_string().as_bytes()).unwrap();
+    kept.keep(Content::Json, value.to_string().as_bytes())
+        .unwrap();
     let stored = kept.open("r_1").unwrap();
     let (mut all, mut from) = (Vec::new(), 0);
     loop {
@@ -247,7 +248,7 @@ fn a_slice_is_bounded_and_goes_on_where_it_ended() {
 fn a_pointer_that_leads_nowhere_says_where_it_ended() {
     let folder = tempfile::tempdir().unwrap();
     let kept = results(&folder, Quota::default());
-    kept.keep(br#"{"a":[1,2],"s":"x"}"#).unwrap();
+    kept.keep(Content::Json, br#"{"a":[1,2],"s":"x"}"#).unwrap();
     let stored = kept.open("r_1").unwrap();
     for (pointer, reason) in [
         ("a", "a pointer begins with / and has at most 64 steps"),
@@ -288,7 +289,10 @@ fn a_damaged_file_is_an_error() {
     .chain([&whole[..whole.len() / 2]])
     .enumerate()
     {
-        let id = kept.keep(format!("{at}").as_bytes()).unwrap().id();
+        let id = kept
+            .keep(Content::Json, format!("{at}").as_bytes())
+            .unwrap()
+            .id();
         let file = fs::read_dir(folder.path().join("s1"))
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -313,5 +317,130 @@ fn a_damaged_file_is_an_error() {
             Ok(_) if damage == "[1 2" => panic!("{damage}"),
             other => panic!("{damage}: {other:?}"),
         }
+    }
+}
+
+#[test]
+fn a_file_is_kept_as_its_bytes_and_apart_from_a_value_of_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let media = |said: &str| Content::Media(MediaType::parse(said));
+    let before = results(&folder, Quota::default());
+    let bytes = b"\x89PNG\r\n\x00\xff";
+    assert_eq!(before.keep(media("image/png"), bytes).unwrap().id(), "r_1");
+    assert_eq!(before.keep(media("image/PNG"), bytes).unwrap().id(), "r_1");
+    assert_eq!(before.keep(media("audio/wav"), bytes).unwrap().id(), "r_2");
+    assert_eq!(before.keep(Content::Json, b"1").unwrap().id(), "r_3");
+    assert_eq!(before.keep(media("a/b"), b"1").unwrap().id(), "r_4");
+    let after = results(&folder, Quota::default());
+    let kinds: Vec<_> = after
+        .list()
+        .unwrap()
+        .iter()
+        .map(|kept| kept.content.kind())
+        .collect();
+    assert_eq!(kinds, [Some("image"), Some("audio"), None, Some("file")]);
+    let stored = after.open("r_1").unwrap();
+    assert_eq!(stored.bytes(1..4).unwrap(), b"PNG");
+    assert_eq!(
+        stored.part("").unwrap_err().to_string(),
+        "r_1 has nothing at \"\": it has no parts, it is of type image"
+    );
+    assert!(after.forget("r_1").unwrap());
+    assert!(!after.forget("r_1").unwrap());
+    assert!(matches!(after.open("r_1").unwrap_err(), Error::Gone { .. }));
+    assert_eq!(sessions(folder.path()).unwrap(), ["s1"]);
+}
+
+#[test]
+fn a_text_is_kept_while_it_is_written_however_it_is_cut() {
+    let text: Vec<u8> = "naïve 😀 \u{1}\"\\\n"
+        .bytes()
+        .chain(*b"\xff\xe2\x82 \xf0\x9f\x98")
+        .cycle()
+        .take(997)
+        .collect();
+    let expected = serde_json::to_vec(&String::from_utf8_lossy(&text)).unwrap();
+    for step in [1, 2, 3, 5, 97, 997] {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = results(&folder, Quota::default());
+        let mut draft = kept.begin_text().unwrap();
+        for more in text.chunks(step) {
+            draft.write(more).unwrap();
+        }
+        assert_eq!(kept.list().unwrap(), [], "it is no value yet");
+        let id = kept.finish_text(draft).unwrap().id();
+        let stored = kept.open(&id).unwrap();
+        let written = stored.bytes(0..1 << 20).unwrap();
+        assert_eq!(written, expected, "in pieces of {step}");
+        assert_eq!(kept.keep(Content::Json, &expected).unwrap().id(), id);
+        drop(kept.begin_text().unwrap());
+        let names = fs::read_dir(folder.path().join("s1")).unwrap();
+        assert_eq!(names.count(), 2, "the value and the next number");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let quota = Quota {
+        bytes: 10,
+        ..Quota::default()
+    };
+    let kept = results(&folder, quota);
+    let mut draft = kept.begin_text().unwrap();
+    assert!(matches!(
+        draft.write(b"0123456789").unwrap_err(),
+        Error::TooLarge {
+            bytes: 11,
+            most: 10
+        }
+    ));
+}
+
+#[test]
+fn characters_are_counted_and_sliced_across_buffers_and_escapes() {
+    // Longer than a reading buffer, with characters of all lengths at its edge.
+    let piece = "aé€😀\"\\\u{7}";
+    let text: String = "x"
+        .chars()
+        .chain(piece.chars().cycle().take(200_000))
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let kept = results(&folder, Quota::default());
+    let json = serde_json::to_vec(&text).unwrap();
+    let id = kept.keep(Content::Json, &json).unwrap().id();
+    let stored = kept.open(&id).unwrap();
+    let part = stored.part("").unwrap();
+    let outline = part.outline().unwrap();
+    assert_eq!(
+        (outline.length, outline.bytes),
+        (Some(200_001), json.len() as u64)
+    );
+    let characters: Vec<char> = text.chars().collect();
+    for (from, to) in [
+        (0, 1),
+        (7, 9),
+        (65_530, 65_545),
+        (131_000, 131_100),
+        (199_999, 300_000),
+    ] {
+        let slice = part.slice(from..to, u64::MAX).unwrap();
+        let end = (to as usize).min(characters.len());
+        let expected: String = characters[from as usize..end].iter().collect();
+        let found: String = serde_json::from_slice(&slice.json).unwrap();
+        assert_eq!((found, slice.end), (expected, end as u64), "{from}..{to}");
+    }
+    for most in [1, 2, 3, 7, 64, 65_536] {
+        let mut found = String::new();
+        let mut from = if most < 64 { 199_900 } else { 0 };
+        let expected: String = characters[from as usize..].iter().collect();
+        loop {
+            let slice = part.slice(from..u64::MAX, most).unwrap();
+            // One that is escaped by six bytes, and the quotes.
+            assert!(slice.json.len() as u64 <= most.max(8));
+            let more: String = serde_json::from_slice(&slice.json).unwrap();
+            found.push_str(&more);
+            from = slice.end;
+            if slice.is_last {
+                break;
+            }
+        }
+        assert!(found == expected, "in slices of {most} bytes");
     }
 }

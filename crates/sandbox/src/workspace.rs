@@ -176,14 +176,16 @@ impl Workspace {
 }
 
 /// Removes the workspaces in `folder` that nothing has changed for `age`: those whose owner could not
-/// remove them, and those kept under a name that nobody came back to.
-pub fn sweep(folder: &Path, age: std::time::Duration) {
+/// remove them. `spare` says of a name that it is to stay all the same.
+pub fn sweep(folder: &Path, age: std::time::Duration, spare: impl Fn(&str) -> bool) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let old = entry
             .metadata()
             .and_then(|found| found.modified())
             .is_ok_and(|changed| changed.elapsed().is_ok_and(|since| since > age));
-        if old && entry.file_name().as_encoded_bytes().starts_with(b"s_") {
+        let name = entry.file_name();
+        let is_swept = |name: &str| name.starts_with("s_") && !spare(name);
+        if old && name.to_str().is_some_and(is_swept) {
             // Another gateway may be sweeping too.
             let _ = std::fs::remove_dir_all(entry.path());
         }
@@ -197,7 +199,7 @@ mod tests {
     #[test]
     fn only_old_workspaces_are_swept() {
         let folder = tempfile::tempdir().unwrap();
-        for (name, days) in [("s_old", 8), ("s_new", 1), ("other", 8)] {
+        for (name, days) in [("s_old", 8), ("s_kept", 8), ("s_new", 1), ("other", 8)] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
             let then = std::time::SystemTime::now() - std::time::Duration::from_secs(days * 86_400);
             std::fs::File::open(folder.path().join(name))
@@ -205,11 +207,12 @@ mod tests {
                 .set_modified(then)
                 .unwrap();
         }
-        sweep(folder.path(), std::time::Duration::from_secs(7 * 86_400));
+        let age = std::time::Duration::from_secs(7 * 86_400);
+        sweep(folder.path(), age, |name| name == "s_kept");
         let left = |name: &str| folder.path().join(name).exists();
         assert_eq!(
-            [left("s_old"), left("s_new"), left("other")],
-            [false, true, true]
+            [left("s_old"), left("s_kept"), left("s_new"), left("other")],
+            [false, true, true, true]
         );
     }
 

@@ -93,6 +93,9 @@ fn a_whole_file_is_read() {
         workspace_mib = 9
         workspace_entries = 10
         executions = 11
+        sessions = 12
+        session_hours = 13
+        session_mib = 14
 
         [sandbox]
         require = "full"
@@ -158,6 +161,9 @@ fn a_whole_file_is_read() {
             workspace_bytes: 9 << 20,
             workspace_entries: 10,
             executions: 11,
+            sessions: 12,
+            session_age: seconds(13 * 3600),
+            session_bytes: 14 << 20,
             ..Limits::default()
         }
     );

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use serde_json::{Value, json};
 use testkit::{Eras, FakeUpstream, Options, Output};
 
-use crate::place::{Place, fake, wait_until};
+use crate::place::{self, Place, fake, wait_until};
 
 /// A gateway that listens.
 pub(crate) struct Served {
@@ -139,6 +139,14 @@ impl Reply {
         }
     }
 
+    /// All messages of a stream.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = Value> {
+        self.body
+            .lines()
+            .filter_map(|line| line.strip_prefix("data:"))
+            .filter_map(|data| serde_json::from_str(data).ok())
+    }
+
     /// The answer to the request, as JSON or as the last event of a stream.
     pub(crate) fn message(&self) -> Value {
         assert_eq!(self.status, 200, "{}", self.body);
@@ -155,7 +163,7 @@ impl Reply {
     }
 
     /// A tool's text and whether it is an error.
-    fn text(&self) -> (String, bool) {
+    pub(crate) fn text(&self) -> (String, bool) {
         let message = self.message();
         let text = message["result"]["content"][0]["text"].as_str();
         let text = text.unwrap_or_else(|| panic!("{message:#}"));
@@ -262,11 +270,7 @@ pub(crate) fn modern<'a>(
     if let Some(name) = params["name"].as_str() {
         request = request.header("Mcp-Name", name);
     }
-    params["_meta"] = json!({
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {},
-    });
+    place::modern(&mut params);
     let body = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});
     (request, body)
 }

@@ -17,6 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "upstream",
             "journal",
             "results",
+            "sessions",
         ],
     ),
     ("guest", &["catalog", "protocol"]),
@@ -26,6 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("catalog", &[]),
     ("embedding", &[]),
     ("results", &[]),
+    ("sessions", &[]),
     ("sandbox", &[]),
     ("journal", &[]),
 ];

@@ -272,3 +272,143 @@ fn over_http_a_program_is_named_by_its_whole_id() {
         );
     }
 }
+
+/// The share and the message of a notification of progress for this token.
+#[track_caller]
+fn progress_of(message: &Value, token: &str) -> (Option<f64>, String) {
+    assert_eq!(message["method"], "notifications/progress", "{message:#}");
+    let params = &message["params"];
+    assert_eq!(params["progressToken"], token);
+    let share = params["total"]
+        .as_f64()
+        .map(|total| params["progress"].as_f64().unwrap() / total);
+    (
+        share,
+        params["message"].as_str().unwrap_or_default().to_owned(),
+    )
+}
+
+#[test]
+fn a_program_says_how_far_it_is_to_whoever_waits() {
+    let programs = [
+        (
+            "python",
+            "progress('page\\n41\\u202e', 0.4)\ntools.fake.meet(parties=2)\nprogress('all', 1)",
+        ),
+        (
+            "typescript",
+            "progress('page\\n41\\u202e', 0.4);\nawait tools.fake.meet({parties: 2});\nprogress('all', 1)",
+        ),
+    ];
+    for (language, code) in programs {
+        for era in ["legacy", "modern"] {
+            let place = Place::with_fake();
+            let mut agent = place.serve();
+            if era == "modern" {
+                agent.discover();
+            } else {
+                agent.initialize();
+            }
+            let with_token = |name: &str, arguments: Value| json!({"name": name, "arguments": arguments, "_meta": {"progressToken": "t"}});
+            let first = agent.ask(
+                "tools/call",
+                with_token("execute_code", json!({"language": language, "code": code})),
+            );
+            let message = agent.next();
+            let (share, said) = progress_of(&message, "t");
+            assert_eq!(said, "page 41");
+            assert!((share.unwrap() - 0.4).abs() < 1e-9, "{message:#}");
+            // Who asks later is told what was said last.
+            let second = agent.ask(
+                "tools/call",
+                with_token("wait_execution", json!({"execution": "x1"})),
+            );
+            assert_eq!(progress_of(&agent.next(), "t").1, "page 41");
+            comes_to(
+                &mut agent,
+                "x1",
+                "running x1 · 1 call, 1 open · N s of 600 s · continue: wait_execution(execution=\"x1\")\nprogress: 40% page 41",
+            );
+            agent.ask("tools/call", json!({"name": "execute_code", "arguments": {"language": "python", "code": "tools.fake.meet(parties=2)"}}));
+            let mut texts = Vec::new();
+            while texts.len() < 2 {
+                let message = agent.next();
+                if message["id"] == first || message["id"] == second {
+                    let text = message["result"]["content"][0]["text"].as_str().unwrap();
+                    texts.push(timeless(text));
+                }
+            }
+            // It is no call, and no value.
+            let expected = "ok x1 · 1 call\n--- note\nvalue is empty; fake.meet returned str";
+            assert_eq!(texts, [expected; 2]);
+        }
+    }
+}
+
+#[test]
+fn progress_over_http_comes_with_the_answer() {
+    let place = Place::with_fake();
+    let served = Served::new(&place);
+    let params = json!({
+        "name": "execute_code",
+        "arguments": {"language": "python", "code": "progress('half', 50)\ntools.fake.sleep(ms=50)"},
+        "_meta": {"progressToken": "t"},
+    });
+    let (request, body) = modern(&served, "tools/call", params.clone());
+    let legacy = Legacy::new(&served);
+    let old = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params});
+    for reply in [request.post(&body), legacy.request().post(&old)] {
+        let first = reply.messages().next().unwrap();
+        let (share, said) = progress_of(&first, "t");
+        assert_eq!(
+            (share.map(|share| (share * 100.0).round()), &said[..]),
+            (Some(50.0), "half")
+        );
+        assert!(reply.text().0.ends_with("\nawake"));
+    }
+}
+
+#[test]
+fn progress_is_bounded_and_never_fails() {
+    let programs = [
+        (
+            "python",
+            "for wrong in [{}, None, float('nan'), 10**400, '\\ud800', 'x' * 10**6]: progress(wrong); progress('x', wrong)\n\
+             for n in range(20000): progress(f'step {n}', n / 20000)\n'went on'",
+        ),
+        (
+            "javascript",
+            "for (const wrong of [{}, null, NaN, 10n, Symbol('s'), '\\ud800', 'x'.repeat(1e6)]) { progress(wrong); progress('x', wrong); }\n\
+             for (let n = 0; n < 20000; n++) progress(`step ${n}`, n / 20000);\nreturn 'went on'",
+        ),
+    ];
+    for (language, code) in programs {
+        let place = Place::with_fake();
+        let mut agent = connected(&place);
+        let begun = std::time::Instant::now();
+        let id = agent.ask(
+            "tools/call",
+            json!({"name": "execute_code", "arguments": {"language": language, "code": code}, "_meta": {"progressToken": "t"}}),
+        );
+        let mut last = 0.0;
+        let mut told = 0;
+        let answer = loop {
+            let message = agent.next();
+            if message["id"] == id {
+                break message;
+            }
+            let (_, said) = progress_of(&message, "t");
+            assert!(said.chars().count() <= 121, "{said}");
+            let progress = message["params"]["progress"].as_f64().unwrap();
+            assert!(progress > last, "it becomes more");
+            last = progress;
+            told += 1;
+        };
+        let text = answer["result"]["content"][0]["text"].as_str().unwrap();
+        assert_eq!(timeless(text), "ok x1\nwent on");
+        assert!(
+            told <= 2 + begun.elapsed().as_millis() / 500,
+            "{told} times"
+        );
+    }
+}

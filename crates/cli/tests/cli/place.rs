@@ -192,6 +192,14 @@ pub(crate) fn under(mut wrapper: Command, inner: &Command) -> Command {
     wrapper
 }
 
+/// Puts into a request's parameters what each has in the modern era.
+pub(crate) fn modern(params: &mut Value) {
+    let meta = &mut params["_meta"];
+    meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
+    meta["io.modelcontextprotocol/clientInfo"] = json!({"name": "test", "version": "1"});
+    meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+}
+
 /// An agent connected to `toolmill serve` over its standard streams.
 pub(crate) struct Agent {
     pub(crate) child: Child,
@@ -253,11 +261,9 @@ impl Agent {
         let id = self.next_id;
         self.next_id += 1;
         if self.modern {
-            params["_meta"] = json!({
-                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-                "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
-                "io.modelcontextprotocol/clientCapabilities": self.capabilities,
-            });
+            modern(&mut params);
+            params["_meta"]["io.modelcontextprotocol/clientCapabilities"] =
+                self.capabilities.clone();
         }
         self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
         id

@@ -5,14 +5,17 @@ mod search_tools;
 mod wait_execution;
 pub(crate) mod watched;
 
+use std::sync::Arc;
+
 pub(crate) use search_tools::request as search_request;
 use serde_json::{Map, Value};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 
 use crate::Gateway;
+use crate::executions::Live;
 use crate::output::Answer;
 use crate::server::Agent;
-use watched::{Human, Told};
+use watched::{Told, Waiter};
 
 /// Longest first line of the instructions: some clients show no more.
 const INVENTORY_CHARACTERS: usize = 300;
@@ -39,19 +42,21 @@ pub(crate) fn listed<T: serde::de::DeserializeOwned>() -> Vec<T> {
         .collect()
 }
 
+/// The program that a request waits for, once it does.
+pub(crate) type WaitsFor = watch::Sender<Option<Arc<Live>>>;
+
 /// Calls one of the tools. Whatever goes wrong is the answer's text: models do not read protocol
 /// errors.
 pub(crate) async fn call(
     agent: &Agent,
     name: &str,
     arguments: Map<String, Value>,
-    human: &Human<'_>,
-    cancel: &CancellationToken,
+    waiter: &Waiter<'_>,
 ) -> Told {
     match name {
         "search_tools" => search_tools::call(agent, arguments).await.into(),
-        "execute_code" => execute_code::call(agent, arguments, human, cancel).await,
-        "wait_execution" => wait_execution::call(agent, arguments, human, cancel).await,
+        "execute_code" => execute_code::call(agent, arguments, waiter).await,
+        "wait_execution" => wait_execution::call(agent, arguments, waiter).await,
         other => not_a_tool(&agent.gateway, other).into(),
     }
 }

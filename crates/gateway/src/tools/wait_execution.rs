@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tokio_util::sync::CancellationToken;
 
-use super::watched::{Human, Told, told};
+use super::watched::{Human, Told, Waiter, told};
 use super::{number, string};
 use crate::executions::Live;
 use crate::output::{self, Answer};
@@ -23,8 +22,7 @@ pub(super) const LAST_STEPS: Duration = Duration::from_secs(5);
 pub(super) async fn call(
     agent: &Agent,
     arguments: Map<String, Value>,
-    human: &Human<'_>,
-    gone: &CancellationToken,
+    waiter: &Waiter<'_>,
 ) -> Told {
     let invalid = |text: String| Answer::error(format!("error invalid_argument\n{text}")).into();
     let most = match most(agent, &arguments) {
@@ -42,9 +40,13 @@ pub(super) async fn call(
         .is_some_and(|cancel| *cancel == true || *cancel == "true");
     if cancel {
         live.cancel("by wait_execution");
-        return told(agent, &session, &live, LAST_STEPS, &Human::Out, gone).await;
+        let nobody = Waiter {
+            human: Human::Out,
+            ..*waiter
+        };
+        return told(agent, &session, &live, LAST_STEPS, &nobody).await;
     }
-    told(agent, &session, &live, most, human, gone).await
+    told(agent, &session, &live, most, waiter).await
 }
 
 /// How long this request is to wait at most.

@@ -14,7 +14,7 @@ use journal::Event;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::wait_execution;
+use super::{WaitsFor, wait_execution};
 use crate::asking::{self, Dialog, Said};
 use crate::executions::Live;
 use crate::output::Answer;
@@ -42,7 +42,17 @@ pub(crate) struct Asks {
     pub(crate) question: Arc<Question>,
 }
 
+/// Who waits for what a request comes to.
+pub(crate) struct Waiter<'a> {
+    pub(crate) human: Human<'a>,
+    /// Cancelled with the request.
+    pub(crate) gone: &'a CancellationToken,
+    /// The program that is waited for, so that its progress is told.
+    pub(crate) waits_for: &'a WaitsFor,
+}
+
 /// The human behind an agent's client, as far as the client shows dialogs.
+#[derive(Clone, Copy)]
 pub(crate) enum Human<'a> {
     /// The client shows none.
     Out,
@@ -71,11 +81,15 @@ pub(super) async fn told(
     session: &Session,
     live: &Arc<Live>,
     most: Duration,
-    human: &Human<'_>,
-    cancel: &CancellationToken,
+    waiter: &Waiter<'_>,
 ) -> Told {
+    let Waiter {
+        mut human,
+        gone,
+        waits_for,
+    } = *waiter;
+    waits_for.send_replace(Some(live.clone()));
     let waiting = live.waiting();
-    let mut human = human;
     // Of what the agent has been told already, it is not told again before the time is over.
     let known = match human {
         Human::Out => live.told_of(),
@@ -90,7 +104,7 @@ pub(super) async fn told(
                 break;
             }
             question = live.asks(known) => question,
-            () = cancel.cancelled() => {
+            () = gone.cancelled() => {
                 if !live.was_left() {
                     live.cancel("its request was");
                 }
@@ -110,11 +124,11 @@ pub(super) async fn told(
             }
             Human::Now(client) => {
                 let asked = tokio::select! {
-                    asked = ask(*client, live, &question) => asked,
-                    () = cancel.cancelled() => break,
+                    asked = ask(client, live, &question) => asked,
+                    () = gone.cancelled() => break,
                 };
                 if !asked {
-                    human = &Human::Out;
+                    human = Human::Out;
                 }
             }
             Human::Out => {
@@ -168,8 +182,7 @@ pub(crate) async fn resumed(
     arguments: &Map<String, Value>,
     state: Option<&str>,
     answers: BTreeMap<String, Value>,
-    human: &Human<'_>,
-    cancel: &CancellationToken,
+    waiter: &Waiter<'_>,
 ) -> Told {
     let refused = |text: &str| {
         Told::from(Answer::error(format!(
@@ -201,7 +214,7 @@ pub(crate) async fn resumed(
     let Value::Object(wait) = wait else {
         unreachable!("an object was made")
     };
-    wait_execution::call(agent, wait, human, cancel).await
+    wait_execution::call(agent, wait, waiter).await
 }
 
 /// Passes answers on, if they are to the question that is open and to all of it.

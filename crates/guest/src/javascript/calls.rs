@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
 use protocol::message::Named;
-use protocol::{Call, Kind, Message, Raise, message};
+use protocol::{Call, Form, Kind, Message, Raise, message};
 use rquickjs::{Atom, Ctx, Function, Object, Promise, Result, Value};
 use serde_json::value::RawValue;
 
@@ -70,13 +70,13 @@ impl<'js> Calls<'js> {
         &self,
         ctx: &Ctx<'js>,
         path: &Value<'js>,
-        raw: bool,
+        form: Form,
         args: Vec<Value<'js>>,
         stack: Value<'js>,
     ) -> Result<Promise<'js>> {
         let (promise, resolve, reject) = ctx.promise()?;
         let path = self.prelude.text(path)?;
-        match self.body(&path, raw, args) {
+        match self.body(&path, form, args) {
             Ok(body) => self.enter(
                 body,
                 Caller {
@@ -97,7 +97,7 @@ impl<'js> Calls<'js> {
     fn body(
         &self,
         path: &str,
-        raw: bool,
+        form: Form,
         mut args: Vec<Value<'js>>,
     ) -> std::result::Result<Vec<u8>, Refusal<'js>> {
         while args.last().is_some_and(Value::is_undefined) {
@@ -139,7 +139,7 @@ impl<'js> Calls<'js> {
                     .map(|(name, json)| (name.clone(), &**json))
                     .collect(),
             ),
-            raw,
+            form,
         });
         if body.len() > self.message_bytes.get() {
             return Err(Refusal::TooLong);
@@ -162,10 +162,15 @@ impl<'js> Calls<'js> {
         refusal: Refusal<'js>,
         stack: Value<'js>,
     ) -> Result<Value<'js>> {
+        // What has no server is a function of ours.
+        let called = match path.contains('.') {
+            true => format!("tools.{path}"),
+            false => path.to_owned(),
+        };
         let message = match refusal {
-            Refusal::Unfit { place, what } => format!("tools.{path}: {place} {what}"),
+            Refusal::Unfit { place, what } => format!("{called}: {place} {what}"),
             Refusal::TooLong => format!(
-                "tools.{path}: the arguments are longer than the {} bytes one call can carry",
+                "{called}: the arguments are longer than the {} bytes one call can carry",
                 self.message_bytes.get()
             ),
             Refusal::Rejected(reason) => return Ok(reason),
@@ -200,6 +205,14 @@ impl<'js> Calls<'js> {
             self.send(&body, next);
         }
         let ended = match message.kind {
+            Kind::Handles => {
+                let value = from_json(ctx, &self.prelude, &message.body)
+                    .and_then(|parts| self.prelude.held.call::<_, Value>((parts,)));
+                match value {
+                    Ok(value) => caller.resolve.call::<_, ()>((value,)),
+                    Err(_) => caller.reject.call::<_, ()>((ctx.catch(),)),
+                }
+            }
             Kind::Return => match from_json(ctx, &self.prelude, &message.body) {
                 Ok(value) => {
                     self.answers.keep(&caller.path, message.body);

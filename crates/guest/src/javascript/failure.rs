@@ -60,6 +60,7 @@ impl<'js> Failure<'_, 'js> {
             ErrorCode::UndefinedName => {
                 if let Some(name) = message.strip_suffix(" is not defined") {
                     error.hint = Some(name_hint(name));
+                    error.name = Some(name.to_owned());
                     error.fix = python_name(name)
                         .and_then(|(_, fix)| fix)
                         .map(str::to_owned);

@@ -19,6 +19,7 @@ mod awaits;
 mod calls;
 mod certain;
 mod channel;
+mod defined;
 mod edits;
 mod failure;
 mod flow;
@@ -125,6 +126,7 @@ fn warm_up(stage: &Stage) {
         in_flight: 1,
         message_bytes: 1 << 10,
         threads: 1,
+        mark: String::new(),
     });
     if let Ok(job) = message::decode::<Job>(&job)
         && let Ok(script) = source::prepare(&job.code, &job.language)
@@ -149,9 +151,9 @@ fn one_program(stage: &Stage) -> Result<(), Lost> {
     };
     let ended = |error, notes| {
         message::encode(&Done {
-            value: None,
             error: Some(error),
             notes,
+            ..Done::default()
         })
     };
     let done = match source::prepare(&job.code, &job.language) {

@@ -25,12 +25,14 @@ enum Meaning {
         path: Option<String>,
         depth: usize,
     },
-    /// `tools.server.tool.raw`.
-    Raw {
+    /// `tools.server.tool.raw` or `.keep`: the same tool, its result in another form.
+    Form {
         path: Option<String>,
     },
     CallTool,
     SearchTools,
+    /// `store`, `load` or a method of the first.
+    Stored,
     Require,
 }
 
@@ -51,7 +53,9 @@ pub(super) struct Names<'s, 'a> {
 
 /// Whether a text may call tools.
 pub(super) fn may_call_tools(source: &str) -> bool {
-    ["tool", "Tool"].iter().any(|word| source.contains(word))
+    ["tool", "Tool", "store", "load("]
+        .iter()
+        .any(|word| source.contains(word))
 }
 
 impl<'s, 'a> Names<'s, 'a> {
@@ -85,9 +89,9 @@ impl<'s, 'a> Names<'s, 'a> {
         };
         let (path, skipped) = match self.meaning(&call.callee)? {
             Meaning::Tool { path, depth } if depth > 0 => (path, 0),
-            Meaning::Raw { path } => (path, 0),
+            Meaning::Form { path } => (path, 0),
             Meaning::CallTool => (first().and_then(text), 1),
-            Meaning::SearchTools => (None, 0),
+            Meaning::SearchTools | Meaning::Stored => (None, 0),
             Meaning::Sdk | Meaning::Tool { .. } | Meaning::Require => return None,
         };
         Some(ToolCall { path, skipped })
@@ -97,7 +101,7 @@ impl<'s, 'a> Names<'s, 'a> {
     pub(super) fn is_tool(&self, expression: &Expression<'a>) -> bool {
         match self.meaning(expression) {
             Some(Meaning::Tool { depth, .. }) => depth >= 2,
-            Some(Meaning::Raw { .. }) => true,
+            Some(Meaning::Form { .. }) => true,
             _ => false,
         }
     }
@@ -135,6 +139,7 @@ impl<'s, 'a> Names<'s, 'a> {
             },
             "call_tool" | "callTool" => Meaning::CallTool,
             "search_tools" => Meaning::SearchTools,
+            "store" | "load" => Meaning::Stored,
             "require" => Meaning::Require,
             _ => return None,
         };
@@ -228,7 +233,7 @@ fn member_of(object: &Meaning, name: Option<&str>) -> Option<Meaning> {
         },
         Meaning::Tool { path, depth } => match name {
             Some("then" | "toJSON" | "constructor") => None,
-            Some("raw") if *depth >= 2 => Some(Meaning::Raw { path: path.clone() }),
+            Some("raw" | "keep") if *depth >= 2 => Some(Meaning::Form { path: path.clone() }),
             Some(name) => Some(Meaning::Tool {
                 path: path.as_ref().map(|path| match path.as_str() {
                     "" => name.to_owned(),
@@ -241,6 +246,7 @@ fn member_of(object: &Meaning, name: Option<&str>) -> Option<Meaning> {
                 depth: depth + 1,
             }),
         },
+        Meaning::Stored => matches!(name, Some("keys" | "delete")).then_some(Meaning::Stored),
         _ => None,
     }
 }

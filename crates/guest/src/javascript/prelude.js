@@ -105,6 +105,9 @@
     return error;
   };
 
+  // The handles, each with how it is written among arguments, without the mark.
+  const handles = new WeakMap();
+
   // The promises of calls, each with the call's path.
   const calls = new WeakMap();
 
@@ -192,10 +195,11 @@
   // Set once the program is known.
   let call;
 
-  const invoke = (path, raw, args) => {
+  // `form` is "value", "raw" or "keep".
+  const invoke = (path, form, args) => {
     const site = { __proto__: null };
     captureStackTrace(site, invoke);
-    const promise = call(path, raw, args, site.stack);
+    const promise = call(path, form, args, site.stack);
     madeSet(calls, promise, path);
     return promise;
   };
@@ -213,12 +217,12 @@
         }
         // A thenable would be called by every await, `toJSON` by every stringify.
         if (key === "then" || key === "toJSON" || key === "constructor") return undefined;
-        if (key === "raw" && depth >= 2) return (...args) => invoke(path, true, args);
+        if ((key === "raw" || key === "keep") && depth >= 2) return (...args) => invoke(path, key, args);
         return toolAt(path === "" ? key : path + "." + key, depth + 1);
       },
       apply(_, self, args) {
         if (path === "") throw new BuiltinTypeError("tools is not a function: call tools.server.tool(…)");
-        return invoke(path, false, args);
+        return invoke(path, "value", args);
       },
       construct() {
         throw new BuiltinTypeError(name(path) + " is a tool: call it without new");
@@ -242,10 +246,20 @@
     if (typeof path !== "string") {
       throw new BuiltinTypeError('call_tool needs a path first: call_tool("server.tool", {…})');
     }
-    return invoke(path, false, args);
+    return invoke(path, "value", args);
   };
 
-  const search_tools = (...args) => invoke("search_tools", false, args);
+  // Says how far the program is, to whoever waits for it: progress("page 41", 0.4). It never fails.
+  const progress = (message = "", done) => {
+    if (typeof message === "number" && done === undefined) {
+      done = message;
+      message = "";
+    }
+    const text = typeof message === "string" ? message : inspect(message);
+    native.report(slice(text, 0, 500), typeof done === "number" && done >= 0 && done < 1e9 ? done : -1);
+  };
+
+  const search_tools = (...args) => invoke("search_tools", "value", args);
 
   // What an import of "tools" has: the servers, and these by name.
   const sdk = new BuiltinProxy(() => {}, {
@@ -285,7 +299,9 @@
 
   // What JSON is to have for an object that is neither an array nor plain; the object itself if
   // its members say it all.
-  const plain = (value) => {
+  const plain = (value, isArgument) => {
+    const handle = isArgument ? madeGet(handles, value) : undefined;
+    if (handle !== undefined) return native.mark + handle;
     const time = ask(getTime, value);
     if (time !== undefined) return time === time ? toISOString(value) : null;
     const toJSON = value.toJSON;
@@ -612,7 +628,11 @@
     getPrototypeOf,
     getTime,
     group,
-    askOfResult: (question) => invoke("open_result", false, [question]),
+    askOfStore: (path, question) => invoke(path, "value", [question]),
+    askOfResult: (question) => invoke("open_result", "value", [question]),
+    askToShow: (what) => invoke("show", "value", [what]),
+    handleSet: method(WeakMap.prototype.set),
+    handles,
     inspect,
     inspectTo,
     isArray,
@@ -675,6 +695,7 @@
   const laterGlobals = (subject, names) => {
     const member = shim(subject);
     for (let i = 0; i < names.length; i++) later(names[i], member);
+    return member;
   };
 
   const defineGlobals = (globals) => {
@@ -694,7 +715,8 @@
   laterGlobals("events", ["AbortController", "AbortSignal", "CustomEvent", "Event", "EventTarget"]);
   laterGlobals("system", ["crypto", "performance"]);
   laterGlobals("intl", ["Intl"]);
-  laterGlobals("results", ["open_result", "results"]);
+  laterGlobals("state", ["load", "store"]);
+  const ofResults = laterGlobals("results", ["open_result", "results", "show"]);
   laterMethods(String.prototype, shim("collate"), ["localeCompare", "localeCompare"]);
   const locale = shim("intl");
   laterMethods(Number.prototype, locale, ["toLocaleString", "numberToLocaleString"]);
@@ -713,6 +735,7 @@
     clearInterval: clear,
     clearTimeout: clear,
     console,
+    progress,
     require,
     search_tools,
     setImmediate: timer(false, 0),
@@ -755,6 +778,7 @@
     describeFunction,
     dynamicImport,
     each,
+    held: (parts) => ofResults("held")(parts),
     inspect,
     install,
     objectPrototype: ObjectPrototype,

@@ -27,6 +27,8 @@ pub(super) struct Prelude<'js> {
     /// `(list, method, function, this) → Promise`: what `filter` and its like with an async function
     /// become.
     pub(super) asked: Function<'js>,
+    /// `(parts) → value`: a value of which parts are handles.
+    pub(super) held: Function<'js>,
     /// `(value) → string`: text for people.
     pub(super) inspect: Function<'js>,
     /// `(natives)`: gives the globals what they need of the host.
@@ -34,7 +36,7 @@ pub(super) struct Prelude<'js> {
     /// `(error) → string?`: the path of the call that an error of ours is about, `""` for an import;
     /// nothing for an error of the program's.
     pub(super) path_of: Function<'js>,
-    /// `(object) → value`: what to write for an object that is neither plain nor an array.
+    /// `(object, is_argument) → value`: what to write for an object that is neither plain nor an array.
     pub(super) plain: Function<'js>,
     pub(super) require: Function<'js>,
     /// `(message, facts, path, stack) → ToolError`.
@@ -66,6 +68,7 @@ impl<'js> Prelude<'js> {
             dynamic_import: exports.get("dynamicImport")?,
             asked: exports.get("asked")?,
             each: exports.get("each")?,
+            held: exports.get("held")?,
             inspect: exports.get("inspect")?,
             install: exports.get("install")?,
             path_of: exports.get("pathOf")?,

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use protocol::{Done, ErrorCode, Job, Kind, Message, ProgramError, message};
+use protocol::{Done, ErrorCode, Form, Job, Kind, Message, ProgramError, Progress, message};
 use rquickjs::context::EvalOptions;
 use rquickjs::promise::PromiseState;
 use rquickjs::runtime::RejectionTracker;
@@ -106,10 +106,15 @@ impl<'a, 'js> Stage<'a, 'js> {
                 self.ctx.clone(),
                 move |ctx: Ctx<'js>,
                       path: Value<'js>,
-                      raw: bool,
+                      form: String,
                       args: Vec<Value<'js>>,
                       stack: Value<'js>| {
-                    calls.make(&ctx, &path, raw, args, stack)
+                    let form = match form.as_str() {
+                        "raw" => Form::Raw,
+                        "keep" => Form::Keep,
+                        _ => Form::Value,
+                    };
+                    calls.make(&ctx, &path, form, args, stack)
                 },
             )?,
         )?;
@@ -121,6 +126,18 @@ impl<'a, 'js> Stage<'a, 'js> {
                     1 => print(io::stdout().as_fd(), text),
                     _ => print(io::stderr().as_fd(), text),
                 })
+            })?,
+        )?;
+        let (prelude, channel) = (self.prelude.clone(), self.channel.clone());
+        native.set(
+            "report",
+            Function::new(self.ctx.clone(), move |text: Value<'js>, done: f64| {
+                let message = prelude.text(&text)?;
+                let done = (done >= 0.0).then_some(done);
+                let body = message::encode(&Progress { message, done });
+                // A host that is gone is noticed by who reads an answer.
+                let _ = channel.borrow_mut().send(Kind::Progress, 0, &body);
+                Result::Ok(())
             })?,
         )?;
         let random = RefCell::new(Random::new());
@@ -160,6 +177,8 @@ impl<'a, 'js> Program<'a, 'js> {
     pub(super) fn new(stage: &'a Stage<'a, 'js>, script: Script, job: &Job) -> Self {
         let message_bytes = usize::try_from(job.message_bytes).unwrap_or(usize::MAX);
         stage.calls.may(job.in_flight as usize, message_bytes);
+        // Without it no handle can be written, and what it stands for is said to be unknown.
+        let _ = stage.native.set("mark", job.mark.as_str());
         Program {
             stage,
             script,
@@ -170,19 +189,20 @@ impl<'a, 'js> Program<'a, 'js> {
     /// Runs the program and says how it ended: the body of a [`Kind::Done`].
     pub(super) fn done(&self) -> std::result::Result<Vec<u8>, Lost> {
         let mut notes = self.script.notes.clone();
-        let done = match self.value(&mut notes) {
+        let mut done = match self.value(&mut notes) {
             Ok(value) => Done {
                 value,
-                error: None,
                 notes,
+                ..Done::default()
             },
             Err(Ending::Error(error)) => Done {
-                value: None,
                 error: Some(*error),
                 notes,
+                ..Done::default()
             },
             Err(Ending::Lost) => return Err(Lost),
         };
+        done.defined = self.script.defined.clone();
         let mut body = message::encode(&done);
         if body.len() > self.message_bytes {
             body = message::encode(&Done {

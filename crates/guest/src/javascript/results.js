@@ -1,15 +1,32 @@
-// Values of earlier programs, by handle: found by a JSON pointer, read in slices.
+// What is kept in the session, by handle: values found by a JSON pointer and read in slices, images and
+// other files as their bytes.
 (function (internals) {
   "use strict";
 
-  const { askOfResult: ask, inspect } = internals;
+  const { askOfResult: ask, askToShow, format, handleSet, handles, inspect, printLine } = internals;
+
+  const toBase64 = internals.method(Uint8Array.prototype.toBase64);
+  const fromBase64 = Uint8Array.fromBase64.bind(Uint8Array);
 
   const escaped = (name) => String(name).replaceAll("~", "~0").replaceAll("/", "~1");
 
   // As arrays read an index.
   const whole = (number) => Math.trunc(Number(number)) || 0;
 
-  // A kept value or a part of it, of which only what is asked for is fetched.
+  const isFile = (type) => type === "image" || type === "audio" || type === "file";
+
+  const joined = (pieces) => {
+    const bytes = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
+    let at = 0;
+    for (const piece of pieces) {
+      bytes.set(piece, at);
+      at += piece.length;
+    }
+    return bytes;
+  };
+
+  // Something that is kept, or a part of it, of which only what is asked for is fetched. Among the
+  // arguments of a tool it stands for what it holds: a value for itself, a file for its Base64.
   class Result {
     #outline;
 
@@ -17,13 +34,14 @@
       this.id = id;
       this.pointer = pointer;
       this.#outline = outline;
+      handleSet(handles, this, "=" + id + pointer);
     }
 
     get type() {
       return this.#outline.type;
     }
 
-    // Elements, members or characters.
+    // Elements, members, characters or, of a file, bytes.
     get length() {
       return this.#outline.length;
     }
@@ -32,9 +50,19 @@
       return this.#outline.bytes;
     }
 
-    // All of it.
+    // Of a file: `image/png`.
+    get mimeType() {
+      return this.#outline.mimeType;
+    }
+
+    // What the server calls it, of a file that has a name there.
+    get uri() {
+      return this.#outline.uri;
+    }
+
+    // All of it; of a file the bytes.
     value() {
-      return ask({ id: this.id, at: this.pointer, wants: "value" });
+      return isFile(this.type) ? this.slice() : ask({ id: this.id, at: this.pointer, wants: "value" });
     }
 
     // The part that a JSON pointer (`/items/0/name`) leads to.
@@ -53,7 +81,7 @@
       }
     }
 
-    // As the method of arrays and strings; of an object, the members.
+    // As the method of arrays, strings and, for files, of Uint8Array; of an object, the members.
     async slice(start = 0, end = this.length) {
       const length = this.length;
       if (length === null) throw new TypeError(`${this} is of type ${this.type} and has no parts`);
@@ -61,6 +89,7 @@
       const to = whole(end) < 0 ? length + whole(end) : Math.min(whole(end), length);
       const parts = [];
       for await (const part of this.#parts("slice", from, to)) parts.push(part);
+      if (isFile(this.type)) return joined(parts);
       if (this.type === "string") return parts.join("");
       return this.type === "array" ? parts.flat() : Object.assign({}, ...parts);
     }
@@ -79,30 +108,71 @@
       return lines.filter((line) => line.trim() !== "").map((line) => JSON.parse(line));
     }
 
-    // The elements of an array, the pairs of an object, the lines of a string.
+    // A file's bytes as text.
+    async base64() {
+      this.#mustBeFile("Base64");
+      return toBase64(await this.value());
+    }
+
+    // A file as a data URL: itself when it is awaited, and among the arguments of a tool as it is.
+    dataUrl() {
+      this.#mustBeFile("data URL");
+      return new DataUrl(this);
+    }
+
+    // The elements of an array, the pairs of an object, the lines of a string, the pieces of a file.
     async *[Symbol.asyncIterator]() {
       const wants = this.type === "string" ? "lines" : "slice";
       for await (const part of this.#parts(wants, 0, undefined)) {
-        yield* this.type === "object" ? Object.entries(part) : part;
+        if (isFile(this.type)) yield part;
+        else yield* this.type === "object" ? Object.entries(part) : part;
       }
     }
 
     async *#parts(wants, from, to) {
       while (to === undefined || from < to) {
         const { items, end, is_last } = await ask({ id: this.id, at: this.pointer, wants, from, to });
-        yield items;
+        yield isFile(this.type) ? fromBase64(items) : items;
         from = end;
         if (is_last) return;
       }
     }
 
+    #mustBeFile(what) {
+      if (!isFile(this.type)) throw new TypeError(`${this} is of type ${this.type} and has no ${what}`);
+    }
+
     toString() {
-      return `<result ${this.id}${this.pointer}>`;
+      return `<${isFile(this.type) ? this.type : "result"} ${this.id}${this.pointer}>`;
+    }
+
+    [Symbol.for("nodejs.util.inspect.custom")]() {
+      return `${this}`;
     }
 
     // In the value of a program it is what it is, not what is in it.
     toJSON() {
-      return { result: this.id, pointer: this.pointer, type: this.type, length: this.length };
+      const { type, length, bytes, mimeType, uri } = this.#outline;
+      if (isFile(type)) return { $handle: this.id, type, mimeType, bytes, uri };
+      return { $handle: this.id, pointer: this.pointer || undefined, type, length, bytes };
+    }
+  }
+
+  class DataUrl {
+    #result;
+
+    constructor(result) {
+      this.#result = result;
+      handleSet(handles, this, "@" + result.id);
+    }
+
+    then(resolve, reject) {
+      const whole = this.#result.base64().then((text) => `data:${this.#result.mimeType};base64,${text}`);
+      return whole.then(resolve, reject);
+    }
+
+    toJSON() {
+      return `data URL of ${this.#result}`;
     }
   }
 
@@ -115,5 +185,28 @@
     return open(id, "");
   };
 
-  return { __proto__: null, open_result, results: { open: open_result } };
+  // The value of a call, as the host sends it.
+  const held = ({ alone, parts }) => {
+    const values = parts.map((part) => (part.handle ? new Result(part.handle.id, "", part.handle) : part.value));
+    return alone ? values[0] : values;
+  };
+
+  const isHandle = (thing) => typeof thing === "string" && /^r_\d+$/.test(thing);
+
+  // Shows images and other files to the agent; anything else is printed.
+  const show = async (...things) => {
+    for (let thing of things) {
+      if (isHandle(thing)) thing = await open_result(thing);
+      if (thing instanceof Result && isFile(thing.type)) {
+        await askToShow({ id: thing.id });
+      } else if (thing instanceof Result) {
+        printLine(1, format([await thing.value()]));
+      } else {
+        const text = typeof thing === "object" && thing !== null ? thing.resource?.text : undefined;
+        printLine(1, format([text ?? thing]));
+      }
+    }
+  };
+
+  return { __proto__: null, held, open_result, results: { open: open_result }, show };
 });

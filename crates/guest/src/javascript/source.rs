@@ -27,11 +27,12 @@ use oxc::span::{GetSpan, SourceType, Span};
 use oxc::syntax::scope::ScopeFlags;
 use oxc::syntax::symbol::SymbolId;
 use oxc::transformer::{TransformOptions, Transformer};
-use protocol::{ErrorCode, ProgramError};
+use protocol::{Defined, ErrorCode, ProgramError};
 
 use super::asynced::{self, MadeAsync};
 use super::awaits;
 use super::certain::Certainty;
+use super::defined::defined;
 use super::edits::Edits;
 use super::failure::{import_hint, syntax_hint, tell};
 use super::holds::{Holds, Told};
@@ -61,6 +62,7 @@ pub(super) struct Script {
     pub(super) result_unused: bool,
     /// The calls of its text, for the host: the body of a [`protocol::Kind::Check`].
     pub(super) check: Option<Vec<u8>>,
+    pub(super) defined: Defined,
     source: String,
     edits: Edits,
     /// Where text that was printed anew came from, in its order.
@@ -282,6 +284,7 @@ fn script(source: &str, source_type: SourceType) -> Result<Script> {
         notes,
         result_unused,
         check,
+        defined: defined(&program, analysis.semantic.scoping()),
         source: source.to_owned(),
         edits,
         printed,
@@ -767,7 +770,7 @@ impl Rewrite<'_> {
     fn return_tail(&mut self, statement: &Statement) -> bool {
         match statement {
             Statement::ExpressionStatement(statement) => {
-                let value = !only_shows(&statement.expression);
+                let value = !only_shows(&statement.expression, self.scoping);
                 if value && parameters(&statement.expression).is_some_and(needs_nothing) {
                     // A function is no value, and a program that ends in one means what it returns.
                     self.edits.insert(statement.span.start, "return (");
@@ -866,15 +869,19 @@ fn is_named(declaration: &ExportDefaultDeclarationKind) -> bool {
 }
 
 /// A call that is made for what it shows, not for its value.
-fn only_shows(expression: &Expression) -> bool {
+fn only_shows(expression: &Expression, scoping: &Scoping) -> bool {
     match expression.without_parentheses() {
-        Expression::AwaitExpression(awaited) => only_shows(&awaited.argument),
+        Expression::AwaitExpression(awaited) => only_shows(&awaited.argument, scoping),
         Expression::CallExpression(call) => match &call.callee {
             Expression::Identifier(function) => {
+                let is_ours = || {
+                    let reference = scoping.get_reference(function.reference_id());
+                    reference.symbol_id().is_none()
+                };
                 matches!(
                     function.name.as_str(),
                     "print" | "show" | "progress" | "store"
-                )
+                ) && is_ours()
             }
             Expression::StaticMemberExpression(member) => {
                 matches!(&member.object, Expression::Identifier(object) if object.name == "console")
@@ -963,7 +970,9 @@ fn assignments(variables: &VariableDeclaration) -> Option<Vec<(String, bool)>> {
     Some(functions)
 }
 
-fn parameters<'e, 'a>(expression: &'e Expression<'a>) -> Option<&'e FormalParameters<'a>> {
+pub(super) fn parameters<'e, 'a>(
+    expression: &'e Expression<'a>,
+) -> Option<&'e FormalParameters<'a>> {
     match expression.get_inner_expression() {
         Expression::ArrowFunctionExpression(function) => Some(&function.params),
         Expression::FunctionExpression(function) => Some(&function.params),

@@ -397,7 +397,10 @@ impl<'a, 'js> Writer<'a, 'js> {
 
     fn object(&mut self, object: &Object<'js>) -> Written<'js, bool> {
         if !self.prelude.is_plain(object) {
-            let plain: Value = self.prelude.plain.call((object.clone(),))?;
+            let plain: Value = self
+                .prelude
+                .plain
+                .call((object.clone(), self.purpose == Purpose::Argument))?;
             if &plain != object.as_value() {
                 return self.inside(object, |writer| writer.value(&plain));
             }

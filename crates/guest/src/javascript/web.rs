@@ -42,6 +42,7 @@ pub(super) fn load<'js>(
             include_str!("web/intl_number.js")
         }
         "results" => include_str!("results.js"),
+        "state" => include_str!("state.js"),
         "system" => {
             define(&natives, "random", random_bytes)?;
             include_str!("web/system.js")

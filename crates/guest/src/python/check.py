@@ -344,7 +344,7 @@ class Calls:
     # What is called.
 
     def path_of(self, node):
-        """Path and rawness of the tool that an expression is, or None."""
+        """Path of the tool that an expression is, and whether it names the form of its result; or None."""
         if isinstance(node, _ast.Name):
             return self.path_of_name(node.id)
         if isinstance(node, _ast.Attribute):
@@ -388,13 +388,13 @@ class Calls:
         return calls
 
 
-def step(path, raw, name):
+def step(path, is_form, name):
     """What the attribute `name` of a tool is: the same as in `Tool.__getattr__`."""
     if not path and name == "tools":
         return (), False
     if name.startswith("__") and name.endswith("__"):
         return None
-    if name == "raw" and len(path) > 1 and not raw:
+    if name in ("raw", "keep") and len(path) > 1 and not is_form:
         return path, True
     return path + (name,), False
 

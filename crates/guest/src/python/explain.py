@@ -122,6 +122,7 @@ def tool_error(error, names, fields):
 
 def name_error(error, names, fields):
     fields["code"] = "undefined_name"
+    fields["name"] = getattr(error, "name", None) or str(error).partition("'")[2].partition("'")[0] or None
 
 
 def in_library(name):

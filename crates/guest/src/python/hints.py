@@ -934,7 +934,8 @@ KINDS = (
 def add(error, source, names, fields):
     """Adds hint and fix to a report."""
     for kind, explain in KINDS:
-        if isinstance(error, kind):
+        # What the host says of a call is enough, even where it is a KeyError as well.
+        if isinstance(error, kind) and not (kind is KeyError and isinstance(error, ToolError)):
             program = Program(error, source, fields)
             if program.frame:
                 explain(error, program, names)

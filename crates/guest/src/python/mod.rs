@@ -28,6 +28,8 @@ pub const RUNTIME: &str = concat!(
     include_str!("bridge.py"),
     "\0explain\0",
     include_str!("explain.py"),
+    "\0store\0",
+    include_str!("store.py"),
     "\0results\0",
     include_str!("results.py"),
     "\0hints\0",

@@ -21,8 +21,8 @@ CHANNEL = 3
 # On the zygote's control socket, and on a guest's lifeline.
 FORK, PRELOAD = b"F", b"P"
 STARTED, REFUSED, ENDED = 1, 2, 3
-FAILED, READY, CALL, DONE, CHECK = 1, 2, 3, 4, 5
-LOCKDOWN, JOB, RETURN, RAISE, WARM_UP, CHECKED = 16, 18, 19, 20, 21, 22
+FAILED, READY, CALL, DONE, CHECK, PROGRESS = 1, 2, 3, 4, 5, 6
+LOCKDOWN, JOB, RETURN, RAISE, WARM_UP, CHECKED, HANDLES = 16, 18, 19, 20, 21, 22, 23
 HEADER_BYTES = 10
 READ_BYTES = 1 << 14
 CHUNK_BYTES = 1 << 20
@@ -213,7 +213,7 @@ class Channel:
             del self.input[:start]
 
     def deliver(self, kind, id, body):
-        if kind not in (RETURN, RAISE):
+        if kind not in (RETURN, RAISE, HANDLES):
             self.inbox.append((kind, body))
             return
         with self.mutex:
@@ -306,12 +306,12 @@ class ToolError(Exception):
 ToolError.__module__ = "tools"
 
 
-def begin(path, positional, named, raw, soon):
+def begin(path, positional, named, form, soon):
     """Sends a call, or raises what is wrong with its arguments."""
     try:
-        text = plain_json({"path": path, "positional": positional, "named": named, "raw": raw})
+        text = plain_json({"path": path, "positional": positional, "named": named, "form": form})
     except Exception:
-        text = part("values").call_json(path, positional, named, raw)
+        text = part("values").call_json(path, positional, named, form)
     body = utf8(text)
     if len(body) > job["message_bytes"]:
         size, limit = len(body) / 1e6, job["message_bytes"] / 1e6
@@ -331,6 +331,9 @@ def outcome(call):
         value = from_json(body)
         answered[:] = (call.path, value) if len(body) <= READ_BYTES else ()
         return value, None
+    if kind == HANDLES:
+        answered.clear()
+        return part("results").held(from_json(body)), None
     fields = from_json(body)
     fields["tool"] = fields.get("tool") or call.path
     return None, ToolError(**fields)
@@ -342,18 +345,18 @@ class Tool:
     It knows no catalog, so every path can be written; the host says which exist.
     """
 
-    __slots__ = ("__path", "__raw")
+    __slots__ = ("__path", "__form")
     __iter__ = None  # else __getitem__ makes every tool an endless sequence
 
-    def __init__(self, path, raw=False):
+    def __init__(self, path, form="value"):
         self.__path = path
-        self.__raw = raw
+        self.__form = form
 
     def __getattr__(self, name):
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(f"{self!r} has no attribute {name!r}")
-        if name == "raw" and len(self.__path) > 1 and not self.__raw:
-            return Tool(self.__path, True)
+        if name in ("raw", "keep") and len(self.__path) > 1 and self.__form == "value":
+            return Tool(self.__path, name)
         return Tool(self.__path + (name,))
 
     def __getitem__(self, name):
@@ -370,7 +373,7 @@ class Tool:
         return value
 
     def __repr__(self):
-        return f"<tool {'.'.join(self.__path)}{'.raw' * self.__raw}>"
+        return f"<tool {'.'.join(self.__path)}{f'.{self.__form}' * (self.__form != 'value')}>"
 
     def __eq__(self, other):
         return repr(self) == repr(other) if isinstance(other, Tool) else NotImplemented
@@ -379,7 +382,7 @@ class Tool:
         return hash(self.__path)
 
     def __reduce__(self):
-        return type(self), (self.__path, self.__raw)
+        return type(self), (self.__path, self.__form)
 
 
 class Root(Tool):
@@ -397,7 +400,7 @@ tools = Root.tools = Root(())
 
 def start(tool, positional, named, soon=False):
     """Sends the call of a tool, whose answer is then waited for."""
-    path, raw = tool._Tool__path, tool._Tool__raw
+    path, form = tool._Tool__path, tool._Tool__form
     if path == ("call_tool",):
         if not positional or not isinstance(positional[0], str):
             raise TypeError('call_tool takes the path first: call_tool("server.tool", {"name": value})')
@@ -407,7 +410,20 @@ def start(tool, positional, named, soon=False):
             named = {**positional.pop(), **named}
     elif not path:
         raise TypeError("tools is no tool: tools.server.tool(name=value)")
-    return begin(".".join(path), positional, named, raw, soon)
+    return begin(".".join(path), positional, named, form, soon)
+
+
+def progress(message="", done=None):
+    """Says how far the program is, to whoever waits for it: progress("page 41", 0.4). It never fails."""
+    if done is None and isinstance(message, (int, float)) and not isinstance(message, bool):
+        message, done = "", message
+    try:
+        done = float(done)
+        done = done if 0 <= done < 1e9 else None
+    except (TypeError, ValueError, OverflowError):
+        done = None
+    text = plain_json({"message": str(message)[:500], "done": done})
+    channel.send(PROGRESS, 0, utf8(text))
 
 
 class Results:
@@ -420,6 +436,42 @@ class Results:
         if not isinstance(id, str):
             raise TypeError(f'results.open takes a handle, as results.open("r_9"); it was given {id!r}')
         return part("results").Result(id)
+
+    @staticmethod
+    def show(*things, mime_type=None):
+        """Shows images and other files to the agent; anything else is printed."""
+        part("results").show(things, mime_type)
+
+
+class Store:
+    """What programs of the session leave for later ones: `store(key, value)`, `load(key)`."""
+
+    __slots__ = ()
+
+    def __call__(self, key, value):
+        part("store").put(key, value)
+
+    def keys(self):
+        """What is stored, in order."""
+        return part("store").keys()
+
+    def delete(self, key):
+        """Deletes what is stored under a key; whether there was something."""
+        return part("store").delete(key)
+
+    def __getattr__(self, name):
+        raise AttributeError(f"store has no {name!r}: write store(key, value), load(key), store.keys() or store.delete(key)")
+
+    def __getitem__(self, key):
+        raise TypeError("a stored value is loaded by load(key)")
+
+    def __setitem__(self, key, value):
+        raise TypeError("a value is stored by store(key, value)")
+
+
+def load(key, *default):
+    """What is stored under a key; else the default, if there is one."""
+    return part("store").get(key, default)
 
 
 class Modules:
@@ -476,9 +528,23 @@ for _name in ("repr", "str", "bool", "eq", "hash", "call", "iter", "len", "getit
     setattr(Unimported, f"__{_name}__", Unimported.undefined)
 
 
-def done(value, error, notes):
-    """The body of a DONE."""
+def defined_in(names):
+    """Names that a program defined at its top level, by kind, of each as many as a host takes."""
+    kinds = {"values": [], "functions": []}
+    for name, value in list(names.items()):
+        if name[:1] in ("_", "<") or isinstance(value, type(sys)):
+            continue
+        kind = kinds["functions" if isinstance(value, (type, type(part))) else "values"]
+        if len(kind) < 100:
+            kind.append(name)
+    return kinds
+
+
+def done(value, error, notes, names=()):
+    """The body of a DONE; `names` are those of the program's module."""
     fields = {"notes": list(dict.fromkeys(notes))[:50]}
+    if names:
+        fields["defined"] = defined_in(names)
     if error is not None:
         fields["error"] = error
     text = plain_json(fields)
@@ -495,9 +561,9 @@ def flush():
             pass
 
 
-def end(value=None, error=None, notes=()):
+def end(value=None, error=None, notes=(), names=()):
     """Tells the host how the program ended, and ends."""
-    body = done(value, error, notes)
+    body = done(value, error, notes, names)
     flush()
     channel.send(DONE, 0, body)
     # The end of a process takes longer than a small program does, and the host, which this message
@@ -591,7 +657,7 @@ def body_of(kind, message):
 # What a zygote loads while nobody waits, and every later guest finds loaded: the modules that programs
 # import most, those first that take longest to load, and this runtime's own parts.
 PRELOADED = (
-    "ssl", "asyncio", "check", "rewrite", "bridge", "values", "wrap", "explain", "hints", "syntax", "json", "re", "datetime",
+    "ssl", "asyncio", "check", "rewrite", "bridge", "values", "wrap", "store", "explain", "hints", "syntax", "json", "re", "datetime",
     "collections", "difflib", "math", "statistics", "itertools", "functools", "typing", "dataclasses", "random", "csv", "textwrap", "time",
     "pathlib", "decimal", "string", "operator", "concurrent.futures", "traceback", "copy", "enum", "base64",
 )  # fmt: skip
@@ -701,7 +767,8 @@ def warm_up():
     is first written to, and it is better written to while nobody waits."""
     job = from_json(b'{"code":"[x + 1 for x in (1, 2)]","message_bytes":1048576}')
     notes = []
-    done(value_json(Program(job["code"], notes).run(), notes, job["message_bytes"]), None, notes)
+    program = Program(job["code"], notes)
+    done(value_json(program.run(), notes, job["message_bytes"]), None, notes, program.names)
     if "check" in _parts:
         calls = "tools.server.tool(name='value', many=[1])"
         part("check").calls_of(parse(calls, notes), None).told(calls, ())
@@ -789,7 +856,24 @@ def place_of(node):
     }
 
 
-def keep_tails(body):
+def is_bound(name, tree):
+    """Whether a program makes a name its own, wherever; an import from `tools` does not."""
+    left = [tree]
+    while left:
+        node = left.pop()
+        if isinstance(node, _ast.ImportFrom) and (node.module or "").partition(".")[0] in ("tools", "toolmill"):
+            continue
+        if (getattr(node, "asname", None) or getattr(node, "name", None)) == name:
+            return True
+        if isinstance(node, _ast.Name) and node.id == name and isinstance(node.ctx, _ast.Store):
+            return True
+        for field in node._fields:
+            child = getattr(node, field, None)
+            left += [one for one in (child if isinstance(child, list) else [child]) if isinstance(one, _ast.AST)]
+    return False
+
+
+def keep_tails(body, tree):
     """Makes every last expression of a program bind `<value>`; whether the last statement has one."""
     if not body:
         return False
@@ -799,7 +883,8 @@ def keep_tails(body):
         if isinstance(call, _ast.Call):
             called = call.func
             if isinstance(called, _ast.Name) and called.id in SHOWING:
-                return False
+                if called.id == "print" or not is_bound(called.id, tree):
+                    return False
             if isinstance(called, _ast.Attribute) and called.attr in ("print", "pprint"):
                 return False
         target = _ast.Name("<value>", _ast.Store(), **place_of(last))
@@ -814,7 +899,7 @@ def keep_tails(body):
         bodies = [last.orelse or last.body] + [handler.body for handler in last.handlers]
     elif type(last).__name__ == "Match":
         bodies = [case.body for case in last.cases]
-    return any([keep_tails(inner) for inner in bodies])
+    return any([keep_tails(inner, tree) for inner in bodies])
 
 
 def tail_of(body):
@@ -888,7 +973,7 @@ class Program:
             begun = rewriting.marked
             if rewriting.relevant:
                 self.bridge = part("bridge")
-        keep_tails(tree.body)
+        keep_tails(tree.body, tree)
         self.returns = top_level(tree.body)
         if self.returns:
             part("wrap").wrap(tree, awaits)
@@ -978,11 +1063,12 @@ def run(source):
     except BaseException as raised:
         error = error or raised
     if error is None or isinstance(error, SystemExit) and error.code in (None, 0):
+        names = program.names if program else ()
         try:
-            end(text, None, notes)
+            end(text, None, notes, names)
         except MemoryError:
             reserve.clear()
-            end(text, None, notes)
+            end(text, None, notes, names)
     reserve.clear()
     del value
     try:
@@ -990,7 +1076,7 @@ def run(source):
     except BaseException:
         code = "limit_memory" if isinstance(error, MemoryError) else "exception"
         report = {"code": code, "message": type(error).__name__}
-    end(None, report, notes)
+    end(None, report, notes, program.names if program else ())
 
 
 if hasattr(sys, "set_int_max_str_digits"):
@@ -1007,7 +1093,9 @@ for _name in FORGOTTEN:
     setattr(builtins, _name, Unimported(_name))
 builtins.tools, builtins.ToolError = tools, ToolError
 builtins.call_tool, builtins.search_tools = tools.call_tool, tools.search_tools
-builtins.results, builtins.open_result = Results(), Results.open
+builtins.results, builtins.open_result, builtins.show = Results(), Results.open, Results.show
+builtins.progress = progress
+builtins.store, builtins.load = Store(), load
 sys.modules["tools"] = sys.modules["toolmill"] = tools
 sys.meta_path.append(Modules)
 

@@ -119,6 +119,8 @@ class Writer:
             self.write(str(value))
         elif isinstance(value, Tool):
             self.refuse(f"is the tool {value!r}, not its result", "call it")
+        elif self.strict and hasattr(kind, "as_argument"):
+            self.write(value.as_argument())
         elif hasattr(kind, "plain_value"):
             self.write(value.plain_value())
         elif isinstance(value, (bytes, bytearray, memoryview)):
@@ -158,10 +160,10 @@ def value_json(value, notes):
     return "".join(writer.text)
 
 
-def call_json(path, positional, named, raw):
+def call_json(path, positional, named, form):
     """A call whose arguments are not all plain data."""
     writer = Writer(f"{path}: args", True, [])
-    writer.text.append(f'{{"path":{plain_json(path)},"raw":{plain_json(raw)},"positional":')
+    writer.text.append(f'{{"path":{plain_json(path)},"form":{plain_json(form)},"positional":')
     writer.write_array(positional)
     writer.text.append(',"named":')
     writer.write_object(named.items())

@@ -57,6 +57,7 @@ impl Host {
             in_flight: self.in_flight,
             message_bytes: 8 << 20,
             threads: 1,
+            mark: "mark:".into(),
         };
         let mut peer = Peer::new(host);
         for _of in ["zygote", "guest"] {
@@ -393,14 +394,14 @@ fn calls_carry_their_arguments_as_written() {
     assert_eq!(
         run.calls,
         [
-            r#"{"path":"test.echo","positional":[],"named":{"a":1,"b":{"c":["1970-01-01T00:00:00.000Z",12345678901234567890]}},"raw":false}"#,
-            r#"{"path":"my-server.x.y","positional":[1,null,"z"],"named":{},"raw":false}"#,
-            r#"{"path":"test.echo","positional":[[{"a":1}]],"named":{},"raw":false}"#,
-            r#"{"path":"test.echo","positional":[],"named":{},"raw":false}"#,
-            r#"{"path":"test.echo","positional":[],"named":{"a":1},"raw":true}"#,
-            r#"{"path":"test.echo","positional":[],"named":{"a":1},"raw":false}"#,
-            r#"{"path":"test.echo","positional":[{"a":1},2],"named":{},"raw":false}"#,
-            r#"{"path":"search_tools","positional":["send mail",{"limit":1}],"named":{},"raw":false}"#,
+            r#"{"path":"test.echo","positional":[],"named":{"a":1,"b":{"c":["1970-01-01T00:00:00.000Z",12345678901234567890]}},"form":"value"}"#,
+            r#"{"path":"my-server.x.y","positional":[1,null,"z"],"named":{},"form":"value"}"#,
+            r#"{"path":"test.echo","positional":[[{"a":1}]],"named":{},"form":"value"}"#,
+            r#"{"path":"test.echo","positional":[],"named":{},"form":"value"}"#,
+            r#"{"path":"test.echo","positional":[],"named":{"a":1},"form":"raw"}"#,
+            r#"{"path":"test.echo","positional":[],"named":{"a":1},"form":"value"}"#,
+            r#"{"path":"test.echo","positional":[{"a":1},2],"named":{},"form":"value"}"#,
+            r#"{"path":"search_tools","positional":["send mail",{"limit":1}],"named":{},"form":"value"}"#,
         ]
     );
 }
@@ -982,6 +983,7 @@ fn a_host_that_is_gone_or_wrong_ends_the_guest() {
             in_flight: 1,
             message_bytes: 1 << 20,
             threads: 1,
+            mark: "mark:".into(),
         };
         peer.send(Kind::Job, 0, &message::encode(&job));
         peer.send(Kind::Return, 77, b"null");

@@ -293,6 +293,7 @@ fn run_in(setting: &Setting, interpreter: &Interpreter, code: &str) -> Run {
         in_flight: setting.in_flight,
         message_bytes: setting.message_bytes,
         threads: setting.threads,
+        mark: "mark:".into(),
     };
     guest.send(Kind::Job, 0, &message::encode(&job));
     guest.serve(&setting.checked)
