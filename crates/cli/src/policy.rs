@@ -160,7 +160,7 @@ fn explained(gateway: &Gateway, tool: &Arc<Tool>) -> String {
         printable(&verdict.reason),
         marks(gateway, tool)
     );
-    for considered in gateway.policy().rules().considered(tool) {
+    for considered in considered(gateway, tool) {
         text.push_str(&format!("  {}\n", printable(&sentence(&considered))));
     }
     text.push_str(match (verdict.decision, verdict.remembered) {
@@ -190,6 +190,11 @@ fn marks(gateway: &Gateway, tool: &Tool) -> String {
     )
 }
 
+fn considered(gateway: &Gateway, tool: &Tool) -> Vec<Considered> {
+    let server = gateway.policy_server(tool.server());
+    gateway.policy().rules().considered(tool, &server)
+}
+
 fn sentence(considered: &Considered) -> String {
     let rule = &considered.rule;
     let says = match (rule.decision, rule.max_calls) {
@@ -200,11 +205,10 @@ fn sentence(considered: &Considered) -> String {
         (None, Some(most)) => format!("at most {most} calls a run"),
         (None, None) => "nothing that a project may say".to_owned(),
     };
-    let place = match (rule.decision, considered.decides, rule.own) {
-        (None, ..) => "",
-        (_, true, true) => ", the most specific one",
-        (_, true, false) => ", the most specific one of the project, which can only tighten",
-        (_, false, _) => ", less specific",
+    let place = match (rule.decision, considered.decides) {
+        (None, _) => "",
+        (_, true) => " (decides)",
+        (_, false) => " (less specific, or a project's and not stricter)",
     };
     format!("{rule}: {says}{place}")
 }
@@ -243,7 +247,7 @@ fn explained_json(gateway: &Gateway, tool: &Arc<Tool>) -> Value {
     json["trusted"] = gateway.policy_server(tool.server()).trusted.into();
     json["read_only_hint"] = tool.read_only_hint().into();
     json["destructive_hint"] = tool.destructive_hint().into();
-    let considered = gateway.policy().rules().considered(tool);
+    let considered = considered(gateway, tool);
     json["rules"] = considered
         .iter()
         .map(|Considered { rule, decides }| {

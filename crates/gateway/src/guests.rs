@@ -444,7 +444,12 @@ async fn serve(
                     place.take_up();
                 } else if !open.is_empty() {
                     place.park();
-                    calls.permits.is_still(open.len());
+                    // What it has sent and we have not read may be more to ask.
+                    let is_heard = rustix::io::ioctl_fionread(from_guest.as_ref()) == Ok(0);
+                    let open = open.len().max(unanswered.load(Ordering::Relaxed));
+                    if is_heard && calls.permits.all_parked(open) && watch.meter.is_asleep() {
+                        calls.permits.settle();
+                    }
                 }
             },
             () = sleep_until(own_deadline) => return Outcome::Stopped(watch.out_of_own_time()),

@@ -1,6 +1,7 @@
 //! The step of a call's path at which it passes, waits for a human, or is not sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use ::results::Content;
@@ -19,6 +20,8 @@ use crate::{results, shown};
 /// Places in the program's text that are shown beside a call.
 const LINES: usize = 3;
 const LINE_CHARACTERS: usize = 160;
+/// Longest literal by which a call is told from another one of the same tool.
+const LITERAL_BYTES: usize = 1_000;
 /// Of calls that a dry run did not make.
 const CALLS_SHOWN: usize = 100;
 const CALL_CHARACTERS: usize = 300;
@@ -43,10 +46,37 @@ pub(crate) struct Permits {
     dry_run: Option<Mutex<DryRun>>,
     /// The program's text.
     code: String,
-    /// The calls in it: path and line.
-    written: Mutex<Vec<(String, u32)>>,
+    /// The calls in it.
+    written: Mutex<Vec<Written>>,
+    /// How many calls have asked.
+    asked: AtomicU32,
     /// Calls so far by the pattern of the rule that bounds them.
     counts: Mutex<BTreeMap<String, u32>>,
+}
+
+/// A call as the program's text has it.
+#[derive(Debug)]
+struct Written {
+    path: String,
+    line: u32,
+    /// Its named arguments that are literals, as JSON.
+    literals: Vec<(String, String)>,
+}
+
+impl Written {
+    /// Whether these may be the arguments of this call.
+    fn may_be(&self, arguments: &HashMap<String, &RawValue>) -> bool {
+        self.literals
+            .iter()
+            .all(|(name, literal)| match arguments.get(name) {
+                None => true,
+                Some(value) => {
+                    let value_of =
+                        |json: &str| serde_json::from_str::<serde_json::Value>(json).ok();
+                    value.get() == literal || value_of(value.get()) == value_of(literal)
+                }
+            })
+    }
 }
 
 /// What a dry run would have called.
@@ -103,7 +133,17 @@ impl Permits {
         *lock(&self.written) = check
             .calls
             .iter()
-            .map(|call| (call.path.clone(), call.place.line))
+            .map(|call| Written {
+                path: call.path.clone(),
+                line: call.place.line,
+                literals: call
+                    .named
+                    .iter()
+                    .filter_map(|(name, written)| Some((name, written.value?)))
+                    .filter(|(_, value)| value.get().len() <= LITERAL_BYTES)
+                    .map(|(name, value)| (name.clone(), value.get().to_owned()))
+                    .collect(),
+            })
             .collect();
     }
 
@@ -116,12 +156,15 @@ impl Permits {
         }
     }
 
-    /// To be called when the program computes nothing and has this many calls open.
-    pub(crate) fn is_still(&self, open: usize) {
-        if let Some(suspended) = &self.suspended
-            && open > 0
-            && suspended.parked() >= open
-        {
+    /// Whether all of so many open calls wait for a human.
+    pub(crate) fn all_parked(&self, open: usize) -> bool {
+        let parked = self.suspended.as_ref().map_or(0, |it| it.parked());
+        parked > 0 && parked >= open
+    }
+
+    /// The program can go no further: what is parked is asked.
+    pub(crate) fn settle(&self) {
+        if let Some(suspended) = &self.suspended {
             suspended.settle();
         }
     }
@@ -252,6 +295,7 @@ impl Permits {
         arguments: &RawValue,
         verdict: &Verdict,
     ) -> ParkedCall {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
         let (text, is_cut) = shown::json(arguments.get());
         let whole = if is_cut {
             let kept =
@@ -267,17 +311,24 @@ impl Permits {
                     .resolve(path)
                     .is_ok_and(|written| written.path() == tool.path())
         };
-        let lines = lock(&self.written)
+        let values = serde_json::from_str(arguments.get()).unwrap_or_default();
+        let mut lines: Vec<u32> = lock(&self.written)
             .iter()
-            .filter(|(path, _)| is_here(path))
-            .filter_map(|(_, number)| {
-                let at = usize::try_from(*number).ok()?.checked_sub(1)?;
+            .filter(|written| is_here(&written.path) && written.may_be(&values))
+            .map(|written| written.line)
+            .collect();
+        lines.dedup();
+        let lines = lines
+            .into_iter()
+            .filter_map(|line| {
+                let at = usize::try_from(line).ok()?.checked_sub(1)?;
                 let text = self.code.split('\n').nth(at)?.trim();
-                Some((*number, shown::line(text, LINE_CHARACTERS)))
+                Some((line, shown::line(text, LINE_CHARACTERS)))
             })
             .take(LINES)
             .collect();
         ParkedCall {
+            number,
             server: tool.server().to_owned(),
             tool: tool.path().to_owned(),
             arguments: text,

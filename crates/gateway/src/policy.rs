@@ -182,11 +182,11 @@ pub struct Verdict {
     standing: Option<Standing>,
 }
 
-/// A rule, and what it comes to for one tool.
+/// A rule that fits a tool.
 #[derive(Debug)]
 pub struct Considered {
     pub rule: Rule,
-    /// Whether this one decides among the rules of its kind.
+    /// Whether this one decides.
     pub decides: bool,
 }
 
@@ -197,6 +197,13 @@ pub struct Server {
     pub trusted: bool,
     /// Of its stanza as it is written.
     pub hash: String,
+}
+
+impl Server {
+    /// Whether it is trusted, and says that this tool only reads.
+    fn reads(&self, tool: &Tool) -> bool {
+        self.trusted && tool.read_only_hint() == Some(true)
+    }
 }
 
 /// The policy of a gateway.
@@ -286,15 +293,8 @@ impl Policy {
 
 impl Rules {
     fn decide(&self, tool: &Tool, server: &Server) -> Verdict {
-        let reads = server.trusted && tool.read_only_hint() == Some(true);
-        let (decision, reason) = match self.winner(tool, true) {
-            Some((rule, decision)) => (decision, rule.to_string()),
-            None => self.without_rule(tool, reads),
-        };
-        let (decision, reason) = match self.winner(tool, false) {
-            Some((rule, stricter)) if stricter > decision => (stricter, rule.to_string()),
-            _ => (decision, reason),
-        };
+        let reads = server.reads(tool);
+        let (decision, reason, _) = self.decided(tool, reads);
         Verdict {
             decision,
             reason,
@@ -308,6 +308,21 @@ impl Rules {
                 .collect(),
             remembered: false,
             standing: (decision == Decision::Ask).then(|| Standing::of(tool, server)),
+        }
+    }
+
+    /// What is decided, why, and by which rule, if it is one.
+    fn decided(&self, tool: &Tool, reads: bool) -> (Decision, String, Option<&Rule>) {
+        let own = match self.winner(tool, true) {
+            Some((rule, decision)) => (decision, rule.to_string(), Some(rule)),
+            None => {
+                let (decision, reason) = self.without_rule(tool, reads);
+                (decision, reason, None)
+            }
+        };
+        match self.winner(tool, false) {
+            Some((rule, stricter)) if stricter > own.0 => (stricter, rule.to_string(), Some(rule)),
+            _ => own,
         }
     }
 
@@ -339,15 +354,10 @@ impl Rules {
             .max_by_key(|(rule, decision)| (rule.pattern.weight(), *decision))
     }
 
-    /// Every rule that fits a tool, those that decide first.
-    pub fn considered(&self, tool: &Tool) -> Vec<Considered> {
-        let winners = [self.winner(tool, true), self.winner(tool, false)];
-        let decides = |rule: &Rule| {
-            winners
-                .iter()
-                .flatten()
-                .any(|(winner, _)| std::ptr::eq(*winner, rule))
-        };
+    /// Every rule that fits a tool, the one that decides first.
+    pub fn considered(&self, tool: &Tool, server: &Server) -> Vec<Considered> {
+        let (.., deciding) = self.decided(tool, server.reads(tool));
+        let decides = |rule: &Rule| deciding.is_some_and(|it| std::ptr::eq(it, rule));
         let mut considered: Vec<Considered> = self
             .rules
             .iter()

@@ -44,6 +44,8 @@ pub enum Ask {
 /// reorder or forge anything is written as an escape.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ParkedCall {
+    /// Which of the run's calls that ask this is, from 1, in the order in which the program made them.
+    pub number: u32,
     pub server: String,
     /// The tool's path, without `tools.`.
     pub tool: String,
@@ -297,6 +299,7 @@ impl Suspended {
     fn open(&self, state: &mut State) {
         let now = Instant::now();
         state.questions += 1;
+        state.parked.sort_by_key(|parked| parked.ask.order());
         let (asks, replies) = state
             .parked
             .drain(..)
@@ -376,6 +379,14 @@ impl Ask {
         }
     }
 
+    /// Calls in the program's order, which need not be the one in which they were parked; then servers.
+    fn order(&self) -> u32 {
+        match self {
+            Ask::Approval(call) => call.number,
+            Ask::Elicitation(_) => u32::MAX,
+        }
+    }
+
     /// What comes back when no human has said anything about it.
     fn refused(&self, reason: &str) -> Reply {
         match self {
@@ -407,6 +418,7 @@ mod tests {
 
     fn approval(tool: &str) -> Ask {
         Ask::Approval(ParkedCall {
+            number: 1,
             server: "github".into(),
             tool: tool.into(),
             arguments: "{}".into(),

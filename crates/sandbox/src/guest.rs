@@ -173,6 +173,17 @@ impl Meter {
         }
     }
 
+    /// Whether all threads of it wait for something. One that is ready to run does not wait, though it
+    /// may not have computed for a while.
+    pub fn is_asleep(&self) -> bool {
+        let tasks = std::fs::read_dir(self.stat.replace("/stat", "/task"));
+        tasks.into_iter().flatten().flatten().all(|task| {
+            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            let state = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+            !state.starts_with(['R', 'D'])
+        })
+    }
+
     /// Lets all threads of it step back for good: whoever has the usual priority runs first. Those
     /// that they start do the same.
     pub fn step_back(&self) {

@@ -42,6 +42,9 @@ pub(super) fn read(
                 shown(key)
             );
             warnings.push(table.error(key, &warning).to_string());
+            if rule.max_calls.is_none() {
+                continue;
+            }
             rule.decision = None;
         }
         rules.rules.push(rule);

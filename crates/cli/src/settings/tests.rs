@@ -182,6 +182,54 @@ fn a_whole_file_is_read() {
 }
 
 #[test]
+fn a_project_s_rules_only_tighten_and_trust_nobody() {
+    use gateway::policy::Decision;
+    let desk = Desk::new(&[
+        (
+            "home/toolmill.toml",
+            "policy = \"careful\"\n[rules]\n\"a.*\" = { policy = \"allow\", max_calls = 7 }\n\
+             [upstream.mine]\ncommand = \"x\"\ntrust = \"annotations\"",
+        ),
+        (
+            "project/toolmill.toml",
+            "policy = \"default\"\n[rules]\n\"a.b\" = \"deny\"\n\"*\" = \"allow\"\n\
+             [upstream.theirs]\ncommand = \"x\"\ntrust = \"annotations\"",
+        ),
+    ]);
+    let settings = desk.load(None).unwrap();
+    assert!(settings.rules.careful);
+    let rules: Vec<_> = settings
+        .rules
+        .rules
+        .iter()
+        .map(|rule| {
+            let pattern = rule.pattern.to_string();
+            (pattern, rule.decision, rule.max_calls, rule.own)
+        })
+        .collect();
+    let rule = |pattern: &str, decision, most, own| (pattern.to_owned(), decision, most, own);
+    assert_eq!(
+        rules,
+        [
+            rule("a.*", Some(Decision::Allow), Some(7), true),
+            rule("a.b", Some(Decision::Deny), None, false),
+        ]
+    );
+    let trusted = settings.upstreams.iter();
+    let trusted: Vec<_> = trusted
+        .map(|one| (&one.stanza.name[..], one.trusted))
+        .collect();
+    assert_eq!(trusted, [("mine", true), ("theirs", false)]);
+    assert_eq!(
+        desk.warnings(),
+        [
+            "project/toolmill.toml:4: `*` = \"allow\" is ignored: a project cannot allow anything; move it to your own toolmill.toml",
+            "project/toolmill.toml:7: `trust` in [upstream.theirs] is ignored: a project does not decide whom you trust; move the stanza to your own toolmill.toml",
+        ]
+    );
+}
+
+#[test]
 fn without_files_there_are_defaults() {
     let settings = Desk::new(&[]).load(None).unwrap();
     assert_eq!(settings.limits, Limits::default());
@@ -212,7 +260,7 @@ fn errors_name_the_file_the_line_and_the_key() {
     );
     check(
         "[profiles]",
-        ":1: unknown key `profiles`; known keys: upstream, limits, sandbox, search, python, http",
+        ":1: unknown key `profiles`; known keys: policy, rules, upstream, limits, sandbox, search, python, http",
     );
     check(
         "[limits]\nmemory = 5",
@@ -263,6 +311,46 @@ fn errors_name_the_file_the_line_and_the_key() {
         "[upstream.x]\ncommand = \"x\"\nvalidate = \"of\"",
         ":3: `validate` in [upstream.x] must be \"error\", \"warn\" or \"off\", not \"of\"",
     );
+    check(
+        "policy = \"strict\"",
+        ":1: `policy` must be \"default\" or \"careful\", not \"strict\"",
+    );
+    check(
+        "[upstream.x]\ncommand = \"x\"\ntrust = \"all\"",
+        ":3: `trust` in [upstream.x] must be \"annotations\", not \"all\"",
+    );
+    for (rule, expected) in [
+        (
+            "\"a.b\" = \"no\"",
+            ":2: rule \"a.b\" must be \"allow\", \"ask\" or \"deny\", not \"no\"",
+        ),
+        (
+            "\"a.b\" = 1",
+            ":2: `a.b` in [rules] must be a string, not an integer",
+        ),
+        (
+            "\"a.b\" = {}",
+            ":2: rule \"a.b\" says nothing; give it \"allow\", \"ask\" or \"deny\"",
+        ),
+        (
+            "\"a.b\" = { polcy = \"ask\" }",
+            ":2: unknown key `polcy` in [rules.a.b]; did you mean `policy`?",
+        ),
+        (
+            "\"a.b\" = { max_calls = 0 }",
+            ":2: `max_calls` in [rules.a.b] must be a whole number from 1 to 1000000000, not zero or less",
+        ),
+        (
+            "a = \"ask\"",
+            ":2: rule \"a\" must name a server and a tool: \"a.*\" means all tools of a",
+        ),
+        (
+            "a.b = \"ask\"",
+            ":2: unknown key `b` in [rules.a]; the name of a rule stands in quotes: \"a.b\" = \"ask\"",
+        ),
+    ] {
+        check(&format!("[rules]\n{rule}"), expected);
+    }
     check(
         "upstream = 5",
         ":1: `upstream` must be a table, not an integer",

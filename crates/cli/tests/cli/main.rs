@@ -17,6 +17,7 @@ mod long;
 mod mistakes;
 mod papers;
 mod place;
+mod policy;
 mod programs;
 mod results;
 mod run;

@@ -377,13 +377,13 @@ const CODES: &[(ErrorCode, &str, &str)] = &[
     ),
     (
         ErrorCode::ApprovalNeeded,
-        "The call waits for the user's consent",
-        "Ask the user for it",
+        "The call needs a human's approval, and nobody could be asked",
+        "Tell the user the line that the message names",
     ),
     (
         ErrorCode::Denied,
-        "The program did what no program may",
-        "Do it with a tool, or do without",
+        "A rule or a human forbids the call, or the program did what no program may",
+        "Do without it",
     ),
     (
         ErrorCode::LimitTime,
