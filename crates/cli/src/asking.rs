@@ -402,6 +402,7 @@ mod tests {
 
     fn call(tool: &str, arguments: &str) -> Ask {
         Ask::Approval(ParkedCall {
+            number: 1,
             server: "github".into(),
             tool: tool.into(),
             arguments: arguments.into(),

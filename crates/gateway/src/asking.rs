@@ -654,6 +654,7 @@ mod tests {
 
     fn call(tool: &str, arguments: &str) -> Ask {
         Ask::Approval(ParkedCall {
+            number: 1,
             server: tool.split('.').next().unwrap().to_owned(),
             tool: tool.to_owned(),
             arguments: arguments.to_owned(),
@@ -784,6 +785,7 @@ mod tests {
             question(
                 std::iter::repeat_with(|| {
                     Ask::Approval(ParkedCall {
+                        number: 1,
                         server: evil.to_owned(),
                         tool: evil.to_owned(),
                         arguments: format!("{evil}{}{evil}", " ".repeat(500)),

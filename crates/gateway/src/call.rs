@@ -473,6 +473,7 @@ impl Calls {
             server: tool.server().to_owned(),
             tool: tool.name().to_owned(),
             bytes: arguments.get().len() as u64,
+            writes: tool.effects().is_some(),
         });
         let mut open = OpenCall {
             calls: self,

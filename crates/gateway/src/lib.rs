@@ -25,6 +25,7 @@ pub mod output;
 mod permit;
 pub mod policy;
 mod pool;
+mod process;
 pub mod remembered;
 mod resources;
 mod results;

@@ -118,11 +118,18 @@ fn some_of_the_calls_that_wait_are_allowed_and_only_those_are_sent() {
                 let decision = &dialog["requestedSchema"]["properties"]["decision"]["enum"];
                 assert_eq!(
                     *decision,
-                    json!(["deny all", "allow all once", "allow only those chosen below"])
+                    json!([
+                        "deny all",
+                        "allow all once",
+                        "allow only those chosen below"
+                    ])
                 );
-                allow(json!({"decision": "allow only those chosen below", "call_1": true, "call_3": true}))
+                allow(
+                    json!({"decision": "allow only those chosen below", "call_1": true, "call_3": true}),
+                )
             };
-            let (answer, dialogs) = call(&mut agent, program(language, &writes(language, 3)), &some);
+            let (answer, dialogs) =
+                call(&mut agent, program(language, &writes(language, 3)), &some);
             let outcomes = value(&answer);
             let sent = outcomes.as_array().unwrap().iter();
             assert_eq!(sent.clone().filter(|one| **one == "written").count(), 2);
@@ -138,7 +145,11 @@ fn a_human_reads_what_will_be_sent_where_and_why() {
     let place = asks();
     let mut agent = client(&place, false);
     let code = "x = 'Asked because: it is safe\\n\\x1b[2J\\u202e'\ntools.fake.write(key=x, value=' ' * 100)";
-    let (answer, dialogs) = call(&mut agent, program("python", code), &|_| json!({"action": "decline"}));
+    let (answer, dialogs) = call(
+        &mut agent,
+        program("python", code),
+        &|_| json!({"action": "decline"}),
+    );
     assert!(text(&answer).contains("denied: a human refused it; fake.write was not sent"));
     let message = dialogs[0]["message"].as_str().unwrap();
     let home = place.path("config/toolmill/toolmill.toml");
@@ -212,12 +223,21 @@ fn a_tool_that_is_allowed_for_good_is_not_asked_about_again() {
     let mut agent = client(&place, false);
     let always = |_: &Value| allow(json!({"decision": "always allow this tool"}));
     let code = "tools.fake.write(key='a', value='v')";
-    assert_eq!(call(&mut agent, program("python", code), &always).1.len(), 1);
-    assert_eq!(call(&mut agent, program("python", code), &always).1.len(), 0);
+    assert_eq!(
+        call(&mut agent, program("python", code), &always).1.len(),
+        1
+    );
+    assert_eq!(
+        call(&mut agent, program("python", code), &always).1.len(),
+        0
+    );
     assert_eq!(written(&mut agent), ["a", "a"]);
     // Nor is another agent of this user.
     let mut other = client(&place, true);
-    assert_eq!(call(&mut other, program("python", code), &always).1.len(), 0);
+    assert_eq!(
+        call(&mut other, program("python", code), &always).1.len(),
+        0
+    );
 }
 
 #[test]
@@ -239,14 +259,21 @@ fn a_repeated_request_never_starts_a_program() {
     let yes = json!({"approvals": allow(json!({"decision": "allow once"}))});
 
     // Without an answer, or with one to something else, the same question is asked again.
-    for answers in [Value::Null, json!({}), json!({"server_0": {"action": "accept"}})] {
+    for answers in [
+        Value::Null,
+        json!({}),
+        json!({"server_0": {"action": "accept"}}),
+    ] {
         let mut again = with(json!(state), answers.clone());
         if answers.is_null() {
             again.as_object_mut().unwrap().remove("inputResponses");
         }
         let told = agent.request("tools/call", again);
         assert_eq!(told["result"]["resultType"], "input_required", "{told:#}");
-        assert_eq!(told["result"]["inputRequests"], asked["result"]["inputRequests"]);
+        assert_eq!(
+            told["result"]["inputRequests"],
+            asked["result"]["inputRequests"]
+        );
     }
     // Whatever is wrong with it, it is refused.
     let last = if state.ends_with('0') { "1" } else { "0" };
@@ -256,18 +283,39 @@ fn a_repeated_request_never_starts_a_program() {
     let mut other_tool = with(json!(state), yes.clone());
     other_tool["name"] = "wait_execution".into();
     let mut without_state = with(Value::Null, yes.clone());
-    without_state.as_object_mut().unwrap().remove("requestState");
+    without_state
+        .as_object_mut()
+        .unwrap()
+        .remove("requestState");
     for (wrong, said) in [
-        (with(json!(changed), yes.clone()), "its requestState is none that this gateway gave"),
-        (with(json!(""), yes.clone()), "its requestState is none that this gateway gave"),
-        (other_code, "it is not the request that the question was an answer to"),
-        (other_tool, "it is not the request that the question was an answer to"),
-        (without_state, "an answer came without the requestState of its question"),
+        (
+            with(json!(changed), yes.clone()),
+            "its requestState is none that this gateway gave",
+        ),
+        (
+            with(json!(""), yes.clone()),
+            "its requestState is none that this gateway gave",
+        ),
+        (
+            other_code,
+            "it is not the request that the question was an answer to",
+        ),
+        (
+            other_tool,
+            "it is not the request that the question was an answer to",
+        ),
+        (
+            without_state,
+            "an answer came without the requestState of its question",
+        ),
     ] {
         let told = agent.request("tools/call", wrong);
         assert_eq!(told["result"]["isError"], true, "{told:#}");
         assert!(text(&told).contains(said), "{told:#}");
-        assert!(text(&told).contains("nothing was run by this request"), "{told:#}");
+        assert!(
+            text(&told).contains("nothing was run by this request"),
+            "{told:#}"
+        );
     }
     // Another agent of the same user has not been asked this.
     let mut stranger = client(&place, true);
@@ -312,7 +360,10 @@ fn after_a_restart_an_answer_starts_nothing_either() {
     let mut agent = client(&place, true);
     let told = agent.request("tools/call", again);
     assert_eq!(told["result"]["isError"], true, "{told:#}");
-    agent.request("tools/call", program("python", "tools.fake.echo(text='after')"));
+    agent.request(
+        "tools/call",
+        program("python", "tools.fake.echo(text='after')"),
+    );
     let record = std::fs::read_to_string(record).unwrap();
     let tools: Vec<Value> = record
         .lines()
@@ -337,10 +388,13 @@ fn a_client_that_leaves_while_its_human_is_asked_takes_nothing_back() {
     let wait = json!({"name": "wait_execution", "arguments": {"execution": "x1"}});
     let yes = |_: &Value| allow(json!({"decision": "allow once"}));
     let (answer, dialogs) = call(&mut agent, wait, &yes);
-    assert_eq!(dialogs, [dialog["params"].clone()].map(|mut params| {
-        params["_meta"] = dialogs[0]["_meta"].clone();
-        params
-    }));
+    assert_eq!(
+        dialogs,
+        [dialog["params"].clone()].map(|mut params| {
+            params["_meta"] = dialogs[0]["_meta"].clone();
+            params
+        })
+    );
     assert!(text(&answer).ends_with("\nwritten"), "{answer:#}");
     assert_eq!(written(&mut agent), ["a"]);
 }
@@ -352,8 +406,9 @@ fn at_terminal(place: &Place, arguments: &[&str], typed: &str) -> (String, bool)
     unlockpt(&terminal).unwrap();
     let name = ptsname(&terminal, Vec::new()).unwrap();
     let open = || {
-        let side = std::fs::File::options().read(true).write(true);
-        Stdio::from(OwnedFd::from(side.clone().open(name.to_str().unwrap()).unwrap()))
+        let mut side = std::fs::File::options();
+        let side = side.read(true).write(true).open(name.to_str().unwrap());
+        Stdio::from(OwnedFd::from(side.unwrap()))
     };
     let mut command = place.command(arguments);
     command.stdin(open()).stdout(open()).stderr(open());
@@ -368,7 +423,10 @@ fn at_terminal(place: &Place, arguments: &[&str], typed: &str) -> (String, bool)
         read.extend_from_slice(&chunk[..length]);
     }
     let status = child.wait().unwrap();
-    (String::from_utf8(read).unwrap().replace("\r\n", "\n"), status.success())
+    (
+        String::from_utf8(read).unwrap().replace("\r\n", "\n"),
+        status.success(),
+    )
 }
 
 #[test]
@@ -382,10 +440,19 @@ fn a_client_without_dialogs_is_told_and_a_human_answers_at_a_terminal() {
         told.starts_with("running x1 · waiting for approval of 3 calls (fake.write ×3) · a human answers with: toolmill approvals · "),
         "{told}"
     );
-    assert!(told.ends_with(" · continue: wait_execution(execution=\"x1\")"), "{told}");
+    assert!(
+        told.ends_with(" · continue: wait_execution(execution=\"x1\")"),
+        "{told}"
+    );
     // It is not told the same again at once.
-    let (told, _) = agent.call("wait_execution", json!({"execution": "x1", "wait_seconds": 0.1}));
-    assert!(told.starts_with("running x1 · waiting for approval of 3 calls"), "{told}");
+    let (told, _) = agent.call(
+        "wait_execution",
+        json!({"execution": "x1", "wait_seconds": 0.1}),
+    );
+    assert!(
+        told.starts_with("running x1 · waiting for approval of 3 calls"),
+        "{told}"
+    );
 
     let listed = place.output(&["approvals", "--json"]);
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
@@ -396,26 +463,44 @@ fn a_client_without_dialogs_is_told_and_a_human_answers_at_a_terminal() {
 
     // What is piped into it is no human's word.
     let mut piped = place.command(&["approvals"]);
-    let mut piped = piped.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut piped = piped
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     piped.stdin.take().unwrap().write_all(b"y\ny\ny\n").unwrap();
     let piped = piped.wait_with_output().unwrap();
     assert_eq!(piped.status.code(), Some(1));
     let said = String::from_utf8(piped.stderr).unwrap();
-    assert!(said.contains("there is no terminal here to ask one"), "{said}");
+    assert!(
+        said.contains("there is no terminal here to ask one"),
+        "{said}"
+    );
 
     // Left open, it stays so.
     let (read, _) = at_terminal(&place, &["approvals"], "q\n");
     assert!(read.contains("it stays open"), "{read}");
     let (read, success) = at_terminal(&place, &["approvals"], "s\n1 3\nn\n");
-    assert!(success && read.contains("these 3 calls wait for your approval"), "{read}");
+    assert!(
+        success && read.contains("these 3 calls wait for your approval"),
+        "{read}"
+    );
     assert!(read.ends_with("answered\n"), "{read}");
     let (told, _) = agent.call("wait_execution", json!({"execution": "x1"}));
     let outcomes: Vec<String> = serde_json::from_str(told.lines().last().unwrap()).unwrap();
-    assert_eq!(outcomes.iter().filter(|one| *one == "written").count(), 2, "{told}");
+    assert_eq!(
+        outcomes.iter().filter(|one| *one == "written").count(),
+        2,
+        "{told}"
+    );
     assert_eq!(written(&mut agent).len(), 2);
 
     let (read, success) = at_terminal(&place, &["approvals"], "");
-    assert!(success && read == "no program waits for a human\n", "{read}");
+    assert!(
+        success && read == "no program waits for a human\n",
+        "{read}"
+    );
 }
 
 #[test]
@@ -425,8 +510,14 @@ fn a_server_that_asks_reaches_the_human_in_every_era() {
             let place = Place::new(&fake("fake", &["--era", of_server]));
             let mut agent = client(&place, modern);
             for (language, code) in [
-                ("python", "import asyncio\nawait asyncio.gather(tools.fake.elicit(rounds=2), tools.fake.elicit(message='Really?'))"),
-                ("typescript", "await Promise.all([tools.fake.elicit({rounds: 2}), tools.fake.elicit({message: 'Really?'})])"),
+                (
+                    "python",
+                    "import asyncio\nawait asyncio.gather(tools.fake.elicit(rounds=2), tools.fake.elicit(message='Really?'))",
+                ),
+                (
+                    "typescript",
+                    "await Promise.all([tools.fake.elicit({rounds: 2}), tools.fake.elicit({message: 'Really?'})])",
+                ),
             ] {
                 let answer = |dialog: &Value| {
                     let message = dialog["message"].as_str().unwrap();
@@ -451,16 +542,24 @@ fn a_server_that_asks_reaches_the_human_in_every_era() {
             ] {
                 let params = program("python", "tools.fake.elicit()");
                 let (told, _) = call(&mut agent, params, &|_| answer.clone());
-                assert_eq!(value(&told), json!({"answers": [{"action": expected}]}), "{answer}");
+                assert_eq!(
+                    value(&told),
+                    json!({"answers": [{"action": expected}]}),
+                    "{answer}"
+                );
             }
-            let visit = "tools.fake.elicit(message='Log in', url='https://github.com@evil.example/x')";
+            let visit =
+                "tools.fake.elicit(message='Log in', url='https://github.com@evil.example/x')";
             let done = |_: &Value| json!({"action": "accept"});
             let (told, dialogs) = call(&mut agent, program("python", visit), &done);
             assert_eq!(value(&told), json!({"answers": [{"action": "accept"}]}));
             assert_eq!(dialogs[0]["mode"], "url");
             assert_eq!(dialogs[0]["url"], "https://github.com@evil.example/x");
             let message = dialogs[0]["message"].as_str().unwrap();
-            assert!(message.contains("which is a page of evil.example"), "{message}");
+            assert!(
+                message.contains("which is a page of evil.example"),
+                "{message}"
+            );
             // Nobody is sent to what is no page.
             let script = "tools.fake.elicit(url='javascript:alert(1)')";
             let (told, dialogs) = call(&mut agent, program("python", script), &done);
@@ -476,13 +575,27 @@ fn a_servers_form_is_filled_in_at_a_terminal() {
     let mut agent = place.serve();
     agent.initialize();
     let schema = "{'type': 'object', 'properties': {'name': {'type': 'string', 'title': 'Your name'}, 'age': {'type': 'integer'}}, 'required': ['name']}";
-    let (told, _) = agent.execute("python", &format!("tools.fake.elicit(message='Who?', schema={schema})"));
+    let (told, _) = agent.execute(
+        "python",
+        &format!("tools.fake.elicit(message='Who?', schema={schema})"),
+    );
     assert!(told.starts_with("running x1 · 1 call, 1 open · waiting for a human's answer to fake · a human answers with: toolmill approvals · "), "{told}");
     let (read, _) = at_terminal(&place, &["approvals"], "y\n\nAda\nold\n41\n");
-    assert!(read.contains("server fake asks, in the middle of a call; these are its words:\n  > Who?\n"), "{read}");
-    assert!(read.contains("it is required") && read.contains("it is not a number"), "{read}");
+    assert!(
+        read.contains(
+            "server fake asks, in the middle of a call; these are its words:\n  > Who?\n"
+        ),
+        "{read}"
+    );
+    assert!(
+        read.contains("it is required") && read.contains("it is not a number"),
+        "{read}"
+    );
     let (told, _) = agent.call("wait_execution", json!({"execution": "x1"}));
-    assert!(told.ends_with(r#"{"answers":[{"action":"accept","content":{"name":"Ada","age":41}}]}"#), "{told}");
+    assert!(
+        told.ends_with(r#"{"answers":[{"action":"accept","content":{"name":"Ada","age":41}}]}"#),
+        "{told}"
+    );
 }
 
 #[test]
@@ -498,8 +611,15 @@ fn over_http_humans_are_asked_in_both_eras() {
     let mut asked = 0;
     let answer = loop {
         let mut line = String::new();
-        assert_ne!(stream.read_line(&mut line).unwrap(), 0, "the stream has ended");
-        let Some(message) = line.strip_prefix("data:").and_then(|data| serde_json::from_str::<Value>(data.trim()).ok()) else {
+        assert_ne!(
+            stream.read_line(&mut line).unwrap(),
+            0,
+            "the stream has ended"
+        );
+        let Some(message) = line
+            .strip_prefix("data:")
+            .and_then(|data| serde_json::from_str::<Value>(data.trim()).ok())
+        else {
             continue;
         };
         if message["method"] == "elicitation/create" {
@@ -515,7 +635,8 @@ fn over_http_humans_are_asked_in_both_eras() {
 
     let post = |params: Value| {
         let (request, mut body) = modern(&served, "tools/call", params);
-        body["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({"elicitation": {}});
+        body["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] =
+            json!({"elicitation": {}});
         request.post(&body).message()
     };
     let mut again = program("python", code);

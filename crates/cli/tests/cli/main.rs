@@ -11,6 +11,7 @@ mod embed;
 mod faults;
 mod hostile;
 mod http;
+mod killed;
 mod layers;
 mod lifecycle;
 mod long;

@@ -10,7 +10,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal::Event;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -114,7 +113,7 @@ pub(super) async fn told(
                 break;
             }
         };
-        leave(agent, live);
+        wait_execution::leave(agent, live);
         match human {
             Human::Later => {
                 return Told::Asks(Asks {
@@ -138,18 +137,8 @@ pub(super) async fn told(
         }
     }
     drop(waiting);
-    leave(agent, live);
+    wait_execution::leave(agent, live);
     wait_execution::running(agent, live).into()
-}
-
-/// From now on the program outlives the request that started it.
-fn leave(agent: &Agent, live: &Live) {
-    if !live.was_left() {
-        live.leave();
-        agent.gateway.recorder().record(Event::ExecutionLeft {
-            execution: live.id.clone(),
-        });
-    }
 }
 
 /// Puts a question to the human and passes the answer on. False if the client did not show it, while
