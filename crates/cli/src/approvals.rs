@@ -46,6 +46,7 @@ pub(crate) fn run(json: bool) -> Result<ExitCode> {
             count(questions.len())
         );
     }
+    let mut terminal = Terminal { may_leave: true };
     let mut seen = Vec::new();
     while let Some(at) = questions
         .iter()
@@ -53,9 +54,9 @@ pub(crate) fn run(json: bool) -> Result<ExitCode> {
     {
         let Found { gateway, open } = questions.swap_remove(at);
         seen.push((open.execution.clone(), open.number));
-        Terminal.say(&heading(gateway, &open));
-        let Some(replies) = asking::ask(&mut Terminal, &open.asks) else {
-            Terminal.say("it stays open\n");
+        terminal.say(&heading(gateway, &open));
+        let Some(replies) = asking::ask(&mut terminal, &open.asks) else {
+            terminal.say("it stays open\n");
             continue;
         };
         let decision = Decision {
@@ -69,9 +70,9 @@ pub(crate) fn run(json: bool) -> Result<ExitCode> {
             &Request::Decide(decision),
         ));
         match decided {
-            Ok(_) => Terminal.say("answered\n"),
+            Ok(_) => terminal.say("answered\n"),
             Err(error) => {
-                Terminal.say(&format!("not answered: {}\n", line(&error, 400)));
+                terminal.say(&format!("not answered: {}\n", line(&error, 400)));
                 code = ExitCode::from(exit::PROGRAM_FAILED);
             }
         }

@@ -14,6 +14,8 @@ use gateway::suspended::{Ask, Elicitation, ParkedCall, Reply, Suspended, Wanted}
 use serde_json::value::to_raw_value;
 use serde_json::{Map, Value};
 
+/// Of so many calls each is asked about by itself; of more, their numbers are asked for.
+const FEW: usize = 8;
 /// How often a field is asked for again when what was typed does not fit.
 const TRIES: usize = 5;
 const NAME: usize = 120;
@@ -64,7 +66,8 @@ pub(crate) async fn answered<T>(
                 Human::Terminal => {
                     let shown = question.clone();
                     // Abandoned when the work ends: the process ends with it.
-                    tokio::task::spawn_blocking(move || ask(&mut Terminal, &shown.asks))
+                    let mut terminal = Terminal { may_leave: false };
+                    tokio::task::spawn_blocking(move || ask(&mut terminal, &shown.asks))
                         .await
                         .ok()
                         .flatten()
@@ -105,12 +108,16 @@ fn approve(asks: &[Ask]) -> Vec<(usize, Reply)> {
 pub(crate) trait Talk {
     /// How many letters a line holds.
     fn width(&self) -> usize;
+    /// Whether a question may be left open for later.
+    fn may_leave(&self) -> bool;
     fn say(&mut self, text: &str);
     /// What is typed after a prompt; nothing when there is no more.
     fn read(&mut self, prompt: &str) -> Option<String>;
 }
 
-pub(crate) struct Terminal;
+pub(crate) struct Terminal {
+    pub(crate) may_leave: bool,
+}
 
 impl Talk for Terminal {
     fn width(&self) -> usize {
@@ -119,6 +126,10 @@ impl Talk for Terminal {
             .map(|size| usize::from(size.ws_col))
             .filter(|width| *width > 0)
             .unwrap_or(80)
+    }
+
+    fn may_leave(&self) -> bool {
+        self.may_leave
     }
 
     fn say(&mut self, text: &str) {
@@ -173,21 +184,47 @@ fn approvals(talk: &mut dyn Talk, calls: &[(usize, &ParkedCall)]) -> Option<Vec<
     let allow = |always| Reply::Allow { always };
     let many = calls.len() > 1;
     let prompt = match many {
-        false => "send it? [y]es, [a]lways from now on, [N]o, [q]uit and leave it open: ",
-        true => "send them? [y]es, all, [s]ome of them, [N]o, none, [q]uit and leave it open: ",
+        false => "send it? [y]es, [a]lways from now on, [N]o",
+        true => "send them? [y]es, all of them, [s]ome of them, [N]o, none",
     };
-    let answer = talk.read(prompt)?.to_lowercase();
+    let answer = choose(talk, prompt)?;
     Some(match &answer[..] {
         "y" | "yes" => calls.iter().map(|(at, _)| (*at, allow(false))).collect(),
         "a" | "always" if !many => vec![(calls[0].0, allow(true))],
         "s" | "some" if many => some(talk, calls)?,
-        "q" | "quit" => return None,
         _ => Vec::new(),
     })
 }
 
+/// What a human chooses, in lower case; none when the question is left open.
+fn choose(talk: &mut dyn Talk, prompt: &str) -> Option<String> {
+    let may_leave = talk.may_leave();
+    let leave = match may_leave {
+        true => ", [q]uit and leave it open",
+        false => "",
+    };
+    let chosen = talk.read(&format!("{prompt}{leave}: "))?.to_lowercase();
+    (!may_leave || !matches!(&chosen[..], "q" | "quit")).then_some(chosen)
+}
+
 /// Asks which of many calls may be sent.
 fn some(talk: &mut dyn Talk, calls: &[(usize, &ParkedCall)]) -> Option<Vec<(usize, Reply)>> {
+    if calls.len() <= FEW {
+        let mut replies = Vec::new();
+        for (number, (at, call)) in calls.iter().enumerate() {
+            let tool = asking::line(&call.tool, NAME);
+            let prompt = format!(
+                "{}. {tool}: [y]es, [a]lways from now on, [N]o: ",
+                number + 1
+            );
+            match &talk.read(&prompt)?.to_lowercase()[..] {
+                "y" | "yes" => replies.push((*at, Reply::Allow { always: false })),
+                "a" | "always" => replies.push((*at, Reply::Allow { always: true })),
+                _ => {}
+            }
+        }
+        return Some(replies);
+    }
     for _ in 0..TRIES {
         let typed = talk.read("numbers of the calls to send, such as 1 3-5: ")?;
         match asking::numbers(&typed, calls.len()) {
@@ -269,11 +306,10 @@ fn elicit(talk: &mut dyn Talk, elicitation: &Elicitation) -> Option<Reply> {
         Wanted::Visit { url } => {
             talk.say(&block("  it wants you to visit: ", url, width));
             talk.say(&block("  which is a page of: ", &asking::host(url), width));
-            let prompt = "go there in your browser, then: [y]es, done, [d]ecline, [N]o answer, [q]uit and leave it open: ";
-            Some(match &talk.read(prompt)?.to_lowercase()[..] {
+            let prompt = "go there in your browser, then: [y]es, done, [d]ecline, [N]o answer";
+            Some(match &choose(talk, prompt)?[..] {
                 "y" | "yes" => Reply::Accept(to_raw_value(&Map::new()).expect("an object is JSON")),
                 "d" | "decline" => Reply::Decline,
-                "q" | "quit" => return None,
                 _ => Reply::Cancel,
             })
         }
@@ -283,14 +319,13 @@ fn elicit(talk: &mut dyn Talk, elicitation: &Elicitation) -> Option<Reply> {
                 return Some(Reply::Decline);
             };
             let prompt = format!(
-                "fill in its form of {} field{}, which is sent to it? [y]es, [d]ecline, [N]o answer, [q]uit and leave it open: ",
+                "fill in its form of {} field{}, which is sent to it? [y]es, [d]ecline, [N]o answer",
                 form.fields.len(),
                 if form.fields.len() == 1 { "" } else { "s" }
             );
-            match &talk.read(&prompt)?.to_lowercase()[..] {
+            match &choose(talk, &prompt)?[..] {
                 "y" | "yes" => {}
                 "d" | "decline" => return Some(Reply::Decline),
-                "q" | "quit" => return None,
                 _ => return Some(Reply::Cancel),
             }
             let mut values = Map::new();
@@ -385,6 +420,10 @@ mod tests {
             60
         }
 
+        fn may_leave(&self) -> bool {
+            true
+        }
+
         fn say(&mut self, text: &str) {
             self.read.push_str(text);
         }
@@ -437,40 +476,43 @@ mod tests {
     #[test]
     fn calls_are_allowed_by_a_clear_yes_alone() {
         let one = [call("github.x", "{}")];
-        let three = [
-            call("github.x", "{}"),
-            call("github.y", "{}"),
-            call("github.x", "{}"),
-        ];
+        let two = [call("github.x", "{}"), call("github.y", "{}")];
+        let nine: Vec<Ask> = (0..9).map(|_| call("github.x", "{}")).collect();
+        const ONCE: &str = r#"{"allow":{"always":false}}"#;
+        const ALWAYS: &str = r#"{"allow":{"always":true}}"#;
         for (asks, typed, expected) in [
-            (&one[..], &["y"][..], r#"[[0,{"allow":{"always":false}}]]"#),
-            (&one, &["A"], r#"[[0,{"allow":{"always":true}}]]"#),
-            (&one, &[""], "[]"),
-            (&one, &["sure"], "[]"),
-            (&one, &["s"], "[]"),
-            (&one, &["q"], "left open"),
-            (&one, &[], "left open"),
-            (&three, &["a"], "[]"),
+            (&one[..], &["y"][..], &[(0, ONCE)][..]),
+            (&one, &["A"], &[(0, ALWAYS)]),
+            (&one, &[""], &[]),
+            (&one, &["sure"], &[]),
+            (&one, &["s"], &[]),
+            (&two, &["a"], &[]),
+            (&two, &["yes"], &[(0, ONCE), (1, ONCE)]),
+            (&two, &["s", "n", "y"], &[(1, ONCE)]),
+            (&two, &["s", "a", ""], &[(0, ALWAYS)]),
+            (&nine, &["s", "1, 3", "n"], &[(0, ONCE), (2, ONCE)]),
             (
-                &three,
-                &["yes"],
-                r#"[[0,{"allow":{"always":false}}],[1,{"allow":{"always":false}}],[2,{"allow":{"always":false}}]]"#,
+                &nine,
+                &["s", "10", "two", "2-3", "y"],
+                &[(1, ALWAYS), (2, ALWAYS)],
             ),
-            (
-                &three,
-                &["s", "1, 3", "n"],
-                r#"[[0,{"allow":{"always":false}}],[2,{"allow":{"always":false}}]]"#,
-            ),
-            (
-                &three,
-                &["s", "4", "two", "2-2", "y"],
-                r#"[[1,{"allow":{"always":true}}]]"#,
-            ),
-            (&three, &["s", ""], "[]"),
-            (&three, &["s", "x", "x", "x", "x", "x"], "[]"),
-            (&three, &["s", "1"], "left open"),
+            (&nine, &["s", ""], &[]),
+            (&nine, &["s", "x", "x", "x", "x", "x"], &[]),
         ] {
+            let replies: Vec<String> = expected
+                .iter()
+                .map(|(at, reply)| format!("[{at},{reply}]"))
+                .collect();
+            let expected = format!("[{}]", replies.join(","));
             assert_eq!(asked(asks, typed).0, expected, "{typed:?}");
+        }
+        for (asks, typed) in [
+            (&one[..], &["q"][..]),
+            (&one, &[]),
+            (&two, &["s", "y"]),
+            (&nine, &["s", "1"]),
+        ] {
+            assert_eq!(asked(asks, typed).0, "left open", "{typed:?}");
         }
     }
 

@@ -360,6 +360,7 @@ fn after_a_restart_an_answer_starts_nothing_either() {
     let mut agent = client(&place, true);
     let told = agent.request("tools/call", again);
     assert_eq!(told["result"]["isError"], true, "{told:#}");
+    assert!(text(&told).starts_with("error x1 interrupted"), "{told:#}");
     agent.request(
         "tools/call",
         program("python", "tools.fake.echo(text='after')"),
@@ -481,7 +482,7 @@ fn a_client_without_dialogs_is_told_and_a_human_answers_at_a_terminal() {
     // Left open, it stays so.
     let (read, _) = at_terminal(&place, &["approvals"], "q\n");
     assert!(read.contains("it stays open"), "{read}");
-    let (read, success) = at_terminal(&place, &["approvals"], "s\n1 3\nn\n");
+    let (read, success) = at_terminal(&place, &["approvals"], "s\ny\nn\ny\n");
     assert!(
         success && read.contains("these 3 calls wait for your approval"),
         "{read}"
