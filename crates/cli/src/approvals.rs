@@ -64,12 +64,12 @@ pub(crate) fn run(json: bool) -> Result<ExitCode> {
             number: open.number,
             replies,
         };
-        let decided = runtime.block_on(control::ask_one(
+        let decided = runtime.block_on(control::ask_process(
             &places.runtime_dir,
             gateway,
             &Request::Decide(decision),
         ));
-        match decided {
+        match decided.unwrap_or_else(|| Err("its gateway has ended".to_owned())) {
             Ok(_) => terminal.say("answered\n"),
             Err(error) => {
                 terminal.say(&format!("not answered: {}\n", line(&error, 400)));

@@ -1,8 +1,8 @@
 //! How commands reach the gateways that run.
 //!
 //! Each agent starts a gateway of its own, so a user has several. Each listens on
-//! `RUNTIME/PID.sock`, which only this user may reach: a client sends one line, a word and what belongs
-//! to it, and gets one line of JSON back.
+//! `RUNTIME/PID.sock`, which only this user may reach: a client sends one line and gets one line of
+//! JSON back. The requests are those of [`Request`].
 //!
 //! A socket nobody listens on is left over from a gateway that was killed, and is removed by
 //! whoever meets it.
@@ -20,58 +20,62 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// The longest request: a decision with what a human filled in.
-const REQUEST_BYTES: usize = 1 << 20;
-/// The longest answer: questions of sixteen programs, of at most some hundred calls each.
-const ANSWER_BYTES: usize = 64 << 20;
-/// What is said about a reload is cut here.
-const SAID_BYTES: usize = 512;
-/// How long the other side may take to send or accept a line.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a request may take, from a client's view: at a reload servers are given time to end.
-const REQUEST_PATIENCE: Duration = Duration::from_secs(60);
-
-/// What a command wants of a gateway.
+/// What a gateway can be asked.
 #[derive(Debug, Clone)]
 pub(crate) enum Request {
-    /// Read the settings again.
+    /// To read its settings again.
     Reload,
-    /// Say which questions wait for a human, as JSON.
+    /// To end a session of its own that nobody uses.
+    EndSession(String),
+    /// Which questions wait for a human, as JSON.
     Approvals,
-    /// Take an answer to one of them.
+    /// To take a human's answer to one of them.
     Decide(Decision),
 }
 
-impl Request {
-    const WORDS: &str = "reload, approvals, decide";
+const RELOAD: &str = "reload";
+const END_SESSION: &str = "end-session ";
+const APPROVALS: &str = "approvals";
+const DECIDE: &str = "decide ";
 
-    fn read(line: &str) -> Result<Request, String> {
-        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-        match (word, rest) {
-            ("reload", "") => Ok(Request::Reload),
-            ("approvals", "") => Ok(Request::Approvals),
-            ("decide", rest) => serde_json::from_str(rest)
-                .map(Request::Decide)
-                .map_err(|error| format!("the answer cannot be read: {error}")),
-            _ => Err(format!(
-                "unknown request; this is toolmill {}, which knows: {}",
-                env!("CARGO_PKG_VERSION"),
-                Request::WORDS
-            )),
+impl Request {
+    fn parse(line: &str) -> Option<Request> {
+        if let Some(id) = line.strip_prefix(END_SESSION) {
+            return Some(Request::EndSession(id.to_owned()));
+        }
+        if let Some(decision) = line.strip_prefix(DECIDE) {
+            return serde_json::from_str(decision).ok().map(Request::Decide);
+        }
+        match line {
+            RELOAD => Some(Request::Reload),
+            APPROVALS => Some(Request::Approvals),
+            _ => None,
         }
     }
 
     fn line(&self) -> String {
         match self {
-            Request::Reload => "reload\n".to_owned(),
-            Request::Approvals => "approvals\n".to_owned(),
+            Request::Reload => RELOAD.to_owned(),
+            Request::EndSession(id) => format!("{END_SESSION}{id}"),
+            Request::Approvals => APPROVALS.to_owned(),
             Request::Decide(decision) => {
                 let decision = serde_json::to_string(decision).expect("a decision is JSON");
-                format!("decide {decision}\n")
+                format!("{DECIDE}{decision}")
             }
         }
     }
 }
+
+/// The longest request: a decision with what a human filled in.
+const REQUEST_BYTES: usize = 1 << 20;
+/// The longest answer: questions of sixteen programs, of some hundred calls each.
+const ANSWER_BYTES: usize = 64 << 20;
+/// What is said about a reload is cut here.
+const SAID_BYTES: usize = 512;
+/// How long the other side may take to send or accept a line.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long an answer may take, from a client's view: at a reload servers are given time to end.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a gateway did, or why it did not.
 pub(crate) type Outcome = Result<String, String>;
@@ -100,13 +104,13 @@ impl Drop for Listening {
 
 /// Makes this gateway reachable below `runtime_dir`. Must be inside a tokio runtime.
 ///
-/// Requests are served one after the other, so that no two reloads mix. One that has begun is not cut
+/// Requests are carried out one after the other, so that no two reloads mix. What has begun is not cut
 /// off, even when its client has gone: half of it would be worse.
 ///
 /// # Errors
 /// The folder or the socket cannot be made, or the folder belongs to somebody else. The gateway
 /// works without: tell the operator and go on.
-pub(crate) fn listen<R, F>(runtime_dir: &Path, obey: R) -> io::Result<Listening>
+pub(crate) fn listen<R, F>(runtime_dir: &Path, carry_out: R) -> io::Result<Listening>
 where
     R: Fn(Request) -> F + Send + Sync + 'static,
     F: Future<Output = Outcome> + Send + 'static,
@@ -123,7 +127,7 @@ where
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    if let Err(error) = serve(stream, &obey).await {
+                    if let Err(error) = serve(stream, &carry_out).await {
                         tracing::debug!("a control connection ended early: {error}");
                     }
                 }
@@ -157,7 +161,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-async fn serve<R, F>(stream: UnixStream, obey: &R) -> io::Result<()>
+async fn serve<R, F>(stream: UnixStream, carry_out: &R) -> io::Result<()>
 where
     R: Fn(Request) -> F,
     F: Future<Output = Outcome>,
@@ -167,9 +171,12 @@ where
     }
     let mut stream = BufReader::new(stream);
     let request = timeout(PATIENCE, read_line(&mut stream, REQUEST_BYTES)).await??;
-    let outcome = match Request::read(&request) {
-        Ok(request) => obey(request).await,
-        Err(unknown) => Err(unknown),
+    let outcome = match Request::parse(&request) {
+        Some(request) => carry_out(request).await,
+        None => Err(format!(
+            "unknown request; this is toolmill {}, which knows: {RELOAD}, {END_SESSION}ID, {APPROVALS}, {DECIDE}JSON",
+            env!("CARGO_PKG_VERSION")
+        )),
     };
     let line = encode(outcome);
     timeout(PATIENCE, stream.write_all(&line)).await?
@@ -177,21 +184,24 @@ where
 
 /// Asks every gateway of this user; answers by process id.
 pub(crate) async fn ask_all(runtime_dir: &Path, request: &Request) -> Vec<(u32, Outcome)> {
-    let mut found: Vec<u32> = fs::read_dir(runtime_dir)
+    let mut found: Vec<(u32, PathBuf)> = fs::read_dir(runtime_dir)
         .into_iter()
         .flatten()
         .filter_map(|entry| {
-            let name = entry.ok()?.file_name();
-            name.to_str()?.strip_suffix(".sock")?.parse().ok()
+            let path = entry.ok()?.path();
+            let number = path.file_name()?.to_str()?.strip_suffix(".sock")?;
+            Some((number.parse().ok()?, path))
         })
         .collect();
-    found.sort_unstable();
+    found.sort();
     let mut outcomes = Vec::new();
-    for process in found {
-        match connect(runtime_dir, process).await {
-            Ok(stream) => outcomes.push((process, asked(stream, request).await)),
+    for (process, path) in found {
+        match UnixStream::connect(&path).await {
+            Ok(stream) => {
+                outcomes.push((process, ask(stream, request).await));
+            }
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                let _ = fs::remove_file(socket(runtime_dir, process));
+                let _ = fs::remove_file(&path);
             }
             // It has ended since the folder was read.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -203,41 +213,37 @@ pub(crate) async fn ask_all(runtime_dir: &Path, request: &Request) -> Vec<(u32, 
     outcomes
 }
 
-/// Asks one gateway of this user.
-pub(crate) async fn ask_one(runtime_dir: &Path, process: u32, request: &Request) -> Outcome {
-    match connect(runtime_dir, process).await {
-        Ok(stream) => asked(stream, request).await,
-        Err(error) => Err(format!("it cannot be reached any more: {error}")),
-    }
+/// Asks one gateway; nothing when no gateway of this user is that process.
+pub(crate) async fn ask_process(
+    runtime_dir: &Path,
+    process: u32,
+    request: &Request,
+) -> Option<Outcome> {
+    let path = runtime_dir.join(format!("{process}.sock"));
+    let stream = UnixStream::connect(path).await.ok()?;
+    Some(ask(stream, request).await)
 }
 
-fn socket(runtime_dir: &Path, process: u32) -> PathBuf {
-    runtime_dir.join(format!("{process}.sock"))
-}
-
-async fn connect(runtime_dir: &Path, process: u32) -> io::Result<UnixStream> {
-    UnixStream::connect(socket(runtime_dir, process)).await
-}
-
-async fn asked(stream: UnixStream, request: &Request) -> Outcome {
-    match timeout(REQUEST_PATIENCE, ask(stream, request)).await {
+async fn ask(stream: UnixStream, request: &Request) -> Outcome {
+    let asked = async {
+        let mut stream = BufReader::new(stream);
+        stream
+            .write_all(format!("{}\n", request.line()).as_bytes())
+            .await?;
+        let line = read_line(&mut stream, ANSWER_BYTES).await?;
+        Ok::<Outcome, io::Error>(match serde_json::from_str(&line)? {
+            Answer::Ok(done) => Ok(done),
+            Answer::Error(reason) => Err(reason),
+        })
+    };
+    match timeout(ANSWER_PATIENCE, asked).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(error)) => Err(format!("it does not answer: {error}")),
         Err(_) => Err(format!(
             "it has not answered within {} s",
-            REQUEST_PATIENCE.as_secs()
+            ANSWER_PATIENCE.as_secs()
         )),
     }
-}
-
-async fn ask(stream: UnixStream, request: &Request) -> io::Result<Outcome> {
-    let mut stream = BufReader::new(stream);
-    stream.write_all(request.line().as_bytes()).await?;
-    let line = read_line(&mut stream, ANSWER_BYTES).await?;
-    Ok(match serde_json::from_str(&line)? {
-        Answer::Ok(done) => Ok(done),
-        Answer::Error(reason) => Err(reason),
-    })
 }
 
 async fn read_line(stream: &mut BufReader<UnixStream>, most: usize) -> io::Result<String> {
@@ -325,18 +331,32 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let _listening = listen(folder.path(), |_| async { Ok("reloaded".to_owned()) }).unwrap();
         let unknown = format!(
-            "{{\"error\":\"unknown request; this is toolmill {}, which knows: reload, approvals, decide\"}}\n",
+            "{{\"error\":\"unknown request; this is toolmill {}, which knows: reload, end-session ID, approvals, decide JSON\"}}\n",
             env!("CARGO_PKG_VERSION")
         );
         for (request, expected) in [
             (&b"stop\n"[..], unknown.as_str()),
             (b"\n", &unknown),
+            (b"end-session\n", &unknown),
+            (b"decide {}\n", &unknown),
             (b"\xff\n", ""),
-            (&&vec![b'x'; 2 * REQUEST_BYTES][..], ""),
+            (&vec![b'x'; 2 * REQUEST_BYTES][..], ""),
             (b"reload\nreload\n", "{\"ok\":\"reloaded\"}\n"),
         ] {
             assert_eq!(answer_to(folder.path(), request).await, expected);
         }
+    }
+
+    #[tokio::test]
+    async fn one_gateway_is_asked_by_its_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = std::process::id();
+        let request = Request::EndSession("s_1".to_owned());
+        assert_eq!(ask_process(folder.path(), own, &request).await, None);
+        let answer = |request| async move { Ok(format!("{request:?}")) };
+        let _listening = listen(folder.path(), answer).unwrap();
+        let answer = ask_process(folder.path(), own, &request).await;
+        assert_eq!(answer, Some(Ok(format!("{request:?}"))));
     }
 
     #[tokio::test]

@@ -13,10 +13,10 @@ use gateway::Gateway;
 use gateway::server::Reader;
 
 use crate::args::{Serve, Source};
-use crate::control::{self, Outcome, Request};
-use crate::host;
+use crate::control::{Outcome, Request};
 use crate::host::Started;
 use crate::settings::DEPTH;
+use crate::{control, host, sessions};
 
 pub(crate) fn run(source: &Source, serve: Serve) -> Result<ExitCode> {
     if std::env::var_os(DEPTH).is_some() {
@@ -35,18 +35,19 @@ pub(crate) fn run(source: &Source, serve: Serve) -> Result<ExitCode> {
                 async move { host::take_up(&gateway, &reading, &places).await }
             }
         };
-        let obey = {
+        let carry_out = {
             let (gateway, take_up) = (gateway.clone(), take_up.clone());
             move |request| {
                 let (gateway, take_up) = (gateway.clone(), take_up.clone());
-                async move { obey(&gateway, take_up, request).await }
+                async move { carry_out(&gateway, take_up, request).await }
             }
         };
-        let _control = control::listen(&started.places.runtime_dir, obey).inspect_err(|error| {
-            tracing::warn!(
-                "`toolmill reload` and `toolmill approvals` will not reach this gateway: {error}"
-            )
-        });
+        let _control =
+            control::listen(&started.places.runtime_dir, carry_out).inspect_err(|error| {
+                tracing::warn!(
+                    "commands such as `toolmill reload` and `toolmill approvals` will not reach this gateway: {error}"
+                )
+            });
         let reloads = tokio::spawn(reload_on_hangup(take_up));
         let reader = if serve.structured {
             Reader::Program
@@ -65,12 +66,13 @@ pub(crate) fn run(source: &Source, serve: Serve) -> Result<ExitCode> {
 }
 
 /// Does what another of the user's commands asks of this gateway.
-async fn obey<F>(gateway: &Gateway, take_up: impl Fn() -> F, request: Request) -> Outcome
+async fn carry_out<F>(gateway: &Gateway, take_up: impl Fn() -> F, request: Request) -> Outcome
 where
     F: Future<Output = Outcome>,
 {
     match request {
         Request::Reload => take_up().await.map(control::said).map_err(control::said),
+        Request::EndSession(id) => sessions::end_here(gateway, &id),
         Request::Approvals => serde_json::to_string(&gateway.open_questions())
             .map_err(|error| format!("the questions cannot be written: {error}")),
         Request::Decide(decision) => gateway

@@ -872,6 +872,16 @@ const TOOLS: &[Tool] = &[
         },
     },
     Tool {
+        name: "blocks",
+        description: "Returns these blocks as its content.",
+        arguments: "content: any",
+        hints: Hints::ReadOnly,
+        run: |call| {
+            let content = call.raw("content")?;
+            Ok(Reply::result(&BTreeMap::from([("content", content)])))
+        },
+    },
+    Tool {
         name: "list_records",
         description: "Returns one page of 1,000 records, and the number of the next page.",
         arguments: "page?: integer, size?: integer",
