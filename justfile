@@ -37,6 +37,10 @@ bench-discovery *options:
 sdk-gates *options:
     scripts/sdk-gates {{options}}
 
+# 200 gateways killed at random points of long runs: what the next one answers is true
+kill-nine *times:
+    scripts/kill-nine {{times}}
+
 # All that must pass before a change goes in
 ci:
     .ci/run

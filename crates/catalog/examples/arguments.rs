@@ -130,7 +130,7 @@ fn speed(catalogs: &Path, lines: &Path) {
         .map(|tool| {
             best(|| {
                 let begun = Instant::now();
-                black_box(tool.signature(Language::Python));
+                black_box(tool.signature(Language::Python, None));
                 begun.elapsed()
             })
         })

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::catalog::{Catalog, ServerTools};
+use crate::observed::{Observations, Observed};
 use crate::phrase::Repair;
 use crate::plain;
 use crate::search::{Explanation, Hit, SearchQuery};
@@ -93,13 +94,21 @@ impl SearchRequest {
     }
 }
 
-/// What is known beside the catalog that puts some tools before others.
+/// What is known beside the catalog: what puts some tools before others, and what they returned.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Signals<'a> {
     /// As [`SearchQuery::used`] has it.
     pub used: Option<&'a HashMap<String, f32>>,
     /// By query, as [`SearchQuery::likeness`] has it.
     pub likeness: Option<&'a HashMap<String, Vec<f32>>>,
+    /// What results were like; it puts no tool before another.
+    pub observed: Option<&'a Observations>,
+}
+
+impl<'a> Signals<'a> {
+    fn of_results(&self, tool: &Tool) -> Option<&'a Observed> {
+        self.observed.and_then(|observed| observed.of(tool))
+    }
 }
 
 /// One hit as data, for programs and scripts.
@@ -144,7 +153,9 @@ pub fn rows(
             query: text.clone(),
             path: format!("tools.{}", hit.tool.path()),
             server: hit.tool.server().to_owned(),
-            signature: hit.tool.signature(request.language),
+            signature: hit
+                .tool
+                .signature(request.language, signals.of_results(&hit.tool)),
             description: match request.detail {
                 Detail::Full => plain::line(hit.tool.description(), DESCRIPTION_CHARS),
                 _ => hit.tool.summary(),
@@ -297,7 +308,7 @@ impl Hits<'_> {
         self.out.push('\n');
         for hit in result.hits {
             if self.shown.insert(hit.tool.path().to_owned()) {
-                push_hit(&mut self.out, &hit, self.request);
+                push_hit(&mut self.out, &hit, self.request, self.signals);
                 if self.request.explain || self.request.detail == Detail::Full {
                     let why = self.catalog.explain(&query, &hit);
                     let _ = writeln!(self.out, "  score: {:.2} = {}", hit.score, sum(&why));
@@ -309,8 +320,9 @@ impl Hits<'_> {
     }
 }
 
-fn push_hit(out: &mut String, hit: &Hit, request: &SearchRequest) {
+fn push_hit(out: &mut String, hit: &Hit, request: &SearchRequest, signals: Signals) {
     let tool = &*hit.tool;
+    let observed = signals.of_results(tool);
     match request.detail {
         Detail::Name => {
             let _ = writeln!(out, "tools.{}", tool.path());
@@ -324,11 +336,11 @@ fn push_hit(out: &mut String, hit: &Hit, request: &SearchRequest) {
             );
         }
         Detail::Signature => {
-            let _ = writeln!(out, "{}", tool.signature(request.language));
+            let _ = writeln!(out, "{}", tool.signature(request.language, observed));
             push_indented(out, tool, &tool.summary());
         }
         Detail::Full => {
-            let _ = writeln!(out, "{}", tool.signature(request.language));
+            let _ = writeln!(out, "{}", tool.signature(request.language, observed));
             push_indented(
                 out,
                 tool,
@@ -337,6 +349,10 @@ fn push_hit(out: &mut String, hit: &Hit, request: &SearchRequest) {
             let _ = writeln!(out, "  input: {}", schema(tool.input_schema()));
             if let Some(output) = tool.output_schema() {
                 let _ = writeln!(out, "  output: {}", schema(output));
+            }
+            if let Some(observed) = observed {
+                let seen = schema(&observed.shape.schema());
+                let _ = writeln!(out, "  observed ×{}: {seen}", observed.results);
             }
         }
     }

@@ -93,7 +93,6 @@ pub struct ArgumentError {
     pub message: String,
     /// One line that can be pasted over the call and would be bound.
     pub fix: Option<String>,
-    pub signature: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -796,7 +795,6 @@ impl<'a> Call<'a> {
             argument,
             message,
             fix,
-            signature: self.tool.signature(self.language),
         }
     }
 

@@ -18,6 +18,7 @@ mod json;
 mod lexicon;
 mod matches;
 mod name;
+mod observed;
 mod pattern;
 mod phrase;
 mod plain;
@@ -38,6 +39,7 @@ pub use bind::{
 };
 pub use catalog::{Catalog, Server, ServerTools, UnknownTool};
 pub use name::is_same_name;
+pub use observed::{FieldWords, Observations, Observed, Shape};
 pub use phrase::Repair;
 pub use plain::{is_treacherous, line as plain_line};
 pub use search::{Explanation, Hit, Part, SearchOptions, SearchQuery, SearchResult};

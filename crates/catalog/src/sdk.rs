@@ -57,30 +57,43 @@ const MOST_REASONS: usize = 5;
 const DOCS_CHARS: usize = 64 * 1024;
 
 /// Capitalised names that the SDK itself, or the languages' own libraries, have for types.
-const TAKEN: [&str; 23] = [
+const TAKEN: [&str; 36] = [
     "Any",
     "Array",
+    "AsyncIterator",
+    "Callable",
+    "Concatenate",
     "Error",
     "Exception",
     "False",
+    "Forms",
+    "Generic",
+    "Iterator",
     "IteratorReturnResult",
     "IteratorYieldResult",
+    "Kept",
     "Literal",
     "None",
     "NotRequired",
+    "ParamSpec",
     "Promise",
     "PromiseFulfilledResult",
+    "PromiseLike",
     "PromiseRejectedResult",
     "PromiseSettledResult",
-    "ReadableStreamReadResult",
+    "RawResult",
     "ReadableStreamReadDoneResult",
+    "ReadableStreamReadResult",
     "ReadableStreamReadValueResult",
+    "Symbol",
     "ToolError",
     "Tools",
     "True",
     "TypeAlias",
+    "TypeVar",
     "TypedDict",
     "Unpack",
+    "WithForms",
 ];
 
 impl Catalog {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::name::PYTHON_KEYWORDS;
+use crate::observed::Observed;
 use crate::plain;
 use crate::schema::{
     Field, Fields, Items, Kind, MOST_STEPS, Shape, kinds, resolved, said, shape, step, unwrapped,
@@ -44,7 +45,21 @@ const MOST_REQUIRED: usize = 24;
 const MOST_OPTIONAL: usize = 4;
 
 /// How many members of an object are shown, by how deep it lies.
-const MOST_MEMBERS: [usize; 4] = [4, 4, 2, 0];
+const MOST_MEMBERS: &[usize] = &[4, 4, 2, 0];
+
+/// The same for what results were observed to be, which is all that is known of them: the first that is
+/// short enough. A list takes a level.
+const MOST_OBSERVED: [&[usize]; 4] = [
+    &[12, 12, 12, 4],
+    &[10, 10, 6, 0],
+    &[8, 8, 4, 0],
+    MOST_MEMBERS,
+];
+const OBSERVED_CHARS: usize = 240;
+
+/// The media type by which a schema says that a string holds JSON.
+pub(crate) const JSON_MEDIA_TYPE: &str = "application/json";
+
 const MOST_ENUM_VALUES: usize = 6;
 const MOST_ALTERNATIVES: usize = 4;
 
@@ -61,13 +76,20 @@ pub(crate) fn of_tool(
     path: &str,
     input: &Value,
     output: Option<&Value>,
+    observed: Option<&Observed>,
     language: Language,
 ) -> String {
+    let observed = observed.map(|observed| {
+        let result = of_result(&observed.shape.schema(), language);
+        format!("{result} observed ×{}", observed.results)
+    });
     let draw = |fine: bool| {
         let mut drawing = Drawing {
             root: input,
             language,
             fine,
+            most_members: MOST_MEMBERS,
+            observed: false,
             steps: MOST_STEPS,
         };
         let fields = Fields::of(input, input, &mut drawing.steps);
@@ -78,7 +100,9 @@ pub(crate) fn of_tool(
             }
             _ => format!("tools.{path}({parameters})"),
         };
-        if let Some(output) = output {
+        if let Some(observed) = &observed {
+            let _ = write!(signature, " -> {observed}");
+        } else if let Some(output) = output {
             let mut drawing = Drawing {
                 root: output,
                 ..drawing
@@ -91,6 +115,26 @@ pub(crate) fn of_tool(
     Some(draw(true))
         .filter(|signature| signature.len() <= TOO_LONG_CHARS)
         .unwrap_or_else(|| draw(false))
+}
+
+/// The type of a result by a schema that was made from results, as much of it as is short.
+pub(crate) fn of_result(schema: &Value, language: Language) -> String {
+    let draw = |fine: bool, most_members: &'static [usize]| {
+        let mut drawing = Drawing {
+            root: schema,
+            language,
+            fine,
+            most_members,
+            observed: true,
+            steps: MOST_STEPS,
+        };
+        drawing.type_of(schema, 0).shown(language)
+    };
+    MOST_OBSERVED
+        .iter()
+        .map(|most_members| draw(true, most_members))
+        .find(|drawn| drawn.chars().count() <= OBSERVED_CHARS)
+        .unwrap_or_else(|| draw(false, MOST_MEMBERS))
 }
 
 /// A name as it can be written for a parameter, quoted where the language has no other way.
@@ -173,6 +217,10 @@ struct Drawing<'a> {
     language: Language,
     /// Whether members of objects and values of enums are drawn.
     fine: bool,
+    /// By how deep an object lies.
+    most_members: &'static [usize],
+    /// Whether the schema was made from results.
+    observed: bool,
     steps: usize,
 }
 
@@ -234,11 +282,11 @@ impl<'a> Drawing<'a> {
     fn union(&mut self, variants: &'a [Value], depth: usize) -> Type {
         let mut kind = Type::default();
         // A variant deep inside variants is one level down too: nesting must end.
-        if depth + 1 >= MOST_MEMBERS.len() + 2 {
+        if depth + 1 >= self.most_members.len() + 2 {
             return kind;
         }
         for variant in variants.iter().take(MOST_LOOKED_AT) {
-            let variant = self.type_of(variant, depth + 1);
+            let variant = self.type_of(variant, depth + usize::from(!self.observed));
             if variant.alternatives.is_empty() && !variant.nullable {
                 return Type::default();
             }
@@ -304,8 +352,11 @@ impl<'a> Drawing<'a> {
                 nullable: true,
             },
             Kind::Array => {
+                if said(self.root, schema, "maxItems").and_then(Value::as_u64) == Some(0) {
+                    return Type::word("[]");
+                }
                 let schema = Items::of(self.root, schema);
-                let items = if depth < MOST_MEMBERS.len() {
+                let items = if depth < self.most_members.len() {
                     let mut items = Type::default();
                     let all = schema
                         .first
@@ -327,16 +378,32 @@ impl<'a> Drawing<'a> {
                 Type::word(format!("[{items}]"))
             }
             Kind::Object => self.object(schema, depth),
+            Kind::String => Type::word(self.string(schema, depth)),
             kind => Type::word(self.language.word(kind)),
+        }
+    }
+
+    fn string(&mut self, schema: &'a Value, depth: usize) -> String {
+        let word = self.language.word(Kind::String);
+        let holds = said(self.root, schema, "contentMediaType").and_then(Value::as_str);
+        match said(self.root, schema, "contentSchema") {
+            Some(inner) if holds == Some(JSON_MEDIA_TYPE) && depth < self.most_members.len() => {
+                let inner = self.type_of(inner, depth).shown(self.language);
+                format!("{word} of JSON {inner}")
+            }
+            _ => word.to_owned(),
         }
     }
 
     fn object(&mut self, schema: &'a Value, depth: usize) -> Type {
         let most = if self.fine {
-            MOST_MEMBERS.get(depth).copied().unwrap_or(0)
+            self.most_members.get(depth).copied().unwrap_or(0)
         } else {
             0
         };
+        if said(self.root, schema, "maxProperties").and_then(Value::as_u64) == Some(0) {
+            return Type::word("{}");
+        }
         if most == 0 {
             return Type::word(self.language.word(Kind::Object));
         }
@@ -369,6 +436,10 @@ impl<'a> Drawing<'a> {
             .collect();
         if fields.all.len() > most {
             parts.push(format!("+{}", fields.all.len() - most));
+        }
+        // A schema that is written says it by habit; one that was observed saw them.
+        if self.observed && fields.open {
+            parts.push("...".to_owned());
         }
         Type::word(format!("{{{}}}", parts.join(", ")))
     }

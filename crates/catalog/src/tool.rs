@@ -5,8 +5,11 @@ use std::sync::{Arc, OnceLock};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
+use crate::observed::Observed;
 use crate::plain;
+use crate::schema::{Fields, Kind, MOST_STEPS, kinds, resolved, unwrapped};
 use crate::signature::{self, Language};
 use crate::validate::Validator;
 
@@ -28,6 +31,7 @@ pub struct Tool {
     description: OnceLock<String>,
     schemas: OnceLock<Schemas>,
     validator: OnceLock<Validator>,
+    contract: OnceLock<String>,
 }
 
 /// What is known of a listed tool that can be called.
@@ -117,6 +121,7 @@ impl Tool {
             description: OnceLock::new(),
             schemas: OnceLock::new(),
             validator: OnceLock::new(),
+            contract: OnceLock::new(),
         }
     }
 
@@ -186,14 +191,64 @@ impl Tool {
         self.facts.destructive_hint
     }
 
-    /// One line that says what the tool takes and gives, as the search answer shows it.
-    pub fn signature(&self, language: Language) -> String {
+    /// One line that says what the tool takes and gives, as the search answer shows it. What it gives is
+    /// what its results were `observed` to be, if it does not say so itself.
+    pub fn signature(&self, language: Language, observed: Option<&Observed>) -> String {
         signature::of_tool(
             &self.path,
             self.input_schema(),
             self.output_schema(),
+            observed.filter(|_| !self.describes_result()),
             language,
         )
+    }
+
+    /// Whether the tool says what its results are like. A sole member that is a string does not: so
+    /// servers wrap whatever they have as text.
+    pub fn describes_result(&self) -> bool {
+        let Some(root) = self.output_schema() else {
+            return false;
+        };
+        let mut steps = MOST_STEPS;
+        let Some(schema) = resolved(root, unwrapped(root)) else {
+            return false;
+        };
+        match kinds(root, schema)[..] {
+            [] | [Kind::String] => ["enum", "const", "anyOf", "oneOf"]
+                .iter()
+                .any(|keyword| schema.get(keyword).is_some()),
+            [Kind::Object] => match &Fields::of(root, schema, &mut steps).all[..] {
+                [] => false,
+                [only] => only.schema.is_some_and(|only| {
+                    resolved(root, only).is_some_and(|only| kinds(root, only) != [Kind::String])
+                }),
+                _ => true,
+            },
+            _ => true,
+        }
+    }
+
+    /// What identifies the tool as one that takes and gives the same: a hash of its name and schemas.
+    pub fn contract(&self) -> &str {
+        self.contract.get_or_init(|| {
+            let listed = self.listed();
+            let schema = |schema: Option<&RawValue>| schema.map_or("", RawValue::get).to_owned();
+            let parts = [
+                self.name().to_owned(),
+                schema(listed.input_schema),
+                schema(listed.output_schema),
+            ];
+            let mut hash = Sha256::new();
+            for part in &parts {
+                hash.update((part.len() as u64).to_le_bytes());
+                hash.update(part);
+            }
+            let digest = hash.finalize();
+            digest[..16]
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect()
+        })
     }
 
     /// The first sentence of the description, on one line of at most 110 characters.

@@ -147,6 +147,30 @@ Exit codes: 0 ok, 1 the tool failed, 2 usage, an unknown tool or wrong arguments
         #[arg(long)]
         json: bool,
     },
+    /// List the sessions of agents and of `run --session`: files, results, stored values; or end some
+    #[command(after_help = "Examples:
+  toolmill sessions
+  toolmill sessions --json | jq '.sessions[] | select(.state == \"kept\")'
+  toolmill sessions rm s_0f8kq2m4c6wtb1hz
+  toolmill sessions rm --unused
+
+Exit codes: 0 ok, 1 one could not be ended, 2 usage")]
+    Sessions(Sessions),
+    /// List what sessions keep: values too large for an answer, files of results; or print one
+    #[command(after_help = "Examples:
+  toolmill results
+  toolmill results r_9 --session s_0f8kq2m4c6wtb1hz
+  toolmill results r_9 --at /items/0/name
+  toolmill results r_9 --from 0 --to 100     elements, members, characters, or bytes of a file
+  toolmill results r_3 > picture.png
+  toolmill results r_9 --remove")]
+    Results(Results),
+    /// Drop what was learned of the results of a server, of a tool, or of all
+    #[command(after_help = "Examples:
+  toolmill forget
+  toolmill forget github
+  toolmill forget github.get_issue --json")]
+    Forget(Forget),
     /// Have every running gateway of yours read its settings again
     #[command(after_help = "Example:
   toolmill reload")]
@@ -186,6 +210,32 @@ pub(crate) struct Run {
     /// Print everything about the run as one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Sessions {
+    /// Also those that have ended, with why
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print them as one JSON object, those that have ended among them
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) verb: Option<SessionVerb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionVerb {
+    /// End sessions: their files, results and stored values are gone
+    Rm {
+        /// As `toolmill sessions` lists them
+        #[arg(required_unless_present = "unused", value_name = "SESSION")]
+        ids: Vec<String>,
+        /// All that no process has open
+        #[arg(long, conflicts_with = "ids")]
+        unused: bool,
+    },
 }
 
 #[derive(Debug, ClapArgs)]
@@ -232,6 +282,30 @@ pub(crate) struct Call {
     /// Print the whole result, not the value in it
     #[arg(long)]
     pub(crate) raw: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Results {
+    /// The handle of a result, as answers name it; lists them by default
+    pub(crate) id: Option<String>,
+    /// The session that keeps it; needed where several have one of this name
+    #[arg(long, value_name = "SESSION")]
+    pub(crate) session: Option<String>,
+    /// A part of it, by JSON pointer
+    #[arg(long, value_name = "POINTER", requires = "id")]
+    pub(crate) at: Option<String>,
+    /// The first element, member, character or byte to print
+    #[arg(long, value_name = "N", requires = "id")]
+    pub(crate) from: Option<u64>,
+    /// Where to stop, before this one
+    #[arg(long, value_name = "N", requires = "id")]
+    pub(crate) to: Option<u64>,
+    /// Remove it
+    #[arg(long, requires = "id", conflicts_with_all = ["at", "from", "to", "json"])]
+    pub(crate) remove: bool,
+    /// Print the list, or a text, as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -284,6 +358,16 @@ pub(crate) enum SdkLanguage {
     Python,
     #[value(alias = "ts")]
     Typescript,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Forget {
+    /// A server, or a tool by its path; everything by default
+    #[arg(value_name = "SERVER|TOOL")]
+    pub(crate) name: Option<String>,
+    /// Print what was dropped as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -2,7 +2,7 @@
 //!
 //! Each agent starts a gateway of its own, so a user has several. Each listens on
 //! `RUNTIME/PID.sock`, which only this user may reach: a client sends one line and gets one line of
-//! JSON back. The only request is `reload`.
+//! JSON back. The requests are those of [`Request`].
 //!
 //! A socket nobody listens on is left over from a gateway that was killed, and is removed by
 //! whoever meets it.
@@ -19,13 +19,40 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+/// What a gateway can be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// To read its settings again.
+    Reload,
+    /// To end a session of its own that nobody uses.
+    EndSession(String),
+}
+
 const RELOAD: &str = "reload";
+const END_SESSION: &str = "end-session ";
+
+impl Request {
+    fn parse(line: &str) -> Option<Request> {
+        match line.strip_prefix(END_SESSION) {
+            Some(id) => Some(Request::EndSession(id.to_owned())),
+            None => (line == RELOAD).then_some(Request::Reload),
+        }
+    }
+
+    fn line(&self) -> String {
+        match self {
+            Request::Reload => RELOAD.to_owned(),
+            Request::EndSession(id) => format!("{END_SESSION}{id}"),
+        }
+    }
+}
+
 /// The longest request, and the longest answer.
 const LINE_BYTES: usize = 4 << 10;
 /// How long the other side may take to send or accept a line.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a reload may take, from a client's view: servers are given time to end.
-const RELOAD_PATIENCE: Duration = Duration::from_secs(60);
+/// How long an answer may take, from a client's view: at a reload servers are given time to end.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a gateway did, or why it did not.
 pub(crate) type Outcome = Result<String, String>;
@@ -54,15 +81,15 @@ impl Drop for Listening {
 
 /// Makes this gateway reachable below `runtime_dir`. Must be inside a tokio runtime.
 ///
-/// Requests are served one after the other, so that no two reloads mix. A reload that has begun is
-/// not cut off, even when its client has gone: half of it would be worse.
+/// Requests are carried out one after the other, so that no two reloads mix. What has begun is not cut
+/// off, even when its client has gone: half of it would be worse.
 ///
 /// # Errors
 /// The folder or the socket cannot be made, or the folder belongs to somebody else. The gateway
 /// works without: tell the operator and go on.
-pub(crate) fn listen<R, F>(runtime_dir: &Path, reload: R) -> io::Result<Listening>
+pub(crate) fn listen<R, F>(runtime_dir: &Path, carry_out: R) -> io::Result<Listening>
 where
-    R: Fn() -> F + Send + Sync + 'static,
+    R: Fn(Request) -> F + Send + Sync + 'static,
     F: Future<Output = Outcome> + Send + 'static,
 {
     make_private(runtime_dir)?;
@@ -77,7 +104,7 @@ where
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    if let Err(error) = serve(stream, &reload).await {
+                    if let Err(error) = serve(stream, &carry_out).await {
                         tracing::debug!("a control connection ended early: {error}");
                     }
                 }
@@ -111,9 +138,9 @@ fn make_private(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-async fn serve<R, F>(stream: UnixStream, reload: &R) -> io::Result<()>
+async fn serve<R, F>(stream: UnixStream, carry_out: &R) -> io::Result<()>
 where
-    R: Fn() -> F,
+    R: Fn(Request) -> F,
     F: Future<Output = Outcome>,
 {
     if stream.peer_cred()?.uid() != rustix::process::geteuid().as_raw() {
@@ -121,10 +148,10 @@ where
     }
     let mut stream = BufReader::new(stream);
     let request = timeout(PATIENCE, read_line(&mut stream)).await??;
-    let outcome = match request.as_str() {
-        RELOAD => reload().await,
-        _ => Err(format!(
-            "unknown request; this is toolmill {}, which knows: {RELOAD}",
+    let outcome = match Request::parse(&request) {
+        Some(request) => carry_out(request).await,
+        None => Err(format!(
+            "unknown request; this is toolmill {}, which knows: {RELOAD}, {END_SESSION}ID",
             env!("CARGO_PKG_VERSION")
         )),
     };
@@ -148,16 +175,7 @@ pub(crate) async fn reload_all(runtime_dir: &Path) -> Vec<(u32, Outcome)> {
     for (process, path) in found {
         match UnixStream::connect(&path).await {
             Ok(stream) => {
-                let asked = timeout(RELOAD_PATIENCE, ask(stream, RELOAD)).await;
-                let outcome = match asked {
-                    Ok(Ok(outcome)) => outcome,
-                    Ok(Err(error)) => Err(format!("it does not answer: {error}")),
-                    Err(_) => Err(format!(
-                        "it has not answered within {} s",
-                        RELOAD_PATIENCE.as_secs()
-                    )),
-                };
-                outcomes.push((process, outcome));
+                outcomes.push((process, ask(stream, &Request::Reload).await));
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 let _ = fs::remove_file(&path);
@@ -172,14 +190,37 @@ pub(crate) async fn reload_all(runtime_dir: &Path) -> Vec<(u32, Outcome)> {
     outcomes
 }
 
-async fn ask(stream: UnixStream, request: &str) -> io::Result<Outcome> {
-    let mut stream = BufReader::new(stream);
-    stream.write_all(format!("{request}\n").as_bytes()).await?;
-    let line = read_line(&mut stream).await?;
-    Ok(match serde_json::from_str(&line)? {
-        Answer::Ok(done) => Ok(done),
-        Answer::Error(reason) => Err(reason),
-    })
+/// Asks one gateway; nothing when no gateway of this user is that process.
+pub(crate) async fn ask_process(
+    runtime_dir: &Path,
+    process: u32,
+    request: &Request,
+) -> Option<Outcome> {
+    let path = runtime_dir.join(format!("{process}.sock"));
+    let stream = UnixStream::connect(path).await.ok()?;
+    Some(ask(stream, request).await)
+}
+
+async fn ask(stream: UnixStream, request: &Request) -> Outcome {
+    let asked = async {
+        let mut stream = BufReader::new(stream);
+        stream
+            .write_all(format!("{}\n", request.line()).as_bytes())
+            .await?;
+        let line = read_line(&mut stream).await?;
+        Ok::<Outcome, io::Error>(match serde_json::from_str(&line)? {
+            Answer::Ok(done) => Ok(done),
+            Answer::Error(reason) => Err(reason),
+        })
+    };
+    match timeout(ANSWER_PATIENCE, asked).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(error)) => Err(format!("it does not answer: {error}")),
+        Err(_) => Err(format!(
+            "it has not answered within {} s",
+            ANSWER_PATIENCE.as_secs()
+        )),
+    }
 }
 
 async fn read_line(stream: &mut BufReader<UnixStream>) -> io::Result<String> {
@@ -229,7 +270,7 @@ mod tests {
         let folder = home.path().join("run/toolmill");
         let reloads = Arc::new(AtomicU32::new(0));
         let counted = reloads.clone();
-        let listening = listen(&folder, move || {
+        let listening = listen(&folder, move |_| {
             let count = counted.fetch_add(1, Ordering::Relaxed);
             async move {
                 match count {
@@ -259,20 +300,33 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_request_does_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let _listening = listen(folder.path(), || async { Ok("reloaded".to_owned()) }).unwrap();
+        let _listening = listen(folder.path(), |_| async { Ok("reloaded".to_owned()) }).unwrap();
         let unknown = format!(
-            "{{\"error\":\"unknown request; this is toolmill {}, which knows: reload\"}}\n",
+            "{{\"error\":\"unknown request; this is toolmill {}, which knows: reload, end-session ID\"}}\n",
             env!("CARGO_PKG_VERSION")
         );
         for (request, expected) in [
             (&b"stop\n"[..], unknown.as_str()),
             (b"\n", &unknown),
+            (b"end-session\n", &unknown),
             (b"\xff\n", ""),
             (&[b'x'; 2 * LINE_BYTES], ""),
             (b"reload\nreload\n", "{\"ok\":\"reloaded\"}\n"),
         ] {
             assert_eq!(answer_to(folder.path(), request).await, expected);
         }
+    }
+
+    #[tokio::test]
+    async fn one_gateway_is_asked_by_its_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = std::process::id();
+        let request = Request::EndSession("s_1".to_owned());
+        assert_eq!(ask_process(folder.path(), own, &request).await, None);
+        let answer = |request| async move { Ok(format!("{request:?}")) };
+        let _listening = listen(folder.path(), answer).unwrap();
+        let answer = ask_process(folder.path(), own, &request).await;
+        assert_eq!(answer, Some(Ok(format!("{request:?}"))));
     }
 
     #[tokio::test]
@@ -289,7 +343,7 @@ mod tests {
         assert!(!stale.exists() && other.exists());
 
         leave_behind(format!("{}.sock", std::process::id()));
-        let listening = listen(folder.path(), || async { Ok(String::new()) }).unwrap();
+        let listening = listen(folder.path(), |_| async { Ok(String::new()) }).unwrap();
         assert_eq!(reload_all(folder.path()).await.len(), 1);
         drop(listening);
     }
@@ -297,7 +351,7 @@ mod tests {
     #[tokio::test]
     async fn a_folder_that_cannot_be_private_is_refused() {
         let home = tempfile::tempdir().unwrap();
-        let listen = |folder: &Path| listen(folder, || async { Ok(String::new()) });
+        let listen = |folder: &Path| listen(folder, |_| async { Ok(String::new()) });
         let link = home.path().join("link");
         std::os::unix::fs::symlink(home.path(), &link).unwrap();
         assert!(listen(&link).is_err());

@@ -304,6 +304,7 @@ fn config(settings: &Settings, places: &Places) -> Config {
         python: settings.python.clone(),
         project: places.working_directory.clone(),
         usage: settings.search_usage.unwrap_or(true),
+        learn: settings.learn.unwrap_or(true),
         model: settings.search_model.clone(),
         require: settings.require,
         path: std::env::var_os("PATH").unwrap_or_default(),

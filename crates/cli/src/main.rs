@@ -8,13 +8,16 @@ mod clients;
 mod control;
 mod demo;
 mod doctor;
+mod forget;
 mod host;
 mod init;
 mod list;
 mod policy;
+mod results;
 mod run;
 mod sdk;
 mod serve;
+mod sessions;
 mod settings;
 mod tools;
 mod trace;
@@ -61,6 +64,9 @@ fn host() -> ExitCode {
         Command::Trust(trust) => host::trust(&args.source, &trust),
         Command::Policy(policy) => policy::run(&args.source, &policy),
         Command::Trace { execution, json } => trace::run(&execution, json),
+        Command::Sessions(sessions) => sessions::run(sessions),
+        Command::Results(results) => results::run(&results),
+        Command::Forget(forget) => forget::run(&forget),
         Command::Reload => host::reload(),
         Command::Demo(demo) => demo::run(&demo),
         Command::DemoGateway => demo::serve_gateway(),

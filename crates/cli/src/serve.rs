@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 use gateway::server::Reader;
 
 use crate::args::{Serve, Source};
+use crate::control::Request;
 use crate::host::Started;
 use crate::settings::DEPTH;
-use crate::{control, host};
+use crate::{control, host, sessions};
 
 pub(crate) fn run(source: &Source, serve: Serve) -> Result<ExitCode> {
     if std::env::var_os(DEPTH).is_some() {
@@ -33,9 +34,23 @@ pub(crate) fn run(source: &Source, serve: Serve) -> Result<ExitCode> {
                 async move { host::take_up(&gateway, &reading, &places).await }
             }
         };
+        let carry_out = {
+            let (gateway, take_up) = (gateway.clone(), take_up.clone());
+            move |request| {
+                let (gateway, take_up) = (gateway.clone(), take_up.clone());
+                async move {
+                    match request {
+                        Request::Reload => take_up().await,
+                        Request::EndSession(id) => sessions::end_here(&gateway, &id),
+                    }
+                }
+            }
+        };
         let _control =
-            control::listen(&started.places.runtime_dir, take_up.clone()).inspect_err(|error| {
-                tracing::warn!("`toolmill reload` will not reach this gateway: {error}")
+            control::listen(&started.places.runtime_dir, carry_out).inspect_err(|error| {
+                tracing::warn!(
+                    "commands such as `toolmill reload` will not reach this gateway: {error}"
+                )
             });
         let reloads = tokio::spawn(reload_on_hangup(take_up));
         let reader = if serve.structured {

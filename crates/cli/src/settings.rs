@@ -47,6 +47,8 @@ pub(crate) struct Settings {
     pub(crate) require: Tier,
     /// Whether a search prefers what was of use before.
     pub(crate) search_usage: Option<bool>,
+    /// Whether it is learned what results are like.
+    pub(crate) learn: Option<bool>,
     /// The folder of a sentence model by which a search also goes.
     pub(crate) search_model: Option<PathBuf>,
     /// Absent also when its variable is not set: HTTP must then not be served without one.
@@ -249,7 +251,8 @@ impl Settings {
     ) -> Result<Vec<Server>> {
         let root = Table::from_toml(&source.path, text)?;
         root.only(&[
-            "policy", "rules", "upstream", "limits", "sandbox", "search", "python", "http",
+            "policy", "rules", "upstream", "limits", "sandbox", "search", "results", "python",
+            "http",
         ])?;
         rules::read(&mut self.rules, source, &root, &mut self.warnings)?;
         if let Some(limits) = root.table("limits")? {
@@ -272,6 +275,12 @@ impl Settings {
                 )),
                 None => {}
             }
+        }
+        if let Some(results) = root.table("results")? {
+            results.only(&["learn"])?;
+            // A project may keep results from being learned from, and not the other way round.
+            let learn = results.flag("learn")?;
+            self.learn = learn.filter(|learn| source.own || !learn).or(self.learn);
         }
         let python = root.table("python")?;
         let http = root.table("http")?;

@@ -48,6 +48,7 @@ pub(crate) fn list(source: &Source, args: Tools) -> Result<ExitCode> {
             print(&format!("{}\n", serde_json::to_string(&servers)?))?;
             return Ok(ExitCode::SUCCESS);
         }
+        started.gateway.recall_results().await;
         let mut text = String::new();
         if health.is_empty() {
             text.push_str(&host::no_servers(started));
@@ -55,7 +56,10 @@ pub(crate) fn list(source: &Source, args: Tools) -> Result<ExitCode> {
         for server in &health {
             text.push_str(&format!("{}\n", headline(server)));
             for tool in tools_of(&catalog, server) {
-                text.push_str(&format!("  {}\n", tool.signature(Default::default())));
+                text.push_str(&format!(
+                    "  {}\n",
+                    started.gateway.signature(tool, Default::default())
+                ));
             }
         }
         print(&text)?;

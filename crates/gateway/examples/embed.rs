@@ -79,6 +79,7 @@ fn host() -> ExitCode {
         workspaces: state.join("workspaces"),
         project: state.clone(),
         usage: true,
+        learn: true,
         model: None,
         state,
         python: Vec::new(),

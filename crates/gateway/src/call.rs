@@ -24,9 +24,9 @@ use upstream::CallError;
 
 use crate::check::Findings;
 use crate::handles::{self, Filled};
+use crate::observed::Sample;
 use crate::permit::{Permit, Permits};
 use crate::results::{self, OPEN_RESULT};
-use crate::shape::shape;
 use crate::show::{SHOW, Showing};
 use crate::store::{self, LOAD, STORE};
 use crate::suspended::Suspended;
@@ -36,8 +36,7 @@ use crate::{Gateway, Limits, Session};
 
 /// Arguments and results kept of one call for the agent's own answer.
 const SHOWN_CHARACTERS: usize = 80;
-/// Longest result that is kept to say what it looked like, and of how many tools.
-const SAMPLE_BYTES: usize = 64 << 10;
+/// Of how many tools a result is kept to say what it looked like.
 const SAMPLES: usize = 16;
 
 /// What one run's calls share.
@@ -61,8 +60,8 @@ pub(crate) struct Calls {
     done: Mutex<Vec<CallRecord>>,
     /// The process of the server that was called last.
     called: Mutex<Option<Arc<ServerProcess>>>,
-    /// The first result of each tool that is not too long, to say what it looked like.
-    samples: Mutex<BTreeMap<String, String>>,
+    /// The beginning of the first result of each tool, to say what it looked like.
+    samples: Mutex<BTreeMap<String, Arc<Sample>>>,
     /// What the program's text gave reason to say.
     findings: Mutex<Findings>,
     /// What the program said last of how far it is, as it said it.
@@ -195,11 +194,8 @@ impl Calls {
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         samples
             .iter()
-            .filter_map(|(tool, result)| {
-                let value = serde_json::from_str(result).ok()?;
-                Some(format!("{tool} returned {}", shape(&value)))
-            })
             .take(3)
+            .map(|(tool, sample)| format!("{tool} returned {}", sample.described(self.language)))
             .collect()
     }
 
@@ -287,7 +283,7 @@ impl Calls {
                 server: Some(tool.server().to_owned()),
                 retryable: false,
                 fix: error.fix,
-                signature: Some(error.signature),
+                signature: Some(self.gateway.signature(&tool, self.language)),
             })?;
         self.spend(bound.json.get().len())?;
         if let Some(warning) = bound.warning {
@@ -330,6 +326,7 @@ impl Calls {
             self.language,
             |server| upstreams.validation(server),
             |path| upstreams.may_bring(path),
+            |tool| self.gateway.signature(tool, self.language),
         );
         let checked = Checked {
             error: found.error.clone(),
@@ -438,10 +435,32 @@ impl Calls {
         )))
     }
 
+    /// Keeps the beginning of a result, and hands it over to be learned from, where it is wanted.
+    fn sample(&self, tool: &Arc<Tool>, arguments: &RawValue, result: &str) {
+        let learning = &self.gateway.learning;
+        let is_wanted = learning.wants(tool);
+        let mut samples = self
+            .samples
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let is_first = samples.len() < SAMPLES && !samples.contains_key(tool.path());
+        if !is_wanted && !is_first {
+            return;
+        }
+        let sample = Sample::of(tool, arguments, result);
+        if is_first {
+            samples.insert(tool.path().to_owned(), sample.clone());
+        }
+        drop(samples);
+        if is_wanted {
+            learning.take(sample);
+        }
+    }
+
     /// Sends the call, once, and reads its result.
     async fn send(
         &self,
-        tool: &Tool,
+        tool: &Arc<Tool>,
         arguments: &RawValue,
         form: Form,
         deadline: Instant,
@@ -470,6 +489,7 @@ impl Calls {
             server: tool.server().to_owned(),
             tool: tool.name().to_owned(),
             bytes: arguments.get().len() as u64,
+            writes: tool.effects().is_some(),
         });
         let mut open = OpenCall {
             calls: self,
@@ -499,18 +519,12 @@ impl Calls {
                 Err(raised)
             }
         };
-        let text = answer.as_ref().map(Returned::text);
-        if let Ok(result) = &text
-            && result.len() <= SAMPLE_BYTES
+        if let Ok(Returned::Json(result)) = &answer
+            && form == Form::Value
         {
-            let mut samples = self
-                .samples
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner());
-            if !samples.contains_key(tool.path()) && samples.len() < SAMPLES {
-                samples.insert(tool.path().to_owned(), result.clone().into_owned());
-            }
+            self.sample(tool, arguments, result);
         }
+        let text = answer.as_ref().map(Returned::text);
         let bytes = answer.as_ref().map_or(0, Returned::bytes);
         open.end(text.as_deref().map_err(|raised| raised.code), bytes);
         answer

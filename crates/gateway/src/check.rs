@@ -34,13 +34,14 @@ struct Note {
 impl Findings {
     /// Looks at the calls that a program's text makes. `validation` is that of a server's calls;
     /// `may_come` says of a path that its tool may be there when it is called, though it is not in the
-    /// catalog.
+    /// catalog; `signature` is that of a tool in an error.
     pub(crate) fn of(
         check: &Check,
         catalog: &Catalog,
         language: Language,
         validation: impl Fn(&str) -> Validation,
         may_come: impl Fn(&str) -> bool,
+        signature: impl Fn(&Tool) -> String,
     ) -> Findings {
         let mut findings = Findings::default();
         let mut called: Vec<&str> = Vec::new();
@@ -58,7 +59,10 @@ impl Findings {
             let failure = match catalog.resolve(&call.path) {
                 Ok(tool) => {
                     let validation = validation(tool.server());
-                    let failure = failure(call, tool, validation, language);
+                    let mut failure = failure(call, tool, validation, language);
+                    if let Some(error) = &mut failure {
+                        error.signature = Some(signature(tool));
+                    }
                     match &failure {
                         None => findings.warn_of_repetition(call, tool),
                         Some(_) => {
@@ -170,7 +174,6 @@ fn failure(
     };
     Some(ProgramError {
         fix: error.fix,
-        signature: Some(error.signature),
         ..placed(
             code_of_argument(error.code),
             error.message,
@@ -267,6 +270,7 @@ mod tests {
             Language::Python,
             |_| Validation::Error,
             |path| path.starts_with("coming."),
+            |tool| tool.signature(Language::Python, None),
         );
         let mut lines = Vec::new();
         if let Some(error) = &found.error {
@@ -398,6 +402,7 @@ mod tests {
                 Language::Python,
                 |_| Validation::Error,
                 |_| false,
+                |tool| tool.signature(Language::Python, None),
             );
             let mut error = ProgramError {
                 line: Some(3),
@@ -430,6 +435,7 @@ mod tests {
             Language::Python,
             |_| Validation::Error,
             |_| false,
+            |tool| tool.signature(Language::Python, None),
         );
         assert_eq!(found.notes(None).count(), 1);
         let at_call = ProgramError {

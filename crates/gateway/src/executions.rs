@@ -269,8 +269,9 @@ impl Live {
     }
 
     /// The agent is told that the program runs: from now on it outlives the request that started it.
-    pub(crate) fn leave(&self) {
-        self.was_left.store(true, Ordering::Relaxed);
+    /// Whether this is so for the first time.
+    pub(crate) fn leave(&self) -> bool {
+        !self.was_left.swap(true, Ordering::Relaxed)
     }
 
     pub(crate) fn was_left(&self) -> bool {

@@ -87,6 +87,9 @@ pub(crate) fn shown(handle: &Handle) -> String {
     let mut json = serde_json::to_value(handle).expect("it has string keys");
     if let Some(members) = json.as_object_mut() {
         let id = members.shift_remove("id").unwrap_or_default();
+        if handle.mime_type.is_some() {
+            members.shift_remove("length");
+        }
         members.shift_insert(0, "$handle".to_owned(), id);
     }
     json.to_string()
@@ -305,7 +308,7 @@ mod tests {
         };
         assert_eq!(
             shown(&handle),
-            r#"{"$handle":"r_3","type":"image","length":2,"bytes":2,"mimeType":"image/png"}"#
+            r#"{"$handle":"r_3","type":"image","mimeType":"image/png","bytes":2}"#
         );
     }
 }

@@ -194,13 +194,13 @@ impl KeptSessions {
             (!is_open || close(id)) && self.end(id, why).is_ok()
         };
         let age = limits.session_age;
-        let old = format!("it was not used for {}", spelt(age));
+        let old = unused_for(age);
         there.retain(|kept| {
             let unused = kept.used.elapsed().unwrap_or_default();
             unused < age || !end(&kept.id, kept.is_open, &old)
         });
         let mut too_many = there.len().saturating_sub(limits.sessions);
-        let many = format!("at most {} sessions are kept", limits.sessions);
+        let many = format!("there were more than {} sessions", limits.sessions);
         there.retain(|kept| {
             let goes = too_many > 0 && end(&kept.id, kept.is_open, &many);
             too_many -= usize::from(goes);
@@ -211,7 +211,7 @@ impl KeptSessions {
         let mut bytes: u64 = measured.iter().map(KeptSession::bytes).sum();
         let mut count = measured.len();
         let large = format!(
-            "all sessions together may hold {} MiB",
+            "all sessions together held more than {} MiB",
             limits.session_bytes >> 20
         );
         for kept in measured.iter().filter(|kept| kept.bytes() > 0) {
@@ -236,6 +236,11 @@ impl KeptSessions {
             }
         }
     }
+}
+
+/// Why one has ended that nobody used.
+fn unused_for(age: Duration) -> String {
+    format!("it was not used for {}", spelt(age))
 }
 
 /// A duration as people say it.
@@ -331,7 +336,18 @@ impl Sessions {
             face: Face::Http.as_str(),
             secret,
         };
-        let kept = match Opened::take_up(&gateway.kept().sessions, id, opener) {
+        let age = gateway.config.limits.session_age;
+        let taken_up = || {
+            let kept = Opened::take_up(&gateway.kept().sessions, id, opener)?;
+            if kept.last_used().elapsed().unwrap_or_default() < age {
+                return Ok(kept);
+            }
+            // It has not been looked at since it became too old.
+            drop(kept);
+            gateway.kept().end(id, &unused_for(age))?;
+            Opened::take_up(&gateway.kept().sessions, id, opener)
+        };
+        let kept = match taken_up() {
             Ok(kept) => kept,
             Err(Error::Unknown { .. }) => return Err(unknown(id)),
             Err(error) => return Err(format!("{error}. Leave `session` out to begin a new one")),
@@ -501,9 +517,9 @@ mod tests {
             why,
             [
                 format!("it was not used for 8 hours{gone}"),
-                format!("at most 3 sessions are kept{gone}"),
-                format!("all sessions together may hold 3 MiB{gone}"),
-                format!("at most 1 sessions are kept{gone}"),
+                format!("there were more than 3 sessions{gone}"),
+                format!("all sessions together held more than 3 MiB{gone}"),
+                format!("there were more than 1 sessions{gone}"),
             ]
         );
         let left = std::fs::read_dir(&place.kept.results).unwrap().count();

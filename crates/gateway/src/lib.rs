@@ -19,17 +19,18 @@ mod id;
 mod kept;
 mod limits;
 mod meaning;
+mod observed;
 pub mod output;
 mod permit;
 pub mod policy;
 mod pool;
+mod process;
 pub mod remembered;
 mod resources;
 mod results;
 mod search;
 pub mod server;
 mod session;
-mod shape;
 pub mod show;
 mod shown;
 mod spill;
@@ -52,12 +53,14 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+pub use ::sessions::Error as SessionError;
 pub use call::call_tool;
 pub use catalog::{Catalog, Detail, Found, Row, SearchRequest, Tool, Validation};
 pub use enter::enter;
 pub use id::Short;
 pub use kept::{KeptSession, KeptSessions};
 pub use limits::Limits;
+pub use observed::{Forgotten, forget};
 pub use permit::DryRun;
 pub use protocol::{ErrorCode, Raise};
 pub use search::{search, search_rows};
@@ -87,6 +90,8 @@ pub struct Config {
     pub project: PathBuf,
     /// Whether a search puts tools that were of use before others that fit as well.
     pub usage: bool,
+    /// Whether it is learned what results are like, and shown.
+    pub learn: bool,
     /// The folder of a sentence model by which a search also goes.
     pub model: Option<PathBuf>,
     /// The least that must stand around a program; with less none runs. More is used where it can be.
@@ -110,6 +115,7 @@ pub struct Gateway {
     /// Whether the journal has been asked which tools were of use.
     asked_for_usage: AtomicBool,
     meaning: Option<meaning::Meaning>,
+    learning: Arc<observed::Learning>,
     /// The programs that outlive a request.
     tasks: TaskTracker,
 }
@@ -133,7 +139,9 @@ impl Gateway {
             recorder.clone(),
         );
         upstreams.configure(config.upstreams.clone()).await;
+        let learning = observed::Learning::new(config.learn, &config.state, upstreams.clone());
         let gateway = Arc::new(Gateway {
+            learning,
             admission: admission::Admission::new(&config.limits),
             python: OnceCell::new(),
             sessions: kept::Sessions::default(),
@@ -223,6 +231,16 @@ impl Gateway {
         self.upstreams.catalog()
     }
 
+    /// Makes sure that [`Gateway::signature`] knows all that was learned of results until now.
+    pub async fn recall_results(&self) {
+        self.learning.up_to_date().await;
+    }
+
+    /// One line that says what a tool takes and gives, by what is known of its results.
+    pub fn signature(&self, tool: &Tool, language: catalog::Language) -> String {
+        tool.signature(language, self.learning.known().of(tool))
+    }
+
     /// Every configured server and how it is.
     pub fn health(&self) -> Vec<Health> {
         self.upstreams.health()
@@ -245,6 +263,7 @@ impl Gateway {
         let _ = tokio::time::timeout(LAST_RECORDS, self.tasks.wait()).await;
         self.pools.stop();
         self.sessions.forget_all();
+        self.learning.finish().await;
         self.upstreams.stop().await;
         if let Err(error) = self.index.store(&self.catalog()) {
             tracing::debug!(%error, "the index cannot be kept for the next start");

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use ::results::Content;
+use journal::{Past, PastCall};
 use protocol::{ErrorCode, ProgramError};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -220,6 +221,112 @@ pub(crate) fn running(live: &Live, name: &str, name_session: bool) -> Answer {
         let _ = write!(text, "\n--- stdout\n{missing}{tail}");
     }
     Answer::text(text)
+}
+
+/// The answer for a program whose gateway has ended.
+pub(crate) fn interrupted(past: &Past) -> Answer {
+    let mut text = format!("error x{} {}", past.short, ErrorCode::Interrupted);
+    past_facts(&mut text, past);
+    text.push_str(match &past.ended {
+        None => "its gateway ended while it ran; its value and what it printed are lost\n",
+        Some(_) => {
+            "it had ended when its gateway did; its value is lost, unless it was answered before\n"
+        }
+    });
+    past_calls(&mut text, past);
+    Answer::error(text.trim_end())
+}
+
+/// The answer for a program that ended here, too long ago.
+pub(crate) fn no_longer_kept(past: &Past) -> Answer {
+    let mut text = format!("error x{} has ended", past.short);
+    past_facts(&mut text, past);
+    text.push_str("its answer is no longer kept\n");
+    past_calls(&mut text, past);
+    Answer::error(text.trim_end())
+}
+
+/// ` · ended: ok · 41 calls, 1 unknown · started 2026-11-26 12:31:05 UTC`
+fn past_facts(text: &mut String, past: &Past) {
+    if let Some(outcome) = &past.ended {
+        let _ = write!(text, " · ended: {outcome}");
+    }
+    let plural = if past.calls.len() == 1 { "" } else { "s" };
+    let _ = write!(text, " · {} call{plural}", thousands(past.calls.len()));
+    let unknown = past.calls.iter().filter(|call| known(call).is_none());
+    match unknown.count() {
+        0 => {}
+        unknown => {
+            let _ = write!(text, ", {unknown} unknown");
+        }
+    }
+    if let (Some(day), Some(time)) = (past.started.get(..10), past.started.get(11..19)) {
+        let _ = write!(text, " · started {day} {time} UTC");
+    }
+    text.push('\n');
+}
+
+/// Whether a call was done, as far as anybody knows: one that was broken off may have been.
+fn known(call: &PastCall) -> Option<bool> {
+    match call.outcome.as_deref()? {
+        "ok" => Some(true),
+        "cancelled" | "limit_time" | "upstream_down" => None,
+        _ => Some(false),
+    }
+}
+
+/// What is known of its calls: the journal has names, no arguments.
+fn past_calls(text: &mut String, past: &Past) {
+    let done = past_tools(past, Some(true), |call| match call.writes {
+        true => " (wrote; do not repeat)",
+        false => " (read)",
+    });
+    let done = done.unwrap_or("nothing".into());
+    let _ = writeln!(text, "already done: {done}");
+    if let Some(failed) = past_tools(past, Some(false), |_| "") {
+        let _ = writeln!(text, "failed: {failed}");
+    }
+    if let Some(unknown) = past_tools(past, None, |_| "") {
+        let _ = writeln!(
+            text,
+            "sent, outcome unknown: {unknown} (may have been done; check before repeating)"
+        );
+    }
+}
+
+/// The tools of the calls of which this much is known, each with how often, in the order of their first.
+fn past_tools(
+    past: &Past,
+    wanted: Option<bool>,
+    remark: impl Fn(&PastCall) -> &'static str,
+) -> Option<String> {
+    const SHOWN: usize = 100;
+    let mut counted: Vec<(&PastCall, usize)> = Vec::new();
+    let mut places: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for call in past.calls.iter().filter(|call| known(call) == wanted) {
+        let place = *places
+            .entry((&call.server, &call.tool))
+            .or_insert(counted.len());
+        match counted.get_mut(place) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((call, 1)),
+        }
+    }
+    let mut shown: Vec<String> = counted
+        .iter()
+        .take(SHOWN)
+        .map(|(call, count)| {
+            let times = match count {
+                1 => String::new(),
+                more => format!(" ×{more}"),
+            };
+            format!("{}.{}{times}{}", call.server, call.tool, remark(call))
+        })
+        .collect();
+    if counted.len() > SHOWN {
+        shown.push(format!("{} more tools", counted.len() - SHOWN));
+    }
+    (!shown.is_empty()).then(|| shown.join(" · "))
 }
 
 /// What an answer had no room for.

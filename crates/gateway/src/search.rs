@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use catalog::{Catalog, Found, Row, SearchRequest, Signals};
+use catalog::{Catalog, Found, Observations, Row, SearchRequest, Signals};
 
 use crate::{Gateway, short_hash};
 
@@ -43,6 +43,7 @@ struct Known {
     catalog: Arc<Catalog>,
     used: Option<HashMap<String, f32>>,
     likeness: HashMap<String, Vec<f32>>,
+    observed: Arc<Observations>,
     /// Why the meaning of the queries does not count, where it should.
     by_words_alone: Option<String>,
 }
@@ -52,6 +53,7 @@ impl Known {
         Signals {
             used: self.used.as_ref(),
             likeness: Some(&self.likeness),
+            observed: Some(&self.observed),
         }
     }
 }
@@ -62,6 +64,7 @@ impl Gateway {
         let mut known = Known {
             used: self.used(&catalog).await,
             likeness: HashMap::new(),
+            observed: self.learning.up_to_date().await,
             by_words_alone: None,
             catalog,
         };

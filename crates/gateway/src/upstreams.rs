@@ -59,6 +59,8 @@ pub(crate) struct Upstreams {
 
 struct Running {
     configured: Configured,
+    /// [`Transport::digest`](upstream::Transport::digest) of the stanza.
+    digest: String,
     /// None while blocked.
     upstream: Option<Upstream>,
     process: Arc<ServerProcess>,
@@ -127,6 +129,7 @@ impl Upstreams {
                 running.insert(
                     name,
                     Running {
+                        digest: configured.stanza.transport.digest(),
                         configured,
                         upstream,
                         process,
@@ -216,6 +219,15 @@ impl Upstreams {
         let running = self.running.read().expect("no panics under this lock");
         let server = running.get(name)?;
         Some((server.upstream.clone()?, server.process.clone()))
+    }
+
+    /// By server's name, what tells its stanza from others.
+    pub(crate) fn digests(&self) -> BTreeMap<String, String> {
+        let running = self.running.read().expect("no panics under this lock");
+        running
+            .iter()
+            .map(|(name, one)| (name.clone(), one.digest.clone()))
+            .collect()
     }
 
     /// What is done about wrong arguments for a server.

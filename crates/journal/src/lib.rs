@@ -9,6 +9,7 @@
 //!
 //! Every line carries the schema version; a line of a newer one is reported, not guessed at.
 
+mod past;
 mod time;
 
 use std::fs::File;
@@ -20,6 +21,8 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use past::{Past, PastCall, Wanted, past};
 
 /// Version of a line's schema.
 const VERSION: u32 = 1;
@@ -79,6 +82,9 @@ pub enum Event {
         server: String,
         tool: String,
         bytes: u64,
+        /// It may have changed something.
+        #[serde(default)]
+        writes: bool,
     },
     /// A call was not sent, by a rule, a quota, a dry run, or as nobody could be asked.
     CallRefused {
@@ -112,6 +118,15 @@ pub enum Event {
     /// The agent was told that it runs; from then on it outlives its request.
     ExecutionLeft {
         execution: String,
+        session: String,
+        /// The number of its short id, which means something within the session.
+        short: u32,
+        /// How the agent reached the gateway.
+        face: String,
+        /// The folder that the gateway was started in, as a hash.
+        project: String,
+        /// The gateway's process, so that a later one can tell whether it is still there.
+        gateway: String,
     },
     ExecutionEnded {
         execution: String,
@@ -135,7 +150,7 @@ impl Event {
             | Event::ApprovalAsked { execution, .. }
             | Event::ApprovalAnswered { execution, .. }
             | Event::CallEnded { execution, .. }
-            | Event::ExecutionLeft { execution }
+            | Event::ExecutionLeft { execution, .. }
             | Event::ExecutionEnded { execution, .. } => Some(execution),
             _ => None,
         }
@@ -447,6 +462,7 @@ mod tests {
             server: "fs".into(),
             tool: "read".into(),
             bytes: 2,
+            writes: false,
         };
         journal.record(call.clone()).unwrap();
         let file = std::fs::read_dir(folder.path())

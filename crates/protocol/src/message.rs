@@ -67,13 +67,13 @@ pub struct Handle {
     /// `array`, `object`, `string`, `number`, `boolean` or `null`; `image`, `audio` or `file`.
     #[serde(rename = "type")]
     pub kind: String,
+    /// Of a file.
+    #[serde(rename = "mimeType", default, skip_serializing_if = "Option::is_none")]
+    pub mime_type: Option<String>,
     /// Elements, members, characters or, of a file, bytes; absent for what has none.
     pub length: Option<u64>,
     /// Of its JSON, or of the file.
     pub bytes: u64,
-    /// Of a file.
-    #[serde(rename = "mimeType", default, skip_serializing_if = "Option::is_none")]
-    pub mime_type: Option<String>,
     /// What the server calls it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,

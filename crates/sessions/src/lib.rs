@@ -113,6 +113,7 @@ pub struct Opened {
     used: File,
     /// Of earlier openings.
     executions: u32,
+    last_used: SystemTime,
 }
 
 impl Opened {
@@ -199,6 +200,11 @@ impl Opened {
 
     fn store_folder(&self) -> PathBuf {
         self.folder.join(STORE)
+    }
+
+    /// When it was used before this opening.
+    pub fn last_used(&self) -> SystemTime {
+        self.last_used
     }
 
     /// Notes a use, and the executions there have been.
@@ -347,6 +353,7 @@ fn lock(folder: PathBuf, id: &str) -> Result<Opened, Error> {
     }
     Ok(Opened {
         executions: executions_in(&used),
+        last_used: ours.modified().map_err(failed)?,
         folder,
         used,
     })

@@ -77,6 +77,8 @@ pub struct Options {
     pub catalog: Option<PathBuf>,
     /// Appends a line for every call: the tool and its arguments, each byte of them.
     pub record: Option<PathBuf>,
+    /// How long a dummy tool takes.
+    pub pause: Duration,
 }
 
 impl Options {
@@ -115,6 +117,7 @@ impl Options {
                 "--linger" => options.linger = true,
                 "--catalog" => options.catalog = Some(value(&option, &mut args)),
                 "--record" => options.record = Some(value(&option, &mut args)),
+                "--pause" => options.pause = Duration::from_millis(value(&option, &mut args)),
                 "--log-methods" => options.log_methods = Some(value(&option, &mut args)),
                 other => panic!("the fake upstream has no option {other}"),
             }
@@ -397,9 +400,6 @@ impl Server {
 
     fn call(self: &Arc<Self>, params: &Params, id: &Value, output: &Output) -> Reply {
         let name = params.name.as_deref().unwrap_or("");
-        if name.starts_with("dummy_") || name.starts_with("added_") {
-            return Reply::text(name);
-        }
         let written = params.arguments.as_deref().map_or("{}", RawValue::get);
         if let Some(record) = &self.record {
             let line = format!("{{\"tool\":{},\"arguments\":{written}}}\n", json!(name));
@@ -408,6 +408,10 @@ impl Server {
                 .expect("writing does not panic")
                 .write_all(line.as_bytes())
                 .expect("a writable record");
+        }
+        if name.starts_with("dummy_") || name.starts_with("added_") {
+            thread::sleep(self.options.pause);
+            return Reply::text(name);
         }
         if self.catalog.is_some() {
             return Reply::text(name);
@@ -865,6 +869,16 @@ const TOOLS: &[Tool] = &[
             Ok(Reply::structured(
                 &json!({ "records": records(0, call.get("records")?) }),
             ))
+        },
+    },
+    Tool {
+        name: "blocks",
+        description: "Returns these blocks as its content.",
+        arguments: "content: any",
+        hints: Hints::ReadOnly,
+        run: |call| {
+            let content = call.raw("content")?;
+            Ok(Reply::result(&BTreeMap::from([("content", content)])))
         },
     },
     Tool {

@@ -59,7 +59,7 @@ impl Cache {
         Some(
             self.dir
                 .as_ref()?
-                .join(format!("{}.json", hash(&stanza.transport))),
+                .join(format!("{}.json", stanza.transport.digest())),
         )
     }
 }
@@ -103,47 +103,50 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-fn hash(transport: &Transport) -> String {
-    let mut hash = Sha256::new();
-    // Each part with its length, so that no two lists of parts read the same.
-    let mut part = |bytes: &[u8]| {
-        hash.update((bytes.len() as u64).to_le_bytes());
-        hash.update(bytes);
-    };
-    match transport {
-        Transport::Stdio {
-            command,
-            args,
-            env,
-            cwd,
-        } => {
-            part(b"stdio");
-            part(command.as_bytes());
-            part(&args.len().to_le_bytes());
-            args.iter().for_each(|arg| part(arg.as_bytes()));
-            // Whoever resolved the environment may have gathered it in any order.
-            let mut env: Vec<_> = env.iter().collect();
-            env.sort();
-            for (name, value) in env {
-                part(name.as_bytes());
-                part(value.as_bytes());
+impl Transport {
+    /// A hash of everything that decides which server a stanza starts.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        // Each part with its length, so that no two lists of parts read the same.
+        let mut part = |bytes: &[u8]| {
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        };
+        match self {
+            Transport::Stdio {
+                command,
+                args,
+                env,
+                cwd,
+            } => {
+                part(b"stdio");
+                part(command.as_bytes());
+                part(&args.len().to_le_bytes());
+                args.iter().for_each(|arg| part(arg.as_bytes()));
+                // Whoever resolved the environment may have gathered it in any order.
+                let mut env: Vec<_> = env.iter().collect();
+                env.sort();
+                for (name, value) in env {
+                    part(name.as_bytes());
+                    part(value.as_bytes());
+                }
+                part(
+                    cwd.as_deref()
+                        .map_or(&[], |cwd| cwd.as_os_str().as_encoded_bytes()),
+                );
             }
-            part(
-                cwd.as_deref()
-                    .map_or(&[], |cwd| cwd.as_os_str().as_encoded_bytes()),
-            );
-        }
-        Transport::Http { url, headers } => {
-            part(b"http");
-            part(url.as_bytes());
-            for (name, value) in headers {
-                part(name.as_bytes());
-                part(value.as_bytes());
+            Transport::Http { url, headers } => {
+                part(b"http");
+                part(url.as_bytes());
+                for (name, value) in headers {
+                    part(name.as_bytes());
+                    part(value.as_bytes());
+                }
             }
         }
+        hash.finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }

@@ -33,13 +33,27 @@ const WORDS: [(&str, &str); 10] = [
 ];
 
 /// Names that the stub file itself defines or uses.
-const OWN: [&str; 8] = [
+const OWN: [&str; 22] = [
+    "Callable",
+    "Concatenate",
+    "Generic",
+    "Iterator",
+    "Kept",
+    "ParamSpec",
     "ToolError",
+    "TypeVar",
+    "_Parameters",
+    "_Results",
+    "_Tool",
+    "_Value",
     "Tools",
     "TypeAlias",
     "TypedDict",
     "call_tool",
+    "open_result",
+    "results",
     "search_tools",
+    "show",
     "tools",
     "builtins",
 ];
@@ -50,7 +64,13 @@ const HEAD: &str = r#"
 
 import builtins
 import typing
-from typing import Any, Literal, NotRequired, TypeAlias, TypedDict, Unpack
+from collections.abc import Callable, Iterator
+from typing import (
+    Any, Concatenate, Generic, Literal, NotRequired, ParamSpec, TypeAlias, TypedDict, TypeVar, Unpack,
+)  # fmt: skip
+
+_Parameters = ParamSpec("_Parameters")
+_Value = TypeVar("_Value")
 
 class ToolError(Exception):
     """A call that failed."""
@@ -62,6 +82,55 @@ class ToolError(Exception):
     retryable: bool
     fix: str | None
     signature: str | None
+
+class Kept:
+    """Something that is kept in the session, by handle: read as the list, dict, str or bytes that it is.
+
+    Among the arguments of a tool it stands for what it holds: a value for itself, a file for its Base64.
+    """
+
+    id: str
+    type: str
+    length: int | None
+    bytes: int
+    mime_type: str | None
+    uri: str | None
+    def value(self) -> Any: ...
+    def at(self, pointer: str) -> Kept: ...
+    def get(self, key: str, default: Any = None) -> Any: ...
+    def keys(self) -> list[str]: ...
+    def values(self) -> Iterator[Any]: ...
+    def items(self) -> Iterator[tuple[str, Any]]: ...
+    def lines(self, start: int = 0, stop: int | None = None) -> Iterator[str]: ...
+    def json_lines(self, start: int = 0, stop: int | None = None) -> Iterator[Any]: ...
+    def base64(self) -> str: ...
+    def data_url(self) -> Any: ...
+    def save(self, path: str) -> None: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, key: Any) -> Any: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __contains__(self, key: Any) -> bool: ...
+
+class _Tool(Generic[_Parameters, _Value]):
+    def __call__(self, *args: _Parameters.args, **named: _Parameters.kwargs) -> _Value: ...
+    def raw(self, *args: _Parameters.args, **named: _Parameters.kwargs) -> dict[str, Any]:
+        """All that the server sent."""
+    def keep(self, *args: _Parameters.args, **named: _Parameters.kwargs) -> Kept:
+        """A handle of the result, which stays in the session."""
+
+def __forms__(method: Callable[Concatenate[Any, _Parameters], _Value]) -> _Tool[_Parameters, _Value]: ...
+
+class _Results:
+    @staticmethod
+    def open(id: str) -> Kept:
+        """Opens what is kept in the session: results.open("r_9")."""
+
+results: _Results
+
+def open_result(id: str) -> Kept: ...
+
+def show(*things: Any, mime_type: str | None = None) -> None:
+    """Shows images and other files to the agent; anything else is printed."""
 
 def call_tool(path: str, arguments: dict[str, Any] = ..., /, **named: Any) -> Any:
     """Calls a tool by its path, "server.tool"."""
@@ -275,7 +344,7 @@ impl<'t, 'a> Writer<'t, 'a> {
             None => self.word("Any"),
         };
         let line = format!("    def {name}({}) -> {result}:", parameters.join(", "));
-        let mut out = "\n".to_owned();
+        let mut out = "\n    @__forms__\n".to_owned();
         if line.chars().count() <= LINE_CHARS {
             out.push_str(&line);
         } else {

@@ -100,6 +100,7 @@ fn a_tool_is_written_with_its_types_and_prose() {
     })
 
     class X:
+        @__forms__
         def create_issue(
             self,
             title: str,
@@ -141,7 +142,7 @@ fn a_tool_is_written_with_its_types_and_prose() {
       "text-color"?: string | null;
     }
 
-    declare const tools: {
+    declare const tools: WithForms<{
       x: {
         /**
          * Opens an issue.
@@ -152,7 +153,7 @@ fn a_tool_is_written_with_its_types_and_prose() {
          */
         create_issue(args: XCreateIssueArgs): Promise<XCreateIssueResult>;
       };
-    };
+    }>;
     "#);
 }
 
@@ -169,9 +170,11 @@ fn a_tool_without_promises_is_short() {
     });
     insta::assert_snapshot!(written(&[tool, other]), @r#"
     class X:
+        @__forms__
         def all(self, ids: builtins.list[str] = ...) -> Any:
             """WRITES"""
 
+        @__forms__
         def list(self) -> Any:
             ...
     ----
@@ -179,13 +182,13 @@ fn a_tool_without_promises_is_short() {
       ids?: string[];
     }
 
-    declare const tools: {
+    declare const tools: WithForms<{
       x: {
         /** WRITES */
         all(args?: XAllArgs): Promise<any>;
         list(): Promise<any>;
       };
-    };
+    }>;
     "#);
 }
 
@@ -344,6 +347,7 @@ fn an_object_of_several_parts_has_the_members_of_all() {
         """In UTC (format date-time) (default "now")"""
 
     class X:
+        @__forms__
         def f(self, p: XFArgsP) -> Any:
             """WRITES"""
     ----
@@ -364,12 +368,12 @@ fn an_object_of_several_parts_has_the_members_of_all() {
       [key: string]: number | string | undefined;
     }
 
-    declare const tools: {
+    declare const tools: WithForms<{
       x: {
         /** WRITES */
         f(args: XFArgs): Promise<any>;
       };
-    };
+    }>;
     "#);
     // The members in common, and those of each variant.
     insta::assert_snapshot!(written(&[with(json!({
@@ -392,6 +396,7 @@ fn an_object_of_several_parts_has_the_members_of_all() {
         note: NotRequired[str]
 
     class X:
+        @__forms__
         def f(self, p: XFArgsPOption1 | XFArgsPOption2) -> Any:
             """WRITES"""
     ----
@@ -411,12 +416,12 @@ fn an_object_of_several_parts_has_the_members_of_all() {
       note?: string;
     }
 
-    declare const tools: {
+    declare const tools: WithForms<{
       x: {
         /** WRITES */
         f(args: XFArgs): Promise<any>;
       };
-    };
+    }>;
     "#);
     // What values mean is said with them.
     insta::assert_snapshot!(written(&[with(json!({
@@ -430,6 +435,7 @@ fn an_object_of_several_parts_has_the_members_of_all() {
         """How to sort. "asc": oldest first; "desc": newest first"""
 
     class X:
+        @__forms__
         def f(self, p: XFArgsP) -> Any:
             """WRITES"""
     ----
@@ -442,12 +448,12 @@ fn an_object_of_several_parts_has_the_members_of_all() {
       order?: "asc" | "desc";
     }
 
-    declare const tools: {
+    declare const tools: WithForms<{
       x: {
         /** WRITES */
         f(args: XFArgs): Promise<any>;
       };
-    };
+    }>;
     "#);
     // Variants that only ask for some of them say nothing of types.
     insta::assert_snapshot!(written(&[with(json!({
@@ -459,6 +465,7 @@ fn an_object_of_several_parts_has_the_members_of_all() {
         b: NotRequired[str]
 
     class X:
+        @__forms__
         def f(self, p: XFArgsP) -> Any:
             """WRITES"""
     ----
@@ -471,12 +478,12 @@ fn an_object_of_several_parts_has_the_members_of_all() {
       b?: string;
     }
 
-    declare const tools: {
+    declare const tools: WithForms<{
       x: {
         /** WRITES */
         f(args: XFArgs): Promise<any>;
       };
-    };
+    }>;
     "#);
 }
 
@@ -492,6 +499,7 @@ fn a_type_that_contains_itself_has_a_name() {
         below: NotRequired[list[XFArgsTree]]
 
     class X:
+        @__forms__
         def f(self, p: XFArgsJson | XFArgsTree) -> Any:
             """WRITES"""
     ----
@@ -505,12 +513,12 @@ fn a_type_that_contains_itself_has_a_name() {
       below?: XFArgsTree[];
     }
 
-    declare const tools: {
+    declare const tools: WithForms<{
       x: {
         /** WRITES */
         f(args: XFArgs): Promise<any>;
       };
-    };
+    }>;
     "#);
 }
 
@@ -577,6 +585,7 @@ fn names_that_are_no_keywords_are_given_in_another_way() {
     })
 
     class X:
+        @__forms__
         def f(
             self,
             *,
@@ -613,12 +622,12 @@ fn names_that_are_no_keywords_are_given_in_another_way() {
       int?: string;
     }
 
-    declare const tools: {
+    declare const tools: WithForms<{
       x: {
         /** WRITES */
         f(args?: XFArgs): Promise<any>;
       };
-    };
+    }>;
     "#);
 }
 
@@ -647,12 +656,15 @@ fn words_hidden_by_tools_and_members_are_written_in_full() {
     })
 
     class X:
+        @__forms__
         def Any(self, p: builtins.list[XAnyArgsPItem] = ...) -> typing.Any:
             """WRITES"""
 
+        @__forms__
         def list(self, p: builtins.list[XListArgsPItem] = ...) -> typing.Any:
             """WRITES"""
 
+        @__forms__
         def str(self, p: builtins.list[XStrArgsPItem] = ...) -> typing.Any:
             """WRITES"""
     ----
@@ -680,7 +692,7 @@ fn words_hidden_by_tools_and_members_are_written_in_full() {
       str?: string;
     }
 
-    declare const tools: {
+    declare const tools: WithForms<{
       x: {
         /** WRITES */
         Any(args?: XAnyArgs): Promise<any>;
@@ -689,7 +701,7 @@ fn words_hidden_by_tools_and_members_are_written_in_full() {
         /** WRITES */
         str(args?: XStrArgs): Promise<any>;
       };
-    };
+    }>;
     "#);
 }
 
@@ -750,17 +762,18 @@ fn the_text_of_one_tool_is_bounded() {
     ]);
     insta::assert_snapshot!(text, @r#"
     class X:
+        @__forms__
         def f(self, **others: Any) -> Any:
             """WRITES"""
             # not typed: everything: the declarations would exceed 524288 bytes
     ----
-    declare const tools: {
+    declare const tools: WithForms<{
       x: {
         // not typed: everything: the declarations would exceed 524288 bytes
         /** WRITES */
         f(args?: { [key: string]: unknown }): Promise<any>;
       };
-    };
+    }>;
     "#);
 }
 
@@ -807,7 +820,7 @@ fn types_have_one_name_in_any_order_and_selection() {
         let classes = text.lines().filter_map(|line| line.strip_prefix("class "));
         let names = classes.map(|line| line.split(['(', ':']).next().unwrap().to_owned());
         names
-            .filter(|name| name != "Tools" && name != "ToolError")
+            .filter(|name| !["Kept", "Tools", "ToolError", "_Results", "_Tool"].contains(&&**name))
             .collect()
     };
     let all = classes(&catalog.python_stubs(None));
@@ -825,16 +838,16 @@ fn types_have_one_name_in_any_order_and_selection() {
 fn one_server_is_written_alone() {
     let catalog = Catalog::new(vec![
         server("my-one", &[with(json!({}))]),
-        server("other", &[with(json!({}))]),
+        server("elsewhere", &[with(json!({}))]),
     ]);
     let text = catalog.python_stubs(Some("my-one"));
     assert!(
-        text.contains("my_one: MyOne\n") && !text.contains("other"),
+        text.contains("my_one: MyOne\n") && !text.contains("elsewhere"),
         "{text}"
     );
     let text = catalog.typescript_declarations(Some("myOne"));
     assert!(
-        text.contains("  my_one: {\n") && !text.contains("other"),
+        text.contains("  my_one: {\n") && !text.contains("elsewhere"),
         "{text}"
     );
     let none = catalog.python_stubs(Some("nothing"));

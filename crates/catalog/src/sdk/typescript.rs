@@ -20,6 +20,52 @@ declare class ToolError extends Error {
   signature?: string;
 }
 
+/**
+ * Something that is kept in the session, by handle. Among the arguments of a tool it stands for what it
+ * holds: a value for itself, a file for its Base64.
+ */
+interface Kept {
+  readonly id: string;
+  /** array, object, string, number, boolean or null; image, audio or file. */
+  readonly type: string;
+  readonly length: number | null;
+  readonly bytes: number;
+  readonly mimeType?: string;
+  readonly uri?: string;
+  value(): Promise<any>;
+  at(pointer: string): Promise<Kept>;
+  get(key: string | number): Promise<any>;
+  slice(start?: number, end?: number): Promise<any>;
+  lines(start?: number, end?: number): Promise<string[]>;
+  jsonLines(start?: number, end?: number): Promise<any[]>;
+  base64(): Promise<string>;
+  dataUrl(): PromiseLike<string>;
+  [Symbol.asyncIterator](): AsyncIterator<any>;
+}
+
+/** All that a server sent. */
+interface RawResult {
+  content: any[];
+  structuredContent?: any;
+  [key: string]: unknown;
+}
+
+/** A tool, whose result is also to be had as it was sent, or kept. */
+type Forms<Tool> = Tool extends (...args: infer Args) => unknown
+  ? Tool & { raw(...args: Args): Promise<RawResult>; keep(...args: Args): Promise<Kept> }
+  : Tool;
+
+type WithForms<Servers> = {
+  [Server in keyof Servers]: { [Name in keyof Servers[Server]]: Forms<Servers[Server][Name]> };
+};
+
+/** Opens what is kept in the session, as results.open("r_9"). */
+declare function open_result(id: string): Promise<Kept>;
+declare const results: { open(id: string): Promise<Kept> };
+
+/** Shows images and other files to the agent; anything else is printed. */
+declare function show(...things: unknown[]): Promise<void>;
+
 /** Calls a tool by its path, "server.tool". */
 declare function call_tool(path: string, args?: { [key: string]: unknown }): Promise<any>;
 
@@ -50,7 +96,7 @@ pub(super) fn declarations(sdk: &Sdk) -> String {
         }
         tools.push_str("  };\n");
     }
-    let _ = write!(out, "\ndeclare const tools: {{\n{tools}}};\n");
+    let _ = write!(out, "\ndeclare const tools: WithForms<{{\n{tools}}}>;\n");
     out
 }
 

@@ -1,6 +1,7 @@
 //! The catalog as the gateway uses it, on small servers made by hand.
 
 mod arguments;
+mod observed;
 mod search;
 
 use std::collections::HashSet;
@@ -124,8 +125,8 @@ fn a_signature_shows_types_in_the_words_of_the_language() {
         "required": ["number", "url"],
     });
     let tool = the_tool(input, Some(output));
-    insta::assert_snapshot!(tool.signature(Language::Python), @r#"tools.x.do_it(parent: str?, "from": str, title: str, labels?: [str], page?: int, ratio?: float, state?: "open"|"closed", +3 optional) -> {number: int, url: str, a?: any, b?: any, +2}"#);
-    insta::assert_snapshot!(tool.signature(Language::TypeScript), @r#"tools.x.do_it({parent: string|null, from: string, title: string, labels?: [string], page?: number, ratio?: number, state?: "open"|"closed", +3 optional}) -> {number: number, url: string, a?: any, b?: any, +2}"#);
+    insta::assert_snapshot!(tool.signature(Language::Python, None), @r#"tools.x.do_it(parent: str?, "from": str, title: str, labels?: [str], page?: int, ratio?: float, state?: "open"|"closed", +3 optional) -> {number: int, url: str, a?: any, b?: any, +2}"#);
+    insta::assert_snapshot!(tool.signature(Language::TypeScript, None), @r#"tools.x.do_it({parent: string|null, from: string, title: string, labels?: [string], page?: number, ratio?: number, state?: "open"|"closed", +3 optional}) -> {number: number, url: string, a?: any, b?: any, +2}"#);
 }
 
 #[test]
@@ -149,7 +150,7 @@ fn a_signature_draws_each_kind_of_schema() {
             }),
             None,
         );
-        let signature = tool.signature(Language::Python);
+        let signature = tool.signature(Language::Python, None);
         assert_eq!(signature, format!("tools.x.do_it(p: {expected})"));
     }
     check(json!({}), "any");
@@ -223,20 +224,20 @@ fn a_signature_leaves_out_what_would_make_it_long() {
             .map(|name| (name, json!({"type": "string"})))
             .collect();
         the_tool(json!({"type": "object", "properties": properties}), None)
-            .signature(Language::Python)
+            .signature(Language::Python, None)
     };
     insta::assert_snapshot!(optional(5, 1), @"tools.x.do_it(p0?: str, p1?: str, p2?: str, p3?: str, p4?: str)");
     insta::assert_snapshot!(optional(7, 1), @"tools.x.do_it(p0?: str, p1?: str, p2?: str, p3?: str, +3 optional)");
     insta::assert_snapshot!(optional(9, 30), @"tools.x.do_it(pppppppppppppppppppppppppppppp0?: str, pppppppppppppppppppppppppppppp1?: str, pppppppppppppppppppppppppppppp2?: str, pppppppppppppppppppppppppppppp3?: str, +5 optional)");
-    insta::assert_snapshot!(the_tool(json!({"type": "object"}), None).signature(Language::Python), @"tools.x.do_it(...)");
+    insta::assert_snapshot!(the_tool(json!({"type": "object"}), None).signature(Language::Python, None), @"tools.x.do_it(...)");
     insta::assert_snapshot!(
-        the_tool(json!({"properties": {"a": {}}, "additionalProperties": true}), None).signature(Language::TypeScript),
+        the_tool(json!({"properties": {"a": {}}, "additionalProperties": true}), None).signature(Language::TypeScript, None),
         @"tools.x.do_it({a?: any, ...})"
     );
     let wrapped =
         json!({"properties": {"result": {"type": "array", "items": {"type": "integer"}}}});
     insta::assert_snapshot!(
-        the_tool(json!({"type": "object", "properties": {}}), Some(wrapped)).signature(Language::Python),
+        the_tool(json!({"type": "object", "properties": {}}), Some(wrapped)).signature(Language::Python, None),
         @"tools.x.do_it() -> [int]"
     );
 }
@@ -1031,8 +1032,8 @@ fn hostile_servers_are_shown_on_plain_bounded_lines() {
         let catalog = Catalog::new(vec![server(&hostile.name(), json!([listed]))]);
         let tool = catalog.tools().next().expect("the tool is usable");
         let shown = [
-            tool.signature(Language::Python),
-            tool.signature(Language::TypeScript),
+            tool.signature(Language::Python, None),
+            tool.signature(Language::TypeScript, None),
             tool.summary(),
             refusal(tool),
             catalog
@@ -1102,7 +1103,7 @@ fn sizes_that_a_hostile_server_chooses_are_bounded() {
     let catalog = Catalog::new(vec![hostile]);
     assert_eq!(catalog.len(), 3);
     for tool in catalog.tools() {
-        assert!(tool.signature(Language::Python).len() < 6_000);
+        assert!(tool.signature(Language::Python, None).len() < 6_000);
         assert!(refusal(tool).len() < 6_000);
     }
     let text = "word ".repeat(1 << 17);

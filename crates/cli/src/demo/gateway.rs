@@ -69,6 +69,7 @@ fn config() -> Result<Config> {
         project: places.working_directory,
         // It shows the same to everybody.
         usage: false,
+        learn: false,
         model: None,
         state: places.state_dir,
         python: Vec::new(),

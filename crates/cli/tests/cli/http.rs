@@ -14,11 +14,11 @@ use crate::place::{self, Place, fake, wait_until};
 
 /// A gateway that listens.
 pub(crate) struct Served {
-    child: Child,
+    pub(crate) child: Child,
     address: SocketAddr,
     /// What it said of its token.
     said: String,
-    token: Option<String>,
+    pub(crate) token: Option<String>,
 }
 
 impl Drop for Served {
@@ -162,6 +162,12 @@ impl Reply {
         serde_json::from_str(text).unwrap()
     }
 
+    /// The answer to the request, whatever the status says of it.
+    pub(crate) fn any_message(mut self) -> Value {
+        self.status = 200;
+        self.message()
+    }
+
     /// A tool's text and whether it is an error.
     pub(crate) fn text(&self) -> (String, bool) {
         let message = self.message();
@@ -260,7 +266,7 @@ pub(crate) fn modern<'a>(
         .request()
         .header("MCP-Protocol-Version", "2026-07-28")
         .header("Mcp-Method", method);
-    if let Some(name) = params["name"].as_str() {
+    if let Some(name) = params["name"].as_str().or(params["uri"].as_str()) {
         request = request.header("Mcp-Name", name);
     }
     place::modern(&mut params);
@@ -494,6 +500,85 @@ fn a_named_session_keeps_its_workspace_and_a_strangers_is_unknown() {
     let other = Served::new(&other);
     let (text, is_error) = modern_call(&other, read(Some(&session)));
     assert!(is_error && text.contains("unknown session"), "{text}");
+}
+
+#[test]
+fn results_are_read_by_who_names_their_session_and_nobody_elses() {
+    let place = Place::with_fake();
+    let served = Served::new(&place);
+    let keep = execute("python", "tools.fake.echo.keep(text='secret').id", None);
+    let (text, _) = modern_call(&served, keep);
+    assert!(text.ends_with("\nr_1"), "{text}");
+    let session = session_of(&text);
+    let uri = format!("toolmill://results/{session}/r_1");
+    let read = |served: &Served, uri: &str| {
+        let (request, body) = modern(served, "resources/read", json!({"uri": uri}));
+        Reply::read(request.send(&body.to_string())).any_message()
+    };
+    let secret = json!([{"uri": uri, "mimeType": "text/plain", "text": "secret"}]);
+    assert_eq!(read(&served, &uri)["result"]["contents"], secret);
+    let (request, body) = modern(&served, "resources/templates/list", json!({}));
+    let templates = request.post(&body).message();
+    assert_eq!(
+        templates["result"]["resourceTemplates"][0]["uriTemplate"],
+        "toolmill://results/{session}/{id}{?from,to,at}"
+    );
+    let (request, body) = modern(&served, "resources/list", json!({}));
+    let listed = request.post(&body).message();
+    assert_eq!(
+        listed["result"]["resources"],
+        json!([]),
+        "no session is named"
+    );
+
+    // A legacy client has a session of its own, in which its handle is enough.
+    let legacy = Legacy::new(&served);
+    let own = |method: &str, params: Value| {
+        let body = json!({"jsonrpc": "2.0", "id": 3, "method": method, "params": params});
+        Reply::read(legacy.request().send(&body.to_string())).any_message()
+    };
+    let (text, _) = legacy.call(execute(
+        "python",
+        "tools.fake.echo.keep(text='own').id",
+        None,
+    ));
+    assert!(text.ends_with("\nr_1"), "{text}");
+    let listed = own("resources/list", json!({}));
+    let listed = &listed["result"]["resources"];
+    let named = format!("toolmill://results/{}/r_1", session_of(&text));
+    assert_eq!(
+        (&listed[0]["uri"], listed.as_array().unwrap().len()),
+        (&json!(named), 1)
+    );
+    for uri in [named.as_str(), "toolmill://results/r_1"] {
+        let answer = own("resources/read", json!({"uri": uri}));
+        assert_eq!(answer["result"]["contents"][0]["text"], "own", "{answer:#}");
+    }
+
+    // Neither a handle without its session, nor a guessed session, nor another gateway's.
+    let elsewhere = Place::with_fake();
+    let elsewhere = Served::new(&elsewhere);
+    // No id has a `u`.
+    let guessed = format!("toolmill://results/{}u/r_1", &session[..session.len() - 1]);
+    for (served, uri) in [
+        (&served, "toolmill://results/r_1"),
+        (&served, guessed.as_str()),
+        (&served, "toolmill://results/../r_1"),
+        (&elsewhere, uri.as_str()),
+    ] {
+        let answer = read(served, uri);
+        assert_eq!(
+            answer["error"]["message"], "there is no result \"r_1\" in this session",
+            "{uri}: {answer:#}"
+        );
+    }
+    // A program of another session that knows everything but has no right.
+    let stolen = execute("python", "results.open('r_1')", None);
+    let (text, is_error) = modern_call(&served, stolen);
+    assert!(
+        is_error && text.contains("there is no result \"r_1\""),
+        "{text}"
+    );
 }
 
 /// Guests that wait are left the workspace of a session that runs again and again: no other's program

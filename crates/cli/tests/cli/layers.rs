@@ -5,7 +5,10 @@ use std::path::Path;
 
 /// Who may depend on whom.
 const EDGES: &[(&str, &[&str])] = &[
-    ("cli", &["gateway", "journal", "sandbox", "guest"]),
+    (
+        "cli",
+        &["gateway", "journal", "results", "sandbox", "guest"],
+    ),
     (
         "gateway",
         &[

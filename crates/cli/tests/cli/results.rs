@@ -143,3 +143,604 @@ fn a_handle_is_nothing_to_another_session_and_an_error_says_what_there_is() {
     let left = std::fs::read_dir(kept).unwrap().count();
     assert_eq!(left, 0, "what a session kept goes with it");
 }
+
+#[test]
+fn the_result_of_one_call_is_kept_without_passing_through_the_program() {
+    let place = Place::with_fake();
+    let mut agent = agent(&place);
+    // More than a program may hold: the value never gets there.
+    let python = "
+kept = tools.fake.big_json.keep(records=2000)
+assert (kept.id, kept.type, kept.length) == ('r_1', 'object', 1), kept
+records = kept.at('/records')
+assert len(records) == 2000 and records[1999]['name'] == 'Record 1999'
+both = await asyncio.gather(tools.fake.big_json.keep(records=2000), tools.fake.echo.keep(text='a'))
+assert [one.id for one in both] == ['r_1', 'r_2'] and both[1].value() == 'a'
+try:
+    tools.fake.fail.keep(message='no')
+except ToolError as error:
+    assert error.message == 'fake.fail answered: no', error.message
+kept
+";
+    let (_, value) = run(&mut agent, "python", python);
+    assert_eq!(value["$handle"], "r_1");
+    assert_eq!(
+        (&value["type"], &value["length"]),
+        (&json!("object"), &json!(1))
+    );
+    let javascript = r#"
+const kept = await tools.fake.big_json.keep({ records: 2000 });
+const records = await kept.at("/records");
+const keep = tools.fake.echo.keep;
+const other = await keep({ text: "b" });
+return [kept, records.length, (await records.get(7)).name, await other.value(), `${other}`];
+"#;
+    let (_, value) = run(&mut agent, "javascript", javascript);
+    assert_eq!(value[0]["$handle"], "r_1");
+    assert_eq!(
+        value.as_array().unwrap()[1..],
+        [
+            json!(2000),
+            json!("Record 7"),
+            json!("b"),
+            json!("<result r_3>")
+        ]
+    );
+    // What is kept is found by the next program, and a handle is the value among arguments.
+    let (_, value) = run(
+        &mut agent,
+        "python",
+        "tools.fake.echo_json(value={'n': [results.open('r_1').at('/records/5/name'), 1]})",
+    );
+    assert_eq!(value, json!({"n": ["Record 5", 1]}));
+    let (_, value) = run(
+        &mut agent,
+        "javascript",
+        "const r = await results.open('r_1'); const said = await tools.fake.echo_json({ value: { n: [await r.at('/records/5/name'), r] } }); [said.n[0], said.n[1].records.length]",
+    );
+    assert_eq!(value, json!(["Record 5", 2000]));
+}
+
+/// A picture of one pixel.
+const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+/// The answer to `execute_code`, block by block.
+#[track_caller]
+fn blocks(agent: &mut Agent, language: &str, code: &str) -> (Value, bool) {
+    let arguments = json!({"language": language, "code": code});
+    let answer = agent.request(
+        "tools/call",
+        json!({"name": "execute_code", "arguments": arguments}),
+    );
+    let result = &answer["result"];
+    (result["content"].clone(), result["isError"] == true)
+}
+
+#[test]
+fn files_in_results_are_handles_that_are_read_passed_on_and_shown() {
+    let place = Place::with_fake();
+    let mut agent = agent(&place);
+    let content = json!([
+        {"type": "text", "text": "Here it is"},
+        {"type": "image", "data": PNG, "mimeType": "image/png"},
+        {"type": "resource", "resource": {"uri": "file:///a.pdf", "mimeType": "application/pdf", "blob": "JVBERi0="}},
+        {"type": "resource", "resource": {"uri": "file:///a.txt", "mimeType": "text/plain", "text": "words"}},
+        {"type": "audio", "data": "not Base64!", "mimeType": "audio/wav"},
+    ]);
+    let python = format!(
+        "
+import base64, json
+words, image, pdf, text, wrong = tools.fake.blocks(content=json.loads({content:?}))
+assert words == 'Here it is' and text['resource']['text'] == 'words' and wrong['data'] == 'not Base64!'
+assert (image.id, image.type, image.mime_type, len(image)) == ('r_1', 'image', 'image/png', 70)
+whole = base64.b64decode({PNG:?})
+assert image.value() == bytes(image) == image[:] == whole and image[1:4] == b'PNG' and image[-1] == whole[-1]
+assert image['data'] == {PNG:?} and image['mimeType'] == 'image/png' and 'data' in image
+assert (pdf.type, pdf.uri, pdf.value()) == ('file', 'file:///a.pdf', b'%PDF-')
+assert tools.fake.echo(text=image) == {PNG:?}
+assert tools.fake.echo(text=pdf.data_url()) == str(pdf.data_url()) == 'data:application/pdf;base64,JVBERi0='
+raw = tools.fake.blocks.raw(content=[{{'type': 'image', 'data': {PNG:?}, 'mimeType': 'image/png'}}])
+assert raw['content'][0]['data'] == {PNG:?}
+kept = tools.fake.blocks.keep(content=json.loads({content:?}))
+assert kept[1]['$handle'] == 'r_1' and kept[0] == 'Here it is'
+image.save('one.png')
+assert open('one.png', 'rb').read() == whole
+tools.fake.blocks(content=[{{'type': 'image', 'data': {PNG:?}, 'mimeType': 'image/png'}}])
+",
+        content = content.to_string(),
+    );
+    let (text, is_error) = agent.execute("python", &python);
+    assert!(!is_error, "{text}");
+    assert!(
+        text.contains(r#"{"$handle":"r_1","type":"image","mimeType":"image/png","bytes":70}"#)
+            && text.ends_with("--- note\nto see it: show(\"r_1\") in a program"),
+        "{text}"
+    );
+    let javascript = format!(
+        "
+const [words, image, pdf, text, wrong] = await tools.fake.blocks({{ content: {content} }});
+const whole = Uint8Array.fromBase64({PNG:?});
+const raw = await tools.fake.blocks.raw({{ content: [{{ type: 'image', data: {PNG:?}, mimeType: 'image/png' }}] }});
+const alone = await tools.fake.blocks({{ content: [{{ type: 'image', data: {PNG:?}, mimeType: 'image/png' }}] }});
+const same = (bytes) => bytes instanceof Uint8Array && bytes.toHex() === whole.toHex();
+return [
+  words, text.resource.text, wrong.data, image.id, image.type, image.mimeType, image.length,
+  same(await image.value()), (await image.slice(1, 4)).toHex(), same(await alone.slice()),
+  await tools.fake.echo({{ text: image }}) === {PNG:?},
+  await tools.fake.echo({{ text: pdf.dataUrl() }}), await pdf.dataUrl(), await pdf.base64(), pdf.uri,
+  raw.content[0].data === {PNG:?}, alone,
+];
+"
+    );
+    let (_, value) = run(&mut agent, "javascript", &javascript);
+    let url = "data:application/pdf;base64,JVBERi0=";
+    assert_eq!(
+        value,
+        json!([
+            "Here it is", "words", "not Base64!", "r_1", "image", "image/png", 70,
+            true, "504e47", true, true, url, url, "JVBERi0=", "file:///a.pdf", true,
+            {"$handle": "r_1", "type": "image", "mimeType": "image/png", "bytes": 70},
+        ])
+    );
+}
+
+#[test]
+fn what_is_shown_stands_beside_the_answer_as_blocks_of_its_kind() {
+    let place = Place::with_fake();
+    let mut agent = agent(&place);
+    let get = format!(
+        "tools.fake.blocks({{\"content\": [
+            {{\"type\": \"image\", \"data\": {PNG:?}, \"mimeType\": \"image/png\"}},
+            {{\"type\": \"audio\", \"data\": \"AAEC\", \"mimeType\": \"audio/wav\"}},
+            {{\"type\": \"resource\", \"resource\": {{\"uri\": \"a:b\", \"blob\": \"AAEC\"}}}},
+            {{\"type\": \"resource\", \"resource\": {{\"uri\": \"a:c\", \"text\": \"some words\"}}}}]}})"
+    );
+    let image = json!({"type": "image", "data": PNG, "mimeType": "image/png"});
+    for (language, code) in [
+        (
+            "python",
+            format!("parts = {get}\nshow(*parts)\nshow(parts[0])\n'seen'"),
+        ),
+        (
+            "typescript",
+            format!("const parts = await {get};\nshow(...parts);\nawait show(parts[0]);\n'seen'"),
+        ),
+    ] {
+        let (content, is_error) = blocks(&mut agent, language, &code);
+        assert!(!is_error, "{content:#}");
+        let text = content[0]["text"].as_str().unwrap();
+        assert!(text.contains("\nseen\n--- stdout\nsome words"), "{text}");
+        assert_eq!(content[1], image);
+        assert_eq!(
+            content[2],
+            json!({"type": "audio", "data": "AAEC", "mimeType": "audio/wav"})
+        );
+        let resource = &content[3]["resource"];
+        assert_eq!(
+            (&resource["blob"], &resource["mimeType"]),
+            (&json!("AAEC"), &json!("application/octet-stream"))
+        );
+        assert!(
+            resource["uri"]
+                .as_str()
+                .unwrap()
+                .starts_with("toolmill://results/s_")
+        );
+        assert_eq!(
+            content.as_array().unwrap().len(),
+            4,
+            "nothing is shown twice"
+        );
+    }
+    // By its handle, and a file of the workspace.
+    let (content, _) = blocks(&mut agent, "javascript", "await show('r_1')");
+    assert_eq!(content[1], image);
+    let file = "results.open('r_1').save('x.png'); show('x.png'); show(b'\\0\\1\\2', mime_type='audio/wav'); show('only text')";
+    let (content, _) = blocks(&mut agent, "python", file);
+    assert_eq!(
+        (&content[1], content[2]["type"].as_str()),
+        (&image, Some("audio"))
+    );
+    assert!(content[0]["text"].as_str().unwrap().contains("only text"));
+    // What is too much is refused, and what was shown before is there.
+    for (language, code) in [
+        (
+            "python",
+            "for n in range(5): show(bytes([n]), mime_type='image/png')",
+        ),
+        (
+            "python",
+            "open('large.png', 'wb').write(bytes(3 << 20)); show('large.png'); show(b'1', mime_type='image/png')",
+        ),
+    ] {
+        let (content, is_error) = blocks(&mut agent, language, code);
+        let text = content[0]["text"].as_str().unwrap();
+        assert!(
+            is_error
+                && text.contains(
+                    "is too much to show: an answer shows 4 files of together 3145728 bytes"
+                ),
+            "{text}"
+        );
+        assert!(content[1]["type"] == "image", "{text}");
+    }
+    for (code, says) in [
+        (
+            "results.open('r_99')",
+            "there is no result \"r_99\" in this session",
+        ),
+        (
+            "show(b'1')",
+            "say what the bytes are: show(content, mime_type=\"image/png\")",
+        ),
+        (
+            "tools.show(id=tools.fake.echo.keep(text='a').id)",
+            "is a value, not a file: print what is wanted of it",
+        ),
+        (
+            "open('l.png', 'wb').write(bytes((3 << 20) + 1)); show('l.png')",
+            "at most 3,145,728 can be shown",
+        ),
+    ] {
+        let (text, is_error) = agent.execute("python", code);
+        assert!(is_error && text.contains(says), "{code}: {text}");
+    }
+}
+
+#[test]
+fn what_a_server_says_is_never_taken_for_a_handle() {
+    let place = Place::with_fake();
+    let mut agent = agent(&place);
+    run(
+        &mut agent,
+        "python",
+        "tools.fake.echo.keep(text='secret').id",
+    );
+    for (language, code) in [
+        (
+            "python",
+            "tools.fake.echo_json(value=tools.fake.echo_json(value={'$handle': 'r_1', 'type': 'string'}))",
+        ),
+        (
+            "javascript",
+            "const said = await tools.fake.echo_json({ value: { $handle: 'r_1', type: 'string' } }); await tools.fake.echo_json({ value: said })",
+        ),
+    ] {
+        let (_, value) = run(&mut agent, language, code);
+        assert_eq!(value, json!({"$handle": "r_1", "type": "string"}));
+    }
+    for said in ["=r_1", "h_0000000000000000=r_1"] {
+        let code = format!("tools.fake.echo(text=tools.fake.echo(text={said:?}))");
+        assert_eq!(run(&mut agent, "python", &code).1, *said);
+    }
+    // As the name of a member a handle is nothing.
+    let (text, is_error) = agent.execute(
+        "python",
+        "r = tools.fake.echo_json.keep(value=[5]); tools.fake.echo_json(value={r.as_argument(): 1})",
+    );
+    assert!(
+        is_error && text.contains("a handle stands for a value, not for a name"),
+        "{text}"
+    );
+}
+
+#[test]
+fn all_that_was_printed_is_kept_however_much_it_is() {
+    let place = Place::with_fake();
+    let mut agent = agent(&place);
+    let line = "naïve 😀 line";
+    for (language, code) in [
+        (
+            "python",
+            format!("for n in range(200000): print(f'{line} {{n}}')"),
+        ),
+        (
+            "javascript",
+            format!("for (let n = 0; n < 200000; n++) console.log(`{line} ${{n}}`)"),
+        ),
+    ] {
+        let (text, is_error) = agent.execute(language, &code);
+        assert!(!is_error, "{text}");
+        let total: usize = (0..200_000).map(|n| format!("{line} {n}\n").len()).sum();
+        let (head, tail) = text.split_once(" …\n").unwrap();
+        let (_, missing) = head.rsplit_once("\n… ").unwrap();
+        let (missing, id) = missing
+            .split_once(" bytes, whole: results.open(\"")
+            .unwrap();
+        let shown = text.len() - text.find("--- stdout\n").unwrap() - 11 - missing.len() - 40;
+        assert!(
+            missing.parse::<usize>().unwrap().abs_diff(total - shown) < 50,
+            "{missing} of {total}"
+        );
+        assert!(tail.ends_with("199999"));
+        let id = id.trim_end_matches("\")");
+        let python = format!(
+            "import hashlib\nr = results.open({id:?})\nwhole = ''.join(r[n:n + 500000] for n in range(0, len(r), 500000))\nassert whole == ''.join(f'{line} {{n}}\\n' for n in range(200000))\n[sum(1 for _ in r.lines()), r[-7:-1]]"
+        );
+        assert_eq!(
+            run(&mut agent, "python", &python).1,
+            json!([200_000, "199999"])
+        );
+    }
+    // A program that is ended for it keeps what it had printed.
+    let (text, is_error) = agent.execute("python", "while True: print('y' * 99)");
+    assert!(
+        is_error && text.contains("printed more than 67108864 bytes"),
+        "{}",
+        &text[..500]
+    );
+    assert!(
+        text.contains(", whole: results.open(\"r_2\") …"),
+        "{}",
+        &text[..500]
+    );
+    let (_, length) = run(&mut agent, "python", "len(results.open('r_2'))");
+    assert!(length.as_u64().unwrap() > 64 << 20, "{length}");
+}
+
+/// What a resource's read answers with.
+fn read(agent: &mut Agent, uri: &str) -> Result<Value, String> {
+    let answer = agent.request("resources/read", json!({"uri": uri}));
+    match answer["result"]["contents"].as_array() {
+        Some(contents) => Ok(contents.clone().into()),
+        None => Err(answer["error"]["message"].as_str().unwrap().to_owned()),
+    }
+}
+
+#[test]
+fn results_are_resources_of_their_session_in_both_eras() {
+    for modern in [false, true] {
+        let place = Place::with_fake();
+        let mut agent = place.serve();
+        let hello = if modern {
+            agent.discover()
+        } else {
+            agent.initialize()
+        };
+        let result = &hello["result"];
+        assert_eq!(result["capabilities"]["resources"], json!({}), "{hello:#}");
+        let listed = agent.request("resources/list", json!({}));
+        assert_eq!(listed["result"]["resources"], json!([]));
+        let unknown = read(&mut agent, "toolmill://results/r_1").unwrap_err();
+        assert_eq!(unknown, "there is no result \"r_1\" in this session");
+        run(&mut agent, "python", RECORDS);
+        run(
+            &mut agent,
+            "python",
+            &format!(
+                "len(tools.fake.blocks(content=[{{'type': 'image', 'data': {PNG:?}, 'mimeType': 'image/png'}}]))"
+            ),
+        );
+        let listed = agent.request("resources/list", json!({}));
+        let listed = &listed["result"]["resources"];
+        assert_eq!(
+            listed[0],
+            json!({"uri": "toolmill://results/r_2", "name": "r_2", "mimeType": "image/png", "size": 70})
+        );
+        assert_eq!(listed[1]["uri"], "toolmill://results/r_1");
+        let templates = agent.request("resources/templates/list", json!({}));
+        assert_eq!(
+            templates["result"]["resourceTemplates"][0]["uriTemplate"],
+            "toolmill://results/{id}{?from,to,at}"
+        );
+        let image = read(&mut agent, "toolmill://results/r_2").unwrap();
+        assert_eq!(
+            image,
+            json!([{"uri": "toolmill://results/r_2", "mimeType": "image/png", "blob": PNG}])
+        );
+        let one = read(&mut agent, "toolmill://results/r_1?at=/7&to=1").unwrap();
+        assert_eq!(one[0]["text"], r#"{"id":7}"#);
+        assert_eq!(one[1]["uri"], Value::Null, "it is not cut: {one:#}");
+        // All of it, read on as it says.
+        let size = listed[1]["size"].as_u64().unwrap();
+        let mut uri = format!("toolmill://results/r_1?from=0&to={size}");
+        let mut whole = String::new();
+        loop {
+            let contents = read(&mut agent, &uri).unwrap();
+            whole.push_str(contents[0]["text"].as_str().unwrap());
+            let Some(next) = contents[1]["uri"].as_str() else {
+                break;
+            };
+            assert!(contents[1]["text"].as_str().unwrap().starts_with("cut: "));
+            uri = next.to_owned();
+        }
+        let value: Value = serde_json::from_str(&whole).unwrap();
+        assert_eq!(value.as_array().unwrap().len(), 20_000);
+        assert_eq!(whole.len() as u64, size);
+        // Without an end it is no more than an answer has.
+        let contents = read(&mut agent, "toolmill://results/r_1").unwrap();
+        assert!(contents[0]["text"].as_str().unwrap().len() <= 36_000);
+        assert!(
+            contents[1]["uri"]
+                .as_str()
+                .unwrap()
+                .starts_with("toolmill://results/r_1?from=3")
+        );
+        for (uri, says) in [
+            (
+                "toolmill://results/../r_1",
+                "there is no result \"r_1\" in this session",
+            ),
+            (
+                "toolmill://results/r_9",
+                "there is no result \"r_9\" in this session; it keeps r_2, r_1",
+            ),
+            (
+                "file:///etc/passwd",
+                "there is no resource file:///etc/passwd; they are toolmill://results/{id}{?from,to,at}, where {id} is a handle (r_9) that execute_code answered with",
+            ),
+            (
+                "toolmill://results/r_1?from=x",
+                "from must be a whole number, is \"x\"",
+            ),
+        ] {
+            assert_eq!(read(&mut agent, uri).unwrap_err(), says);
+        }
+        // Another connection, even with the stolen id of this session.
+        let mut thief = place.serve();
+        thief.initialize();
+        let session = std::fs::read_dir(place.path("state/toolmill/results"))
+            .unwrap()
+            .next()
+            .unwrap();
+        let session = session.unwrap().file_name().into_string().unwrap();
+        let own = format!("toolmill://results/{session}/r_2");
+        assert_eq!(read(&mut agent, &own).unwrap()[0]["blob"], PNG);
+        for uri in [own.as_str(), "toolmill://results/r_2"] {
+            for opened in [false, true] {
+                if opened {
+                    thief.execute("python", "1");
+                }
+                let refused = read(&mut thief, uri).unwrap_err();
+                assert!(
+                    refused.starts_with("there is no result \"r_2\" in this session"),
+                    "{refused}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_person_lists_prints_and_removes_what_sessions_keep() {
+    let place = Place::with_fake();
+    let text = |arguments: &[&str]| {
+        let output = place.output(&[&["results"], arguments].concat());
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code().unwrap(), stdout, stderr)
+    };
+    let (exit, said, _) = text(&[]);
+    assert!(
+        exit == 0 && said.starts_with("no results are kept"),
+        "{said}"
+    );
+    let image = format!(
+        "tools.fake.blocks(content=[{{'type': 'image', 'data': {PNG:?}, 'mimeType': 'image/png'}}])"
+    );
+    let code = format!(
+        "tools.fake.big_json.keep(records=3); tools.fake.echo.keep(text='näh\\nb'); {image}; 1"
+    );
+    assert_eq!(
+        place
+            .run_with(&["--language", "python", "--session", "s_one"], &code)
+            .0,
+        0
+    );
+    assert_eq!(
+        place
+            .run_with(&["--language", "python", "--session", "s_two"], &image)
+            .0,
+        0
+    );
+    let (_, said, _) = text(&[]);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], "SESSION  RESULT  TYPE       BYTES  AGE");
+    assert!(lines[1].starts_with("s_one    r_1     json "), "{said}");
+    assert!(
+        lines[3].starts_with("s_one    r_3     image/png     70  0 s") || lines[3].contains(" s"),
+        "{said}"
+    );
+    assert_eq!(
+        lines[5],
+        "next: toolmill results r_1 --session s_two    prints it"
+    );
+    let (_, said, _) = text(&["--session", "s_two", "--json"]);
+    let listed: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(
+        (
+            &listed[0]["id"],
+            &listed[0]["bytes"],
+            listed.as_array().unwrap().len()
+        ),
+        (&json!("r_1"), &json!(70), 1)
+    );
+    for (arguments, expected) in [
+        (&["r_2"][..], "näh\nb"),
+        (&["r_2", "--from", "1", "--to", "3"], "äh"),
+        (&["r_2", "--json"], "\"näh\\nb\"\n"),
+        (
+            &["r_1", "--session", "s_one", "--at", "/records/2/name"],
+            "Record 2",
+        ),
+        (
+            &["r_1", "--session", "s_one", "--at", "/records/2/active"],
+            "false\n",
+        ),
+        (
+            &[
+                "r_1",
+                "--session",
+                "s_one",
+                "--at",
+                "/records/1",
+                "--to",
+                "1",
+            ],
+            "{\"id\":1}\n",
+        ),
+    ] {
+        let (exit, said, stderr) = text(arguments);
+        assert_eq!(
+            (exit, said.as_str()),
+            (0, expected),
+            "{arguments:?}: {stderr}"
+        );
+    }
+    let output = place.output(&["results", "r_3", "--from", "1", "--to", "4"]);
+    assert_eq!(output.stdout, b"PNG");
+    for (arguments, code, says) in [
+        (
+            &["r_1"][..],
+            2,
+            "2 sessions keep a result \"r_1\": s_one, s_two; next: toolmill results r_1 --session s_one",
+        ),
+        (
+            &["r_9"],
+            2,
+            "no session keeps a result \"r_9\"; next: toolmill results ",
+        ),
+        (
+            &["r_9", "--session", "s_one"],
+            1,
+            "there is no result \"r_9\" in this session; it keeps r_3, r_2, r_1",
+        ),
+        (
+            &["--session", "s_none"],
+            2,
+            "no session \"s_none\" keeps results; next: toolmill results ",
+        ),
+        (
+            &["r_3", "--at", "/x"],
+            1,
+            "r_3 is a file (image/png) and has no parts: leave --at out",
+        ),
+        (&["r_2", "--at", "/x"], 1, "\"x\" is asked of a string"),
+        (&["--remove"], 2, "<ID>"),
+    ] {
+        let (exit, _, stderr) = text(arguments);
+        assert!(
+            exit == code && stderr.contains(says),
+            "{arguments:?}: {exit} {stderr}"
+        );
+    }
+    let (_, said, _) = text(&["r_3", "--remove"]);
+    assert_eq!(said, "removed r_3 of session s_one\n");
+    let (exit, _, stderr) = text(&["r_3", "--session", "s_one", "--remove"]);
+    assert!(
+        exit == 1 && stderr.contains("session s_one keeps no r_3"),
+        "{stderr}"
+    );
+    // What was removed is gone for the programs of its session, too.
+    let (_, json) = place.run_with(
+        &["--language", "python", "--session", "s_one"],
+        "results.open('r_3')",
+    );
+    assert!(
+        json["error"]["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("r_3 is no longer kept"),
+        "{json:#}"
+    );
+}

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use journal::Event;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
@@ -69,11 +68,7 @@ pub(super) async fn call(
             if has_ended {
                 return live.answer(&session).await;
             }
-            live.leave();
-            agent.gateway.recorder().record(Event::ExecutionLeft {
-                execution: live.id.clone(),
-            });
-            wait_execution::running(agent, &live)
+            wait_execution::leave(agent, &live)
         }
     }
 }

@@ -66,7 +66,7 @@ fn not_a_tool(gateway: &Gateway, name: &str) -> Answer {
     let text = match gateway.catalog().resolve(name) {
         Ok(tool) => format!(
             "call it inside execute_code: {}",
-            tool.signature(catalog::Language::Python)
+            gateway.signature(tool, catalog::Language::Python)
         ),
         Err(unknown) => format!(
             "there is no tool {name:?} here; use search_tools and execute_code. {}",
@@ -112,7 +112,8 @@ pub(crate) fn instructions(gateway: &Gateway) -> String {
     };
     let signatures: Vec<String> = catalog
         .tools()
-        .map(|tool| tool.signature(catalog::Language::Python))
+        // Not what was learned: instructions are the same bytes at every start.
+        .map(|tool| tool.signature(catalog::Language::Python, None))
         .take(100)
         .collect();
     let length: usize = signatures.iter().map(|signature| signature.len() + 1).sum();

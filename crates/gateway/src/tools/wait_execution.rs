@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use journal::{Event, Wanted};
 use serde_json::{Map, Value};
 
 use super::{WaitsFor, number, string};
 use crate::executions::Live;
 use crate::output::{self, Answer};
 use crate::server::Agent;
-use crate::{Face, Session};
+use crate::{Face, Session, process};
 
 pub(super) const DEFINITION: &str = r#"{"name":"wait_execution","description":"Wait for, or cancel, a program reported as running.","inputSchema":{"type":"object","properties":{"execution":{"type":"string"},"wait_seconds":{"type":"number"},"cancel":{"type":"boolean"}},"required":["execution"]},"_meta":{"anthropic/alwaysLoad":true}}"#;
 
@@ -32,7 +33,7 @@ pub(super) async fn call(
         return invalid("execution is missing: name the one that an answer called running".into());
     };
     let Some((session, live)) = agent.execution(id, string(&arguments, &["session"])) else {
-        return unknown(id);
+        return not_here(agent, id).await;
     };
     waits_for.send_replace(Some(live.clone()));
     let cancel = arguments
@@ -60,6 +61,22 @@ pub(super) fn most(agent: &Agent, arguments: &Map<String, Value>) -> Result<Dura
     }
 }
 
+/// The answer to the request that started a program which goes on without it.
+pub(super) fn leave(agent: &Agent, live: &Arc<Live>) -> Answer {
+    if live.leave() {
+        let recorder = agent.gateway.recorder();
+        recorder.record(Event::ExecutionLeft {
+            execution: live.id.clone(),
+            session: live.session.clone(),
+            short: live.short.1,
+            face: agent.face.as_str().into(),
+            project: recorder.usage().project().to_owned(),
+            gateway: process::own().to_owned(),
+        });
+    }
+    running(agent, live)
+}
+
 /// The answer while it runs.
 pub(super) fn running(agent: &Agent, live: &Arc<Live>) -> Answer {
     // Over HTTP a request may come without a session, in which the short id would mean something.
@@ -70,11 +87,46 @@ pub(super) fn running(agent: &Agent, live: &Arc<Live>) -> Answer {
     }
 }
 
-fn unknown(id: &str) -> Answer {
-    let id: String = id.chars().take(40).collect();
-    Answer::error(format!(
-        "error unknown execution {id:?}\nit is none of this session, or has ended and was answered"
-    ))
+/// What is known of a program that does not run here: the journal has those of gateways that have
+/// ended, and those whose answer is no longer kept.
+async fn not_here(agent: &Agent, id: &str) -> Answer {
+    let gateway = &agent.gateway;
+    gateway.recorder().flush();
+    let folder = gateway.config.state.join("journal");
+    let project = gateway.recorder().usage().project().to_owned();
+    let (wanted, face) = (id.to_owned(), agent.face);
+    let found = tokio::task::spawn_blocking(move || {
+        let number = wanted.strip_prefix('x').and_then(|n| n.parse().ok());
+        match number {
+            // A short id means something over stdio alone, where a new gateway has a new session.
+            Some(number) if face == Face::Stdio => {
+                let wanted = Wanted::Short {
+                    number,
+                    face: face.as_str(),
+                    project: &project,
+                };
+                journal::past(&folder, wanted, process::has_gone)
+            }
+            Some(_) => Ok(None),
+            None => journal::past(&folder, Wanted::Id(&wanted), |_| true),
+        }
+    });
+    match found.await {
+        Ok(Ok(Some(past))) if past.gateway == process::own() => output::no_longer_kept(&past),
+        Ok(Ok(Some(past))) if process::has_gone(&past.gateway) => output::interrupted(&past),
+        Ok(Ok(_)) => {
+            let id: String = id.chars().take(40).collect();
+            Answer::error(format!(
+                "error unknown execution {id:?}\nit is none of this session, or has ended and was answered"
+            ))
+        }
+        Ok(Err(error)) => Answer::error(format!(
+            "error interrupted\nit does not run here, and what became of it is not known: {error}"
+        )),
+        Err(_) => {
+            Answer::error("error sandbox\nlooking for it failed, which is a fault of toolmill")
+        }
+    }
 }
 
 impl Agent {
