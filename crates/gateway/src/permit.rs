@@ -151,7 +151,7 @@ impl Permits {
     pub(crate) fn deadline(&self, without: Instant) -> Option<Instant> {
         match &self.suspended {
             None => Some(without),
-            Some(suspended) if suspended.question().borrow().is_some() => None,
+            Some(suspended) if suspended.is_asking() => None,
             Some(suspended) => Some(without + suspended.asked_for()),
         }
     }
