@@ -6,10 +6,11 @@
 //! [`UNASKED`], or its connection ends. The answer of one that was left is kept for a while.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
+use journal::Event;
 use protocol::{Done, ErrorCode, ProgramError};
 use tokio::sync::{OnceCell, watch};
 use tokio::time::Instant;
@@ -20,6 +21,7 @@ use crate::call::{CallRecord, Calls};
 use crate::execute::{self, Execution, Language, Request};
 use crate::guests::Printed;
 use crate::output::{self, Answer, Style};
+use crate::resume::{Earlier, Resuming};
 use crate::suspended::{Question, Reply, Suspended};
 use crate::{Gateway, Session, Short};
 
@@ -34,34 +36,40 @@ const MOST_KEPT: usize = 16;
 pub(crate) struct Executions(Mutex<VecDeque<Arc<Live>>>);
 
 impl Executions {
-    /// Starts a program. It is cancelled with `connection`.
+    /// Starts a program, which may take up the calls of an earlier one. It is cancelled with
+    /// `connection`.
     pub(crate) fn start(
         gateway: &Arc<Gateway>,
         session: &Arc<Session>,
         request: Request,
         telling: Telling,
+        earlier: Option<Arc<Earlier>>,
         connection: &CancellationToken,
     ) -> Arc<Live> {
-        let live = Arc::new(Live::new(
+        let mut live = Live::new(
             gateway,
             session,
             telling,
             request.suspended.clone(),
             connection.child_token(),
-        ));
+        );
+        live.notes_calls = true;
+        live.earlier = earlier;
+        let live = Arc::new(live);
         session.executions().keep(live.clone());
         let (gateway, session) = (gateway.clone(), session.clone());
         let running = live.clone();
         gateway.clone().tasks.spawn(async move {
             let ending = Ending(&running);
             let mut run = std::pin::pin!(execute::run(&gateway, &session, request, &running));
-            let execution = tokio::select! {
+            let mut execution = tokio::select! {
                 execution = run.as_mut() => execution,
                 () = running.unasked() => {
                     running.cancel("nobody has asked for it during 10 minutes");
                     run.await
                 }
             };
+            running.keep_calls(&gateway, &session, &mut execution).await;
             running.end(execution);
             drop(ending);
             if running.was_left() {
@@ -152,6 +160,10 @@ pub(crate) struct Live {
     was_left: AtomicBool,
     /// What it said last of how far it is, as it said it.
     progress: Arc<watch::Sender<Option<Vec<u8>>>>,
+    /// A later run may take up its calls.
+    notes_calls: bool,
+    /// The run whose calls it takes up.
+    earlier: Option<Arc<Earlier>>,
     telling: Telling,
     answer: OnceCell<Answer>,
     /// By whom its questions are put to a human, if they are.
@@ -250,6 +262,8 @@ impl Live {
             }),
             was_left: AtomicBool::new(false),
             progress: Arc::new(watch::Sender::new(None)),
+            notes_calls: false,
+            earlier: None,
             telling,
             answer: OnceCell::new(),
         }
@@ -307,6 +321,34 @@ impl Live {
         let mut said = self.progress.subscribe();
         said.mark_changed();
         Progresses(said)
+    }
+
+    /// What its calls take up, and where they are noted.
+    pub(crate) fn resuming(&self, held: &Arc<AtomicUsize>) -> Resuming {
+        match self.notes_calls {
+            true => Resuming::new(self.earlier.clone(), held.clone()),
+            false => Resuming::default(),
+        }
+    }
+
+    /// Keeps the calls of a run that failed, for one that takes them up.
+    async fn keep_calls(&self, gateway: &Gateway, session: &Session, execution: &mut Execution) {
+        let Some(calls) = self.seen().calls.clone() else {
+            return;
+        };
+        if let Some((of, calls)) = calls.resuming.taken() {
+            gateway.recorder().record(Event::CallsTakenUp {
+                execution: self.id.clone(),
+                of,
+                calls: calls as u32,
+            });
+        }
+        let resumable = session.resumable();
+        if execution.done.error.is_some() {
+            execution.resumable = resumable.keep(&self.id, self.short, &calls.resuming).await;
+        } else if let Some(earlier) = &self.earlier {
+            resumable.forget(earlier).await;
+        }
     }
 
     /// Makes what it does visible: its calls, and what it prints.
@@ -546,6 +588,7 @@ impl Drop for Ending<'_> {
                 shown: Vec::new(),
                 duration: self.0.begun.elapsed(),
                 tier: None,
+                resumable: false,
                 dry_run: None,
             });
         }

@@ -30,6 +30,7 @@ mod process;
 pub mod remembered;
 mod resources;
 mod results;
+mod resume;
 mod seal;
 mod search;
 pub mod server;
@@ -46,7 +47,7 @@ mod usage;
 mod value;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -124,6 +125,8 @@ pub struct Gateway {
     learning: Arc<observed::Learning>,
     /// The programs that outlive a request.
     tasks: TaskTracker,
+    /// Bytes of results that runs hold for a later one.
+    held: Arc<AtomicUsize>,
 }
 
 impl Gateway {
@@ -158,6 +161,7 @@ impl Gateway {
             }),
             asked_for_usage: AtomicBool::new(false),
             tasks: TaskTracker::new(),
+            held: Arc::default(),
             index: search::IndexFile::new(
                 config.state.join("index"),
                 config

@@ -529,6 +529,13 @@ fn describe_error(
     if let Some(done) = already_done(&execution.calls) {
         let _ = writeln!(text, "already done: {done}");
     }
+    if execution.resumable {
+        let _ = writeln!(
+            text,
+            "resume: with resume=\"{}\" the corrected program repeats none of these",
+            execution.short
+        );
+    }
 }
 
 fn session_fact(text: &mut String, execution: &Execution, name_session: bool) {

@@ -643,8 +643,16 @@ mod tests {
     #[test]
     fn zz_speed() {
         let state = tempfile::tempdir().unwrap();
-        let rules = (0..1000).map(|n| rule(&format!("*.x{n}*"), Decision::Ask, true)).collect();
-        let policy = policy(Rules { careful: false, rules }, state.path());
+        let rules = (0..1000)
+            .map(|n| rule(&format!("*.x{n}*"), Decision::Ask, true))
+            .collect();
+        let policy = policy(
+            Rules {
+                careful: false,
+                rules,
+            },
+            state.path(),
+        );
         let one = tool("github.create", json!({}));
         let erase = tool("github.erase", json!({"destructiveHint": true}));
         policy.remember(&erase, &server(false)).unwrap();

@@ -22,6 +22,7 @@ mod place;
 mod policy;
 mod programs;
 mod results;
+mod resume;
 mod run;
 mod search;
 mod serve;

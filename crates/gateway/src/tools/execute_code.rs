@@ -13,7 +13,7 @@ use crate::output::{Answer, Style};
 use crate::server::{Agent, Reader};
 use crate::suspended::Suspended;
 
-pub(super) const DEFINITION: &str = r#"{"name":"execute_code","description":"Run a program that calls tools. Do all steps of the task in one program: loop, filter and join there. Only its value and prints come back, so return just what is needed.\nPython: r = tools.github.list_issues(repo=\"a/b\"); in parallel: await asyncio.gather(*[tools.x.y(id=i) for i in ids])\nTypeScript: const r = await tools.github.list_issues({repo: \"a/b\"}); in parallel: Promise.all\nTake paths and parameters from search_tools, never guess. Results are already parsed. A failing call raises ToolError. The value is the last expression or a top-level return. Standard library only; no network, no shell; Python has files, in its current directory. Variables are lost after the run: use store(key, value) and load(key).","inputSchema":{"type":"object","properties":{"code":{"type":"string"},"language":{"type":"string","enum":["python","typescript","javascript"]},"timeout_seconds":{"type":"number","description":"Limit of the program's own time, tool calls not counted; default 30"},"max_output_tokens":{"type":"integer"},"session":{"type":"string","description":"Only one that an answer named"}},"required":["code","language"]},"_meta":{"anthropic/alwaysLoad":true}}"#;
+pub(super) const DEFINITION: &str = r#"{"name":"execute_code","description":"Run a program that calls tools. Do all steps of the task in one program: loop, filter and join there. Only its value and prints come back, so return just what is needed.\nPython: r = tools.github.list_issues(repo=\"a/b\"); in parallel: await asyncio.gather(*[tools.x.y(id=i) for i in ids])\nTypeScript: const r = await tools.github.list_issues({repo: \"a/b\"}); in parallel: Promise.all\nTake paths and parameters from search_tools, never guess. Results are already parsed. A failing call raises ToolError. The value is the last expression or a top-level return. Standard library only; no network, no shell; Python has files, in its current directory. Variables are lost after the run: use store(key, value) and load(key).","inputSchema":{"type":"object","properties":{"code":{"type":"string"},"language":{"type":"string","enum":["python","typescript","javascript"]},"timeout_seconds":{"type":"number","description":"Limit of the program's own time, tool calls not counted; default 30"},"max_output_tokens":{"type":"integer"},"session":{"type":"string","description":"Only one that an answer named"},"resume":{"type":"string"}},"required":["code","language"]},"_meta":{"anthropic/alwaysLoad":true}}"#;
 
 /// Longest program.
 const CODE_BYTES: usize = 1 << 20;
@@ -48,11 +48,19 @@ pub(super) async fn call(
         Ok(most) => most,
         Err(text) => return invalid(text),
     };
+    let earlier = match string(&arguments, &["resume"]) {
+        None | Some("") => None,
+        Some(name) => match session.resumable().open(&session, name).await {
+            Ok(earlier) => Some(earlier),
+            Err(text) => return invalid(text),
+        },
+    };
     let live = Executions::start(
         &agent.gateway,
         &session,
         request,
         telling,
+        earlier,
         agent.connection(),
     );
     let _until_left = live.until_left();
