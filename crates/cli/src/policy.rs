@@ -284,7 +284,7 @@ fn allow(gateway: &Gateway, tool: &Arc<Tool>) -> Result<ExitCode> {
     print(&format!(
         "{}\n  {}\nallow every call of it from now on, until its server's stanza or what it says of itself \
          changes? [y/N] ",
-        printable(&tool.signature(Default::default())),
+        printable(&tool.signature(Default::default(), None)),
         printable(&tool.summary())
     ))?;
     std::io::stdout().flush()?;

@@ -11,6 +11,7 @@ use protocol::{Check, ErrorCode, Raise};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use crate::asking::ForServers;
 use crate::call::{Calls, as_written, raise};
 use crate::policy::{Decision, Verdict};
 use crate::suspended::{Ask, ParkedCall, Reply, Suspended};
@@ -111,6 +112,15 @@ impl Permits {
             alone: true,
             ..Permits::default()
         }
+    }
+
+    /// Asks what servers want to know in the middle of a call.
+    pub(crate) fn asker(&self) -> Option<Arc<dyn upstream::Asker>> {
+        let suspended = self.suspended.clone()?;
+        Some(Arc::new(ForServers {
+            suspended,
+            alone: self.alone,
+        }))
     }
 
     /// What a dry run would have called up to now, if it is one.

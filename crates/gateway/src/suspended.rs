@@ -14,6 +14,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -34,7 +35,8 @@ const NOBODY_ANSWERED: &str = "nobody answered";
 const NOT_APPROVED: &str = "not approved";
 
 /// One thing to ask a human.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// May this call be sent?
     Approval(ParkedCall),
@@ -44,7 +46,7 @@ pub enum Ask {
 
 /// A call that waits for an approval. Its texts are one line each and safe to print: what could hide,
 /// reorder or forge anything is written as an escape.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ParkedCall {
     /// Which of the run's calls that ask this is, from 1, in the order in which the program made them.
     pub number: u32,
@@ -65,14 +67,15 @@ pub struct ParkedCall {
 }
 
 /// What a server asks in the middle of a call, in its own words, which are not safe to print.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Elicitation {
     pub server: String,
     pub message: String,
     pub wanted: Wanted,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Wanted {
     /// Values by this `requestedSchema`.
     Form(Box<RawValue>),
@@ -81,7 +84,8 @@ pub enum Wanted {
 }
 
 /// What a human said to one [`Ask`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// Send the call; with `always`, from now on without asking.
     Allow { always: bool },
