@@ -457,7 +457,7 @@ mod tests {
             let opened = self.kept.begin(id, opener).unwrap();
             if bytes > 0 {
                 Results::of_session(&self.kept.results, id, Quota::default())
-                    .keep(::results::Content::Json, &vec![b'1'; bytes])
+                    .keep(results::Content::Json, &vec![b'1'; bytes])
                     .unwrap();
             }
             opened.used(1).unwrap();
