@@ -659,7 +659,9 @@ fn section(text: &mut String, name: &str, printed: &Printed, left: usize, whole:
     let tail = &content[ceil(content, content.len() - half)..];
     let missing = match printed.missing() {
         0 => content.len() - head.len() - tail.len(),
-        _ => (printed.total as usize).saturating_sub(head.len() + tail.len()),
+        // Not the ends of lines that the section has none of.
+        _ => (printed.total as usize)
+            .saturating_sub(head.len() + tail.len() + all.len() - content.len()),
     };
     let whole = match whole {
         Handle::Kept(id) => format!(", whole: results.open(\"{id}\")"),
