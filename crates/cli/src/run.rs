@@ -135,6 +135,10 @@ fn show(execution: &Execution) -> Result<()> {
             "{}",
             answer.text.split("\n--- std").next().unwrap_or_default()
         );
+        let code = execution.done.error.as_ref().map(|error| error.code);
+        if code == Some(gateway::ErrorCode::ApprovalNeeded) {
+            eprintln!("next: the same with --yes, or at a terminal");
+        }
         return Ok(());
     }
     print(&execution.stdout.text())?;
@@ -180,7 +184,8 @@ fn as_json(execution: &Execution) -> Value {
             "message": error.message,
             "line": error.line,
             "column": error.column,
-            "hint": error.hint.as_ref().or(error.fix.as_ref()),
+            "hint": error.hint,
+            "fix": error.fix,
         })),
         "notes": done.notes,
         "would_call": execution.dry_run.as_ref().map(|dry_run| json!({

@@ -101,6 +101,11 @@ impl Findings {
         findings
     }
 
+    /// Whether a call would fail, now or if it were reached.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.error.is_some() || !self.failures.is_empty()
+    }
+
     /// A loop may be meant to call, and to delete; the agent is told, and the program runs.
     fn warn_of_repetition(&mut self, call: &WrittenCall, tool: &Tool) {
         let path = tool.path();

@@ -391,7 +391,9 @@ async fn serve(
                 })) if !is_checked => {
                     is_checked = true;
                     let checked = match message::decode::<Check>(&body) {
-                        Ok(check) if check.calls.len() <= Check::MOST_CALLS => calls.check(&check),
+                        Ok(check) if check.calls.len() <= Check::MOST_CALLS => {
+                            calls.check(&check).await
+                        }
                         Ok(check) => {
                             return Outcome::Stopped(protocol_error(&Violation::Body(format!(
                                 "{} calls in a program's text",

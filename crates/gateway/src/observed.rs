@@ -36,7 +36,7 @@ const MOST_WAITING: usize = 64;
 /// How long they wait for others.
 const GATHERING: Duration = Duration::from_millis(50);
 /// How long a search, or the end, waits until they have been looked through.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How long another gateway may hold the files.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 /// Readers leave files of a later version alone: they belong to a newer toolmill beside this one.

@@ -77,7 +77,7 @@ pub struct Options {
     pub catalog: Option<PathBuf>,
     /// Appends a line for every call: the tool and its arguments, each byte of them.
     pub record: Option<PathBuf>,
-    /// How long a dummy tool takes.
+    /// How long a dummy tool takes, or one of the catalog's.
     pub pause: Duration,
 }
 
@@ -414,6 +414,7 @@ impl Server {
             return Reply::text(name);
         }
         if self.catalog.is_some() {
+            thread::sleep(self.options.pause);
             return Reply::text(name);
         }
         let arguments = &serde_json::from_str(written).unwrap_or_default();

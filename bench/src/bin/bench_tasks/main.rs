@@ -1,6 +1,7 @@
 //! Whether programs beat direct calls, and whether the hints of errors mend wrong programs: measured
 //! over real servers, without a model. `bench/tasks/README.md` says how.
 
+mod guess;
 mod measure;
 mod mend;
 mod peer;
@@ -26,14 +27,20 @@ struct Args {
     tasks: PathBuf,
     json: Option<PathBuf>,
     only: Vec<String>,
+    /// Measure only what is learned of results.
+    guesses_only: bool,
 }
 
 impl Args {
     fn parse() -> Result<Args> {
         let (mut toolmill, mut upstreams, mut tasks) = (None, None, None);
-        let (mut json, mut only) = (None, Vec::new());
+        let (mut json, mut only, mut guesses_only) = (None, Vec::new(), false);
         let mut args = std::env::args().skip(1);
         while let Some(arg) = args.next() {
+            if arg == "--guesses" {
+                guesses_only = true;
+                continue;
+            }
             let mut value = || args.next().with_context(|| format!("{arg} needs a value"));
             match arg.as_str() {
                 "--binary" => toolmill = Some(PathBuf::from(value()?).canonicalize()?),
@@ -50,12 +57,47 @@ impl Args {
             tasks: tasks.context("--tasks names the folder of the tasks")?,
             json,
             only,
+            guesses_only,
         })
     }
 }
 
 fn main() -> Result<ExitCode> {
     let args = Args::parse()?;
+    let measured = if args.guesses_only {
+        Vec::new()
+    } else {
+        measured(&args)?
+    };
+    let guessed = if args.only.is_empty() {
+        let place = Place::that_learns(&args.toolmill, &args.upstreams, &args.tasks)?;
+        guess::measure(&place, &args.tasks, &tiktoken::encoding::o200k_base())?
+    } else {
+        Vec::new()
+    };
+    if let Some(path) = &args.json {
+        let report = json!({
+            "schema": 2, "encoding": "o200k_base", "tasks": measured, "guesses": guessed,
+        });
+        std::fs::write(path, serde_json::to_string_pretty(&report)? + "\n")
+            .with_context(|| path.display().to_string())?;
+    }
+    if !measured.is_empty() {
+        print!("{}", table::table(&measured));
+    }
+    print!("{}", table::guesses(&guessed));
+    if let Err(error) = guess::check(&guessed) {
+        eprintln!("{error:#}");
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(if passed(&measured) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn measured(args: &Args) -> Result<Vec<Measured>> {
     let tasks = task::load(&args.tasks, &args.only)?;
     let place = Place::new(&args.toolmill, &args.upstreams, &args.tasks)?;
     let mut bench = Bench::new(place, &tasks)?;
@@ -73,17 +115,7 @@ fn main() -> Result<ExitCode> {
         }
         measured.push(one);
     }
-    if let Some(path) = args.json {
-        let report = json!({"schema": 1, "encoding": "o200k_base", "tasks": measured});
-        std::fs::write(&path, serde_json::to_string_pretty(&report)? + "\n")
-            .with_context(|| path.display().to_string())?;
-    }
-    print!("{}", table::table(&measured));
-    Ok(if passed(&measured) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(measured)
 }
 
 fn passed(tasks: &[Measured]) -> bool {

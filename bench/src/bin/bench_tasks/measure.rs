@@ -359,7 +359,7 @@ impl Bench {
 }
 
 /// The value in an answer, or what was printed when there is no value.
-fn value_in(answer: &str) -> &str {
+pub(crate) fn value_in(answer: &str) -> &str {
     let rest = answer.split_once('\n').map_or("", |(_, rest)| rest);
     let printed = rest.strip_prefix("--- stdout\n");
     let end = |text: &str| {

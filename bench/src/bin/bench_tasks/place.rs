@@ -24,15 +24,33 @@ pub(crate) struct Place {
     upstreams: PathBuf,
     /// How often the office was started afresh.
     offices: u32,
+    /// The server that says nothing of its results, where it is learned what they are like.
+    tracker: Option<PathBuf>,
 }
 
 impl Place {
+    /// Where nothing is learned of results: the same is measured whatever was done before.
     pub(crate) fn new(toolmill: &Path, upstreams: &Path, tasks: &Path) -> Result<Place> {
+        Place::with(toolmill, upstreams, tasks, None)
+    }
+
+    /// Where it is learned what results are like.
+    pub(crate) fn that_learns(toolmill: &Path, upstreams: &Path, tasks: &Path) -> Result<Place> {
+        Place::with(toolmill, upstreams, tasks, Some(tasks.join("guesses/tracker.py")))
+    }
+
+    fn with(
+        toolmill: &Path,
+        upstreams: &Path,
+        tasks: &Path,
+        tracker: Option<PathBuf>,
+    ) -> Result<Place> {
         let place = Place {
             folder: tempfile::tempdir()?,
             toolmill: toolmill.to_owned(),
             upstreams: upstreams.to_owned(),
             offices: 0,
+            tracker,
         };
         for name in [
             "world",
@@ -76,19 +94,24 @@ impl Place {
 
     /// Puts everything back to how a task begins.
     pub(crate) fn reset(&self, task: &Task) -> Result<()> {
+        self.restore()?;
+        for (name, content) in &task.files {
+            let path = self.path("desk").join(name);
+            fs::create_dir_all(path.parent().context("a file has a folder")?)?;
+            fs::write(path, self.fill(content))?;
+        }
+        Ok(())
+    }
+
+    /// Puts the world back.
+    pub(crate) fn restore(&self) -> Result<()> {
         let (world, desk) = (self.path("world"), self.path("desk"));
         // The file server does not start again, so its folder itself stays.
         empty(&desk.join("tree"))?;
         if desk.join("repository").exists() {
             fs::remove_dir_all(desk.join("repository"))?;
         }
-        copy(&world, &desk)?;
-        for (name, content) in &task.files {
-            let path = desk.join(name);
-            fs::create_dir_all(path.parent().context("a file has a folder")?)?;
-            fs::write(path, self.fill(content))?;
-        }
-        Ok(())
+        copy(&world, &desk)
     }
 
     /// Program, arguments and environment of a server.
@@ -124,8 +147,17 @@ impl Place {
     }
 
     fn write_settings(&self) -> Result<()> {
-        // What programs called before must not order what the next search shows.
-        let mut settings = "[search]\nusage = false\n".to_owned();
+        // What programs called before must not order what the next search shows, and nobody is here to be
+        // asked.
+        let mut settings = "[rules]\n\"*\" = \"allow\"\n[search]\nusage = false\n".to_owned();
+        match &self.tracker {
+            None => settings += "[results]\nlearn = false\n",
+            Some(tracker) => {
+                settings += &format!(
+                    "[upstream.tracker]\ncommand = \"python3\"\nargs = [\"-I\", {tracker:?}]\n"
+                );
+            }
+        }
         for server in Server::ALL {
             let (program, arguments, environment) = self.command_of(server);
             settings += &format!(
@@ -186,10 +218,19 @@ impl Place {
     pub(crate) fn renew_office(&mut self) -> Result<()> {
         self.offices += 1;
         self.write_settings()?;
-        let output = self.toolmill("reload").output()?;
+        self.has_done("reload")
+    }
+
+    /// Drops what was learned of results.
+    pub(crate) fn forget(&self) -> Result<()> {
+        self.has_done("forget")
+    }
+
+    fn has_done(&self, command: &str) -> Result<()> {
+        let output = self.toolmill(command).output()?;
         ensure!(
             output.status.success(),
-            "toolmill reload: {}",
+            "toolmill {command}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
         Ok(())

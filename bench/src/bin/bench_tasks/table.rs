@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::guess::{self, Guessed};
 use crate::measure::{Ending, Measured};
 
 /// A line for each task, then kinds, totals and the wrong programs.
@@ -41,6 +42,39 @@ pub(crate) fn table(tasks: &[Measured]) -> String {
         text += &summary(&done);
     }
     text + &mistakes(tasks)
+}
+
+/// What was learned of results, and what it was good for.
+pub(crate) fn guesses(guessed: &[Guessed]) -> String {
+    if guessed.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        "\nprograms for tools that do not say what they give: {} of {} right before, {} after one run\n",
+        guess::right(guessed, 0),
+        guessed.len(),
+        guess::right(guessed, 1),
+    );
+    for one in guessed {
+        let [before, after] = &one.programs;
+        let said = |result: &Option<String>| result.clone().unwrap_or("-".to_owned());
+        let _ = writeln!(
+            text,
+            "  {} {}>{}  {} > {}  search {} > {} tokens",
+            one.tool,
+            mark(before.is_right),
+            mark(after.is_right),
+            said(&before.result),
+            said(&after.result),
+            before.search,
+            after.search,
+        );
+    }
+    text
+}
+
+fn mark(is_right: bool) -> &'static str {
+    if is_right { "right" } else { "wrong" }
 }
 
 /// Direct calls' tokens, with a mark where they are fewer than toolmill's.

@@ -210,7 +210,9 @@ fn agent(place: &Place) -> Agent {
 }
 
 fn place() -> Place {
-    Place::new(&fake("github", &["--tracker"]))
+    // What was learned would depend on which of them was made first.
+    let settings = "[results]\nlearn = false\n";
+    Place::new(&format!("{settings}{}", fake("github", &["--tracker"])))
 }
 
 #[test]
@@ -347,8 +349,8 @@ const CODES: &[(ErrorCode, &str, &str)] = &[
     (
         ErrorCode::UndefinedName,
         "The program uses a name that it does not define",
-        "Define it in this program; variables of earlier runs are gone, and tools are called by \
-         `tools.server.tool`",
+        "Define it in this program, or `load` what an earlier one has stored: variables of earlier runs are gone. \
+         Tools are called by `tools.server.tool`",
     ),
     (
         ErrorCode::Import,

@@ -51,7 +51,10 @@ const RECORDS: &str =
 #[test]
 fn after_a_call_signatures_say_what_it_returned() {
     let place = Place::with_fake();
-    let mut one = agent(&place);
+    // With what the first gateway has listed.
+    agent(&place).call("search_tools", json!({"queries": []}));
+    let mut one = place.serve();
+    let instructions = one.initialize()["result"]["instructions"].clone();
     let before = "tools.fake.list_records(page?: int, size?: int)";
     assert_eq!(signature(&mut one, "fake.list_records", "python"), before);
     execute(&mut one, "len(tools.fake.list_records(page=0)['records'])");
@@ -102,9 +105,8 @@ fn after_a_call_signatures_say_what_it_returned() {
     let mut next = agent(&place);
     assert_eq!(signature(&mut next, "fake.list_records", "python"), python);
     // What an agent is told at its start is the same as ever.
-    let instructions = agent(&Place::with_fake()).initialize()["result"]["instructions"].clone();
     assert_eq!(
-        agent(&place).initialize()["result"]["instructions"],
+        place.serve().initialize()["result"]["instructions"],
         instructions
     );
     next.close();
@@ -123,14 +125,12 @@ fn after_a_call_signatures_say_what_it_returned() {
 }
 
 #[test]
-fn one_call_from_a_shell_is_learned_from() {
+fn one_program_from_a_shell_is_learned_from() {
     let place = Place::with_fake();
-    let output = place.output(&[
-        "call",
-        "fake.echo_json",
-        r#"{"value": {"id": 1, "title": "a"}}"#,
-    ]);
-    assert!(output.status.success());
+    place.value(
+        "typescript",
+        "tools.fake.echo_json({value: {id: 1, title: 'a'}})",
+    );
     let mut agent = agent(&place);
     assert_eq!(
         signature(&mut agent, "fake.echo_json", "python"),

@@ -155,7 +155,7 @@ fn errors_show_the_place_the_remedy_and_what_has_been_done() {
         |     ^^^^^^^^^^^^^^^^^^^^^^^^
     echo has no parameter "txt"; did you mean "text"?
     fix: tools.fake.echo(text="z")
-    signature: tools.fake.echo(text: str)
+    signature: tools.fake.echo(text: str) -> str observed ×2
     already done: fake.write(key="a", value="b") -> "written" (wrote; do not repeat) · fake.echo ×2 (read)
     "#);
     let (text, _) = agent.execute(

@@ -109,7 +109,10 @@ fn furnished(servers: &[&str]) -> Place {
             &format!("{author} 2026-03-0{day}T12:00:00+0000"),
         );
     }
-    let settings: String = servers.iter().map(|name| stanza(name, &place)).collect();
+    // Some of their tools are marked destructive, and nobody is here to be asked.
+    let rules = "[rules]\n\"*\" = \"allow\"\n".to_owned();
+    let stanzas = servers.iter().map(|name| stanza(name, &place));
+    let settings: String = std::iter::once(rules).chain(stanzas).collect();
     place.write("config/toolmill/toolmill.toml", &settings);
     place
 }
@@ -141,6 +144,7 @@ fn stanza(name: &str, place: &Place) -> String {
         ),
         "memory" => ("node_modules/.bin/mcp-server-memory", vec![]),
         "everything" => ("node_modules/.bin/mcp-server-everything", vec![]),
+        "thinking" => ("node_modules/.bin/mcp-server-sequential-thinking", vec![]),
         "git" => (
             "venv/bin/mcp-server-git",
             vec!["--repository".into(), local("repository")],
@@ -767,4 +771,91 @@ fn search_finds_the_tools_that_the_tasks_use() {
         assert!(!is_error && text.contains(path), "{query}: {text}");
         assert!(!text.contains("not searched"), "{text}");
     }
+}
+
+/// Of the servers whose tools are recorded in `catalogs`, those that work without a network.
+#[test]
+#[ignore = "needs real servers: just upstreams"]
+fn results_of_real_servers_are_learned() {
+    let servers = [
+        "everything",
+        "files",
+        "git",
+        "memory",
+        "sqlite",
+        "thinking",
+        "time",
+    ];
+    let place = furnished(&servers);
+    let folder = place.path("tree").parent().unwrap().to_owned();
+    place.write("tree/planted.json", r#"{"planted": 1}"#);
+    let code = r#"
+tree, repo = "$PLACE/tree", "$PLACE/repository"
+t = tools
+calls = [
+    lambda: t.everything.echo(message="planted"),
+    lambda: t.everything.get_annotated_message(messageType="success"),
+    lambda: t.everything.get_env(),
+    lambda: t.everything.get_resource_links(count=2),
+    lambda: t.everything.get_resource_reference(resourceType="Text", resourceId=1),
+    lambda: t.everything.get_structured_content(location="Chicago"),
+    lambda: t.everything.get_sum(a=1, b=2),
+    lambda: t.everything.get_tiny_image(),
+    lambda: t.everything.trigger_long_running_operation(duration=0.1, steps=1),
+    lambda: t.files.create_directory(path=tree + "/planted"),
+    lambda: t.files.directory_tree(path=tree),
+    lambda: t.files.get_file_info(path=tree + "/notes/todo.md"),
+    lambda: t.files.list_allowed_directories(),
+    lambda: t.files.list_directory(path=tree),
+    lambda: t.files.list_directory_with_sizes(path=tree),
+    lambda: t.files.read_multiple_files(paths=[tree + "/notes/todo.md"]),
+    lambda: t.files.read_text_file(path=tree + "/notes/todo.md"),
+    lambda: t.files.search_files(path=tree, pattern="**/*.md"),
+    lambda: t.files.read_text_file(path=tree + "/planted.json"),
+    lambda: t.git.git_branch(repo_path=repo, branch_type="local"),
+    lambda: t.git.git_create_branch(repo_path=repo, branch_name="planted"),
+    lambda: t.git.git_diff(repo_path=repo, target="planted"),
+    lambda: t.git.git_diff_staged(repo_path=repo),
+    lambda: t.git.git_diff_unstaged(repo_path=repo),
+    lambda: t.git.git_log(repo_path=repo),
+    lambda: t.git.git_show(repo_path=repo, revision="HEAD"),
+    lambda: t.git.git_status(repo_path=repo),
+    lambda: t.memory.create_entities(entities=[{"name": "planted", "entityType": "planted", "observations": ["planted"]}]),
+    lambda: t.memory.read_graph(),
+    lambda: t.sqlite.create_table(query="CREATE TABLE planted (planted TEXT, id INTEGER)"),
+    lambda: t.sqlite.write_query(query="INSERT INTO planted VALUES ('planted', 1)"),
+    lambda: t.sqlite.read_query(query="SELECT * FROM planted"),
+    lambda: t.sqlite.list_tables(),
+    lambda: t.sqlite.describe_table(table_name="planted"),
+    lambda: t.sqlite.append_insight(insight="planted"),
+    lambda: t.thinking.sequentialthinking(thought="planted", nextThoughtNeeded=False, thoughtNumber=1, totalThoughts=1),
+    lambda: t.time.get_current_time(timezone="Asia/Tokyo"),
+]
+failed = []
+for call in calls:
+    try:
+        call()
+    except ToolError as error:
+        failed.append(str(error))
+failed
+"#;
+    let code = code.replace("$PLACE", folder.to_str().unwrap());
+    assert_eq!(by_run(&place, "python", &code), json!([]));
+    let output = place.output(&["tools"]);
+    let listed = String::from_utf8(output.stdout).unwrap();
+    let learned: Vec<String> = listed
+        .lines()
+        .filter(|line| line.contains(" observed ×"))
+        .map(|line| {
+            let (call, result) = line.trim().split_once('(').unwrap();
+            let (_, result) = result.rsplit_once(") -> ").unwrap();
+            format!("{call} -> {result}")
+        })
+        .collect();
+    insta::assert_snapshot!(learned.join("\n"), @"");
+    let kept: String = std::fs::read_dir(place.path("state/toolmill/observed"))
+        .unwrap()
+        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+        .collect();
+    assert!(!kept.contains("planted"), "{kept}");
 }
