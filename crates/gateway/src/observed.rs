@@ -27,8 +27,8 @@ use crate::upstreams::Upstreams;
 /// What is looked at of all results of one tool, and of how many.
 const TOOL_BYTES: u64 = 256 << 10;
 const TOOL_RESULTS: u32 = 20;
-/// What is looked at of one result.
-const RESULT_BYTES: usize = 64 << 10;
+/// What is looked at of one result: a call pays for its copy.
+const RESULT_BYTES: usize = 32 << 10;
 /// What of the arguments tells two calls apart.
 const ARGUMENT_BYTES: usize = 4 << 10;
 /// Results that wait to be looked through; further ones are not learned from.

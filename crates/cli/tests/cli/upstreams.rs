@@ -141,10 +141,7 @@ fn stanza(name: &str, place: &Place) -> String {
         ),
         "memory" => ("node_modules/.bin/mcp-server-memory", vec![]),
         "everything" => ("node_modules/.bin/mcp-server-everything", vec![]),
-        "thinking" => (
-            "node_modules/.bin/mcp-server-sequential-thinking",
-            vec![],
-        ),
+        "thinking" => ("node_modules/.bin/mcp-server-sequential-thinking", vec![]),
         "git" => (
             "venv/bin/mcp-server-git",
             vec!["--repository".into(), local("repository")],
@@ -777,7 +774,15 @@ fn search_finds_the_tools_that_the_tasks_use() {
 #[test]
 #[ignore = "needs real servers: just upstreams"]
 fn results_of_real_servers_are_learned() {
-    let servers = ["everything", "files", "git", "memory", "sqlite", "thinking", "time"];
+    let servers = [
+        "everything",
+        "files",
+        "git",
+        "memory",
+        "sqlite",
+        "thinking",
+        "time",
+    ];
     let place = furnished(&servers);
     let folder = place.path("tree").parent().unwrap().to_owned();
     place.write("tree/planted.json", r#"{"planted": 1}"#);
@@ -844,7 +849,30 @@ failed
             format!("{call} -> {result}")
         })
         .collect();
-    insta::assert_snapshot!(learned.join("\n"), @"");
+    insta::assert_snapshot!(learned.join("\n"), @"
+    tools.everything.echo -> str observed ×1
+    tools.everything.get_annotated_message -> str observed ×1
+    tools.everything.get_env -> {PATH: str, ...} observed ×1
+    tools.everything.get_resource_links -> [str|{name: str, uri: str, description: str, mimeType: str, type: str}] observed ×1
+    tools.everything.get_resource_reference -> [str|{type: str, resource: {uri: str, mimeType: str, text: str}}] observed ×1
+    tools.everything.get_sum -> str observed ×1
+    tools.everything.trigger_long_running_operation -> str observed ×1
+    tools.files.directory_tree -> {content: str of JSON [{name: str, type: str, children?: [dict]}]} observed ×1
+    tools.git.git_branch -> str observed ×1
+    tools.git.git_create_branch -> str observed ×1
+    tools.git.git_diff -> str observed ×1
+    tools.git.git_diff_staged -> str observed ×1
+    tools.git.git_diff_unstaged -> str observed ×1
+    tools.git.git_log -> str observed ×1
+    tools.git.git_show -> str observed ×1
+    tools.git.git_status -> str observed ×1
+    tools.sqlite.append_insight -> str observed ×1
+    tools.sqlite.create_table -> str observed ×1
+    tools.sqlite.describe_table -> str observed ×1
+    tools.sqlite.list_tables -> str observed ×1
+    tools.sqlite.read_query -> str observed ×1
+    tools.sqlite.write_query -> str observed ×1
+    ");
     let kept: String = std::fs::read_dir(place.path("state/toolmill/observed"))
         .unwrap()
         .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
