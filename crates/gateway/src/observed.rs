@@ -155,7 +155,10 @@ impl Learning {
             tokio::time::sleep(pause).await;
             this.learn().await;
         });
-        *lock(&self.gathering) = Some(task.abort_handle());
+        // One that still gathers has nothing left to do.
+        if let Some(before) = lock(&self.gathering).replace(task.abort_handle()) {
+            before.abort();
+        }
     }
 
     /// What is known now, of results up to the last one that was handed over.
