@@ -768,6 +768,10 @@ impl FieldWords {
         let mut parts = parts(name).peekable();
         parts.peek().is_some()
             && parts.all(|part| {
+                // A letter alone is no word, and nobody's name.
+                if part.len() == 1 {
+                    return true;
+                }
                 let stem = words::stem(&part);
                 GENERAL.contains(&stem) || self.published.contains(&stem)
             })
