@@ -37,6 +37,10 @@ bench-discovery *options:
 sdk-gates *options:
     scripts/sdk-gates {{options}}
 
+# Results of 10 and 100 MB: stored, read back byte for byte, bounded.
+large-results *sizes:
+    scripts/large-results {{sizes}}
+
 # 200 gateways killed at random points of long runs: what the next one answers is true
 kill-nine *times:
     scripts/kill-nine {{times}}

@@ -150,7 +150,7 @@ pub struct BoundArguments {
 impl Tool {
     /// Binds what a program wrote to the tool's parameters, and validates it against their schema.
     ///
-    /// Values are passed on byte for byte. Variants of a name (`issueNumber` for `issue_number`)
+    /// Values are passed on byte for byte, but for an integer that Python writes as `3.0`. Variants of a name (`issueNumber` for `issue_number`)
     /// are accepted when only one parameter can be meant. One positional value is bound when it is
     /// an object made of parameters, or when only one parameter can be meant; never by order, since
     /// servers sort their schemas.
@@ -164,7 +164,10 @@ impl Tool {
         let arguments = Arguments::known(positional, named);
         let call = Call::new(self, validation, language);
         let (bound, warning) = call.bind(&arguments)?;
-        let json = serde_json::value::to_raw_value(&Object(&bound)).expect("raw JSON serialises");
+        let whole: Vec<Option<Box<RawValue>>> =
+            bound.iter().map(|one| call.whole_number(one)).collect();
+        let json =
+            serde_json::value::to_raw_value(&Object(&bound, &whole)).expect("raw JSON serialises");
         Ok(BoundArguments { json, warning })
     }
 
@@ -373,6 +376,39 @@ impl<'a> Call<'a> {
             };
             !(is_null && may_go())
         });
+    }
+
+    /// An integer that Python wrote as `3.0`, where the parameter can be nothing but an integer: many
+    /// servers take only `3` for one.
+    fn whole_number(&self, bound: &Bound) -> Option<Box<RawValue>> {
+        let (whole, fraction) = bound.argument.value?.get().split_once('.')?;
+        let digits = whole.strip_prefix('-').unwrap_or(whole);
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_number || fraction.is_empty() || fraction.bytes().any(|byte| byte != b'0') {
+            return None;
+        }
+        let schema = self.fields.get(&bound.parameter)?.schema?;
+        let root = self.tool.input_schema();
+        let schema = resolved(root, schema)?;
+        let alternatives = ["anyOf", "oneOf"]
+            .iter()
+            .find_map(|key| schema.get(*key)?.as_array());
+        let kinds: Vec<&Value> = match alternatives {
+            Some(alternatives) => alternatives
+                .iter()
+                .map(|one| resolved(root, one)?.get("type"))
+                .collect::<Option<_>>()?,
+            None => vec![schema.get("type")?],
+        };
+        let names = || {
+            kinds.iter().flat_map(|kind| match kind {
+                Value::Array(names) => names.as_slice(),
+                name => std::slice::from_ref(*name),
+            })
+        };
+        let is_integer =
+            names().any(|name| name == "integer") && names().all(|name| name != "number");
+        is_integer.then(|| RawValue::from_string(whole.to_owned()).expect("digits are JSON"))
     }
 
     fn require(&self, bound: &[Bound]) -> Result<(), ArgumentError> {
@@ -886,13 +922,13 @@ fn listed(names: &[&str], last: &str) -> String {
 }
 
 /// The arguments as JSON. One whose value is not known is left out.
-struct Object<'a>(&'a [Bound<'a>]);
+struct Object<'a>(&'a [Bound<'a>], &'a [Option<Box<RawValue>>]);
 
 impl Serialize for Object<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for bound in self.0 {
-            if let Some(value) = bound.argument.value {
+        for (bound, whole) in self.0.iter().zip(self.1) {
+            if let Some(value) = whole.as_deref().or(bound.argument.value) {
                 map.serialize_entry(&bound.parameter, value)?;
             }
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use gateway::execute::{self, Execution, Language, Request};
+use gateway::show::Shown;
 use gateway::suspended::Suspended;
 use gateway::{Face, Session, output};
 use serde_json::{Value, json};
@@ -38,6 +39,9 @@ pub(crate) fn run(source: &Source, run: Run) -> Result<ExitCode> {
             print(&format!("{}\n", as_json(&execution)))?;
         } else {
             show(&execution)?;
+            for file in &execution.shown {
+                eprintln!("{}", where_shown(file, run.session.as_deref()));
+            }
         }
         Ok(ExitCode::from(code(&execution)))
     })
@@ -131,6 +135,10 @@ fn show(execution: &Execution) -> Result<()> {
             "{}",
             answer.text.split("\n--- std").next().unwrap_or_default()
         );
+        let code = execution.done.error.as_ref().map(|error| error.code);
+        if code == Some(gateway::ErrorCode::ApprovalNeeded) {
+            eprintln!("next: the same with --yes, or at a terminal");
+        }
         return Ok(());
     }
     print(&execution.stdout.text())?;
@@ -149,6 +157,21 @@ fn show(execution: &Execution) -> Result<()> {
     Ok(())
 }
 
+/// What a person is told of a file that the program showed.
+fn where_shown(file: &Shown, session: Option<&str>) -> String {
+    let Shown {
+        id,
+        mime_type,
+        bytes,
+        ..
+    } = file;
+    let next = match session {
+        Some(session) => format!("toolmill results {id} --session {session} > FILE"),
+        None => "run it with --session s_NAME, which keeps it".to_owned(),
+    };
+    format!("shown: {mime_type}, {bytes} bytes; next: {next}")
+}
+
 fn as_json(execution: &Execution) -> Value {
     let done = &execution.done;
     json!({
@@ -161,13 +184,19 @@ fn as_json(execution: &Execution) -> Value {
             "message": error.message,
             "line": error.line,
             "column": error.column,
-            "hint": error.hint.as_ref().or(error.fix.as_ref()),
+            "hint": error.hint,
+            "fix": error.fix,
         })),
         "notes": done.notes,
         "would_call": execution.dry_run.as_ref().map(|dry_run| json!({
             "calls": dry_run.calls,
             "count": dry_run.count,
         })),
+        "shown": execution.shown.iter().map(|file| json!({
+            "id": file.id,
+            "mimeType": file.mime_type,
+            "bytes": file.bytes,
+        })).collect::<Vec<_>>(),
         "calls": execution.calls.iter().map(|call| json!({
             "tool": call.tool,
             "ok": call.outcome.is_ok(),

@@ -27,6 +27,7 @@ use crate::handles::{self, Filled};
 use crate::observed::Sample;
 use crate::permit::{Permit, Permits};
 use crate::results::{self, OPEN_RESULT};
+use crate::resume::{Fate, Resuming};
 use crate::show::{SHOW, Showing};
 use crate::store::{self, LOAD, STORE};
 use crate::suspended::Suspended;
@@ -47,6 +48,8 @@ pub(crate) struct Calls {
     pub(crate) language: Language,
     /// What decides which calls may be sent.
     pub(crate) permits: Permits,
+    /// Whom servers ask that want to know something.
+    asker: Option<Arc<dyn upstream::Asker>>,
     /// The tools as they were when the program started.
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) limits: Limits,
@@ -72,6 +75,8 @@ pub(crate) struct Calls {
     /// How the program writes a handle among arguments.
     pub(crate) mark: String,
     pub(crate) showing: Showing,
+    /// What is taken up of an earlier run, and noted for a later one.
+    pub(crate) resuming: Resuming,
 }
 
 /// A call that a program made, as its answer shows it.
@@ -162,6 +167,7 @@ impl Calls {
             session,
             execution,
             language,
+            asker: permits.asker(),
             permits,
             catalog,
             limits,
@@ -174,6 +180,7 @@ impl Calls {
             called: Mutex::default(),
             samples: Mutex::default(),
             findings: Mutex::default(),
+            resuming: Resuming::default(),
             progress: Arc::new(watch::Sender::new(None)),
             sent_anyway: Mutex::default(),
             mark: crate::id::fresh('h'),
@@ -286,6 +293,16 @@ impl Calls {
                 .unwrap_or_else(|poisoned| poisoned.into_inner())
                 .get_or_insert_with(|| (format!("{} was sent: {warning}", tool.path()), 0))
                 .1 += 1;
+        }
+        let next = self.count.load(Ordering::Relaxed) + 1;
+        let fate = self
+            .resuming
+            .decide(&tool, &bound.json, call.form, next, || {
+                let arguments = cut(&as_written(&bound.json, self.language));
+                format!("{}({arguments})", tool.path())
+            });
+        if let Fate::Taken(returned) = fate.map_err(|raised| *raised)? {
+            return Ok(self.taken_up(&tool, &bound.json, call.form, returned));
         }
         match self.permits.permit(self, &tool, &bound.json).await? {
             Permit::Now => {}
@@ -446,6 +463,61 @@ impl Calls {
         )))
     }
 
+    /// A call that an earlier run has made.
+    fn taken_up(
+        &self,
+        tool: &Tool,
+        arguments: &RawValue,
+        form: Form,
+        returned: Returned,
+    ) -> Returned {
+        let noted = self.resuming.sent(tool, arguments, form);
+        self.resuming.ended(noted, Ok(&returned));
+        let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        let bytes = returned.bytes();
+        self.note(
+            tool,
+            arguments,
+            number,
+            Ok(&returned.text()),
+            bytes,
+            Duration::ZERO,
+        );
+        returned
+    }
+
+    /// Notes a call that has ended, for the agent's own answer.
+    fn note(
+        &self,
+        tool: &Tool,
+        arguments: &RawValue,
+        number: u32,
+        outcome: Result<&str, ErrorCode>,
+        bytes: u64,
+        duration: Duration,
+    ) {
+        let writes = tool.effects().is_some();
+        let (mut shown, mut result) = (String::new(), String::new());
+        if writes {
+            shown = cut(&as_written(arguments, self.language));
+            result = outcome.map_or_else(|_| String::new(), cut);
+        }
+        let record = CallRecord {
+            number,
+            tool: tool.path().to_owned(),
+            outcome: outcome.map(drop),
+            duration,
+            bytes,
+            writes,
+            arguments: shown,
+            result,
+        };
+        self.done
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .push(record);
+    }
+
     /// Keeps the beginning of a result, and hands it over to be learned from, where it is wanted.
     fn sample(&self, tool: &Arc<Tool>, arguments: &RawValue, result: &str) {
         let learning = &self.gateway.learning;
@@ -502,6 +574,7 @@ impl Calls {
             bytes: arguments.get().len() as u64,
             writes: tool.effects().is_some(),
         });
+        let noted = self.resuming.sent(tool, arguments, form);
         let mut open = OpenCall {
             calls: self,
             tool,
@@ -516,7 +589,13 @@ impl Calls {
         }
         self.gateway.recorder().flush();
         let answer = match upstream
-            .call(tool.name(), arguments, deadline, &self.cancel, None)
+            .call(
+                tool.name(),
+                arguments,
+                deadline,
+                &self.cancel,
+                self.asker.as_ref(),
+            )
             .await
         {
             Ok(result) => match self.spend(result.raw.get().len()) {
@@ -530,6 +609,7 @@ impl Calls {
                 Err(raised)
             }
         };
+        self.resuming.ended(noted, answer.as_ref());
         if let Ok(Returned::Json(result)) = &answer
             && form == Form::Value
         {
@@ -676,27 +756,9 @@ impl OpenCall<'_> {
             bytes,
             duration_us: duration.as_micros() as u64,
         });
-        let writes = self.tool.effects().is_some();
-        let (mut arguments, mut result) = (String::new(), String::new());
-        if writes {
-            arguments = cut(&as_written(self.arguments, self.calls.language));
-            result = outcome.map_or_else(|_| String::new(), cut);
-        }
-        let record = CallRecord {
-            number: self.number,
-            tool: self.tool.path().to_owned(),
-            outcome: outcome.map(drop),
-            duration,
-            bytes,
-            writes,
-            arguments,
-            result,
-        };
+        let (tool, arguments) = (self.tool, self.arguments);
         self.calls
-            .done
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .push(record);
+            .note(tool, arguments, self.number, outcome, bytes, duration);
     }
 }
 

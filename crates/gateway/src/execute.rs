@@ -89,6 +89,8 @@ pub struct Execution {
     pub tier: Option<Tier>,
     /// What a dry run would have called, if it was one.
     pub dry_run: Option<DryRun>,
+    /// A later run may take up its calls.
+    pub resumable: bool,
 }
 
 /// Runs a program. Every way it can end is in the [`Execution`].
@@ -98,7 +100,13 @@ pub async fn execute(
     request: Request,
     cancel: &CancellationToken,
 ) -> Execution {
-    let live = Live::new(gateway, session, Telling::default(), cancel.child_token());
+    let live = Live::new(
+        gateway,
+        session,
+        Telling::default(),
+        request.suspended.clone(),
+        cancel.child_token(),
+    );
     run(gateway, session, request, &live).await
 }
 
@@ -198,6 +206,7 @@ pub(crate) async fn run(
         calls,
         shown: ended.shown,
         duration,
+        resumable: false,
         tier: ended.tier,
         dry_run,
     }
@@ -220,7 +229,9 @@ fn unseen(ended: &Ended) -> Option<String> {
     let (_, after) = value.split_once("{\"$handle\":\"")?;
     let (id, kind) = after.split_once("\",\"type\":\"")?;
     let is_file = ["image", "audio"].iter().any(|file| kind.starts_with(file));
-    (is_file && ended.shown.is_empty() && id.len() <= 12)
+    let number = id.strip_prefix("r_")?;
+    let is_handle = number.len() <= 10 && number.bytes().all(|byte| byte.is_ascii_digit());
+    (is_file && is_handle && ended.shown.is_empty())
         .then(|| format!("to see it: show(\"{id}\") in a program"))
 }
 
@@ -321,6 +332,7 @@ impl Run<'_> {
             self.cancel.clone(),
         );
         calls.progress = self.live.progress_sender();
+        calls.resuming = self.live.resuming(&self.gateway.held);
         let calls = Arc::new(calls);
         self.live.show(calls.clone(), guest.printed());
         let job = Job {
@@ -353,6 +365,7 @@ impl Run<'_> {
         let notes = calls.notes(ended.done.error.as_ref());
         ended.done.notes.extend(notes);
         ended.done.notes.extend(calls.sent_anyway());
+        ended.done.notes.extend(calls.resuming.note());
         self.dry_run = calls.permits.dry_run();
         ended.done.notes.extend(unseen(&ended));
         if is_empty(&ended) {

@@ -6,19 +6,23 @@
 //! [`UNASKED`], or its connection ends. The answer of one that was left is kept for a while.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
+use journal::Event;
 use protocol::{Done, ErrorCode, ProgramError};
 use tokio::sync::{OnceCell, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::asking::Registered;
 use crate::call::{CallRecord, Calls};
 use crate::execute::{self, Execution, Language, Request};
 use crate::guests::Printed;
 use crate::output::{self, Answer, Style};
+use crate::resume::{Earlier, Resuming};
+use crate::suspended::{Question, Reply, Suspended};
 use crate::{Gateway, Session, Short};
 
 /// How long a program goes on that nobody asks for.
@@ -32,33 +36,40 @@ const MOST_KEPT: usize = 16;
 pub(crate) struct Executions(Mutex<VecDeque<Arc<Live>>>);
 
 impl Executions {
-    /// Starts a program. It is cancelled with `connection`.
+    /// Starts a program, which may take up the calls of an earlier one. It is cancelled with
+    /// `connection`.
     pub(crate) fn start(
         gateway: &Arc<Gateway>,
         session: &Arc<Session>,
         request: Request,
         telling: Telling,
+        earlier: Option<Arc<Earlier>>,
         connection: &CancellationToken,
     ) -> Arc<Live> {
-        let live = Arc::new(Live::new(
+        let mut live = Live::new(
             gateway,
             session,
             telling,
+            request.suspended.clone(),
             connection.child_token(),
-        ));
+        );
+        live.notes_calls = true;
+        live.earlier = earlier;
+        let live = Arc::new(live);
         session.executions().keep(live.clone());
         let (gateway, session) = (gateway.clone(), session.clone());
         let running = live.clone();
         gateway.clone().tasks.spawn(async move {
             let ending = Ending(&running);
             let mut run = std::pin::pin!(execute::run(&gateway, &session, request, &running));
-            let execution = tokio::select! {
+            let mut execution = tokio::select! {
                 execution = run.as_mut() => execution,
                 () = running.unasked() => {
                     running.cancel("nobody has asked for it during 10 minutes");
                     run.await
                 }
             };
+            running.keep_calls(&gateway, &session, &mut execution).await;
             running.end(execution);
             drop(ending);
             if running.was_left() {
@@ -149,8 +160,17 @@ pub(crate) struct Live {
     was_left: AtomicBool,
     /// What it said last of how far it is, as it said it.
     progress: Arc<watch::Sender<Option<Vec<u8>>>>,
+    /// A later run may take up its calls.
+    notes_calls: bool,
+    /// The run whose calls it takes up.
+    earlier: Option<Arc<Earlier>>,
     telling: Telling,
     answer: OnceCell<Answer>,
+    /// By whom its questions are put to a human, if they are.
+    suspended: Option<Arc<Suspended>>,
+    /// Number of the last question of which the agent was told that a human has to answer it.
+    told_of: AtomicU32,
+    _asks: Option<Registered>,
 }
 
 /// Longest text of a program's progress that is shown.
@@ -215,10 +235,17 @@ impl Live {
         gateway: &Gateway,
         session: &Session,
         telling: Telling,
+        suspended: Option<Arc<Suspended>>,
         cancel: CancellationToken,
     ) -> Live {
         let (id, short) = session.next_execution();
+        let asks = suspended
+            .as_ref()
+            .map(|suspended| gateway.askers.register(&id, short.to_string(), suspended));
         Live {
+            suspended,
+            told_of: AtomicU32::new(0),
+            _asks: asks,
             id,
             short,
             session: session.id().to_owned(),
@@ -235,6 +262,8 @@ impl Live {
             }),
             was_left: AtomicBool::new(false),
             progress: Arc::new(watch::Sender::new(None)),
+            notes_calls: false,
+            earlier: None,
             telling,
             answer: OnceCell::new(),
         }
@@ -294,6 +323,34 @@ impl Live {
         Progresses(said)
     }
 
+    /// What its calls take up, and where they are noted.
+    pub(crate) fn resuming(&self, held: &Arc<AtomicUsize>) -> Resuming {
+        match self.notes_calls {
+            true => Resuming::new(self.earlier.clone(), held.clone()),
+            false => Resuming::default(),
+        }
+    }
+
+    /// Keeps the calls of a run that failed, for one that takes them up.
+    async fn keep_calls(&self, gateway: &Gateway, session: &Session, execution: &mut Execution) {
+        let Some(calls) = self.seen().calls.clone() else {
+            return;
+        };
+        if let Some((of, calls)) = calls.resuming.taken() {
+            gateway.recorder().record(Event::CallsTakenUp {
+                execution: self.id.clone(),
+                of,
+                calls: calls as u32,
+            });
+        }
+        let resumable = session.resumable();
+        if execution.done.error.is_some() {
+            execution.resumable = resumable.keep(&self.id, self.short, &calls.resuming).await;
+        } else if let Some(earlier) = &self.earlier {
+            resumable.forget(earlier).await;
+        }
+    }
+
     /// Makes what it does visible: its calls, and what it prints.
     pub(crate) fn show(&self, calls: Arc<Calls>, stdout: Arc<Mutex<Printed>>) {
         *self.seen() = Seen {
@@ -347,6 +404,66 @@ impl Live {
             Stage::Running | Stage::Told => unreachable!("it has ended, and has not been told"),
         });
         made.await.clone()
+    }
+
+    /// The question that is open.
+    pub(crate) fn question(&self) -> Option<Arc<Question>> {
+        self.suspended.as_ref()?.question().borrow().clone()
+    }
+
+    /// Waits for a question after the one with this number.
+    pub(crate) async fn asks(&self, known: u32) -> Arc<Question> {
+        if let Some(suspended) = &self.suspended {
+            let mut questions = suspended.question();
+            let is_new = |question: &Option<Arc<Question>>| {
+                question
+                    .as_ref()
+                    .is_some_and(|question| question.number > known)
+            };
+            // The sender is ours.
+            if let Ok(question) = questions.wait_for(is_new).await
+                && let Some(question) = &*question
+            {
+                return question.clone();
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Waits until a question is not open any more.
+    pub(crate) async fn is_answered(&self, number: u32) {
+        if let Some(suspended) = &self.suspended {
+            let mut questions = suspended.question();
+            let _ = questions
+                .wait_for(|question| {
+                    question
+                        .as_ref()
+                        .is_none_or(|question| question.number != number)
+                })
+                .await;
+        }
+    }
+
+    /// Answers a question, if it is open still.
+    pub(crate) fn reply(&self, question: u32, replies: Vec<(usize, Reply)>) {
+        if let Some(suspended) = &self.suspended {
+            // Who was faster has decided.
+            let _ = suspended.answer(question, replies);
+        }
+    }
+
+    /// The last question that the agent was told of.
+    pub(crate) fn told_of(&self) -> u32 {
+        self.told_of.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn has_told(&self, question: u32) {
+        self.told_of.store(question, Ordering::Relaxed);
+    }
+
+    /// Somebody waits for the program as long as this is held.
+    pub(crate) fn waiting(&self) -> impl Drop + use<'_> {
+        Waiting::of(self)
     }
 
     /// When it ended, if it has.
@@ -471,6 +588,7 @@ impl Drop for Ending<'_> {
                 shown: Vec::new(),
                 duration: self.0.begun.elapsed(),
                 tier: None,
+                resumable: false,
                 dry_run: None,
             });
         }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use journal::Event;
 use results::{Quota, Results};
@@ -11,6 +12,7 @@ use sessions::{Opened, Opener, Store, StoreQuota};
 use crate::earlier::Earlier;
 use crate::executions::Executions;
 use crate::id::{self, Short};
+use crate::resume::Resumable;
 use crate::{Gateway, Limits, Recorder};
 
 /// How an agent reached us.
@@ -38,6 +40,14 @@ impl Face {
 /// than it was counted; a program may still run there, to delete.
 const OVERSHOOT: (u64, u64) = (4, 64);
 
+/// The folder, within that of a session's results, of the calls of failed runs.
+const CALLS: &str = "calls";
+const CALLS_QUOTA: Quota = Quota {
+    bytes: 128 << 20,
+    values: 32,
+    age: Duration::from_secs(24 * 3600),
+};
+
 /// A session. Its programs share one workspace and number their executions together.
 #[derive(Debug)]
 pub struct Session {
@@ -57,6 +67,7 @@ pub struct Session {
     /// How many there have been.
     executions: AtomicU32,
     live: Executions,
+    resumable: Resumable,
     /// Values that were too large for an answer.
     results: Arc<Results>,
     /// Whether workspace and results outlive the session, for a caller who may name it again.
@@ -114,6 +125,8 @@ impl Session {
     fn make(gateway: &Gateway, face: Face, id: String, kept: Option<Opened>) -> Session {
         let executions = kept.as_ref().map_or(0, Opened::executions);
         let outlives = face == Face::Http && kept.is_some();
+        let calls = gateway.kept().results().join(&id);
+        let resumable = Resumable::new(Results::of_session(&calls, CALLS, CALLS_QUOTA));
         let store = gateway.kept().store_folder(&id);
         let session = Session {
             results: Arc::new(Results::of_session(
@@ -130,6 +143,7 @@ impl Session {
             may_be_over: AtomicBool::new(executions > 0),
             executions: AtomicU32::new(executions),
             live: Executions::default(),
+            resumable,
             outlives,
             recorder: gateway.recorder().clone(),
         };
@@ -199,6 +213,11 @@ impl Session {
     /// To be called when a program has ended because its workspace held too much.
     pub(crate) fn is_over(&self) {
         self.may_be_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Its failed programs whose calls may be taken up.
+    pub(crate) fn resumable(&self) -> &Resumable {
+        &self.resumable
     }
 
     /// Its programs that run, or have ended and may still be asked for.

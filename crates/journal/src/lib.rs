@@ -115,6 +115,12 @@ pub enum Event {
         bytes: u64,
         duration_us: u64,
     },
+    /// Calls of a failed run were taken up, not made again.
+    CallsTakenUp {
+        execution: String,
+        of: String,
+        calls: u32,
+    },
     /// The agent was told that it runs; from then on it outlives its request.
     ExecutionLeft {
         execution: String,
@@ -150,6 +156,7 @@ impl Event {
             | Event::ApprovalAsked { execution, .. }
             | Event::ApprovalAnswered { execution, .. }
             | Event::CallEnded { execution, .. }
+            | Event::CallsTakenUp { execution, .. }
             | Event::ExecutionLeft { execution, .. }
             | Event::ExecutionEnded { execution, .. } => Some(execution),
             _ => None,

@@ -77,7 +77,7 @@ pub struct Options {
     pub catalog: Option<PathBuf>,
     /// Appends a line for every call: the tool and its arguments, each byte of them.
     pub record: Option<PathBuf>,
-    /// How long a dummy tool takes.
+    /// How long a dummy tool takes, or one of the catalog's.
     pub pause: Duration,
 }
 
@@ -414,6 +414,7 @@ impl Server {
             return Reply::text(name);
         }
         if self.catalog.is_some() {
+            thread::sleep(self.options.pause);
             return Reply::text(name);
         }
         let arguments = &serde_json::from_str(written).unwrap_or_default();
@@ -842,6 +843,20 @@ const TOOLS: &[Tool] = &[
         arguments: "bytes: integer",
         hints: Hints::ReadOnly,
         run: |call| Ok(Reply::text(&"x".repeat(call.get("bytes")?))),
+    },
+    Tool {
+        name: "lines",
+        description: "Returns a text of so many lines of 100 bytes that are numbered.",
+        arguments: "lines: integer",
+        hints: Hints::ReadOnly,
+        run: |call| {
+            let lines: usize = call.get("lines")?;
+            let mut text = String::with_capacity(lines.saturating_mul(100).min(1 << 28));
+            for line in 0..lines {
+                text.push_str(&format!("{line:099}\n"));
+            }
+            Ok(Reply::text(&text))
+        },
     },
     Tool {
         name: "oversized",

@@ -563,7 +563,7 @@ fn arguments_are_bound_when_they_can_mean_one_thing() {
             ("repo", r#""r""#),
             ("owner", r#""o""#),
         ],
-        r#"{"issue_number":12345678901234567890.00,"repo":"r","owner":"o"}"#,
+        r#"{"issue_number":12345678901234567890,"repo":"r","owner":"o"}"#,
     );
     check(
         "tracker.get_issue",

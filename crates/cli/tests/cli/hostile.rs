@@ -443,16 +443,29 @@ fn a_neighbour_is_unaffected_and_nothing_survives_the_end() {
             )
         })
         .collect();
-    let (text, is_error) = agent.execute("python", "tools.fake.echo(text='well')");
-    assert!(!is_error && text.ends_with("\nwell"), "{text}");
+    let neighbour =
+        serde_json::json!({"language": "python", "code": "tools.fake.echo(text='well')"});
+    let neighbour = agent.ask(
+        "tools/call",
+        serde_json::json!({"name": "execute_code", "arguments": neighbour}),
+    );
+    // Which answer comes first depends on how fast this machine is.
     let mut waiting = ids;
+    waiting.push(neighbour);
     while !waiting.is_empty() {
         let message = agent.next();
         let id = message["id"].as_u64().unwrap();
         waiting.retain(|waiting| *waiting != id);
         let text = message["result"]["content"][0]["text"].as_str().unwrap();
-        assert!(text.starts_with("error x"), "{text}");
-        assert!(text.contains(" limit_"), "{text}");
+        if id == neighbour {
+            assert!(
+                text.starts_with("ok x") && text.ends_with("\nwell"),
+                "{text}"
+            );
+        } else {
+            assert!(text.starts_with("error x"), "{text}");
+            assert!(text.contains(" limit_"), "{text}");
+        }
     }
     let family = family_of(agent.child.id());
     assert!(family.len() >= 3, "the gateway, its supervisor, the server");

@@ -1,5 +1,6 @@
 //! The whole product from outside: the built binary, against fake servers.
 
+mod approvals;
 mod arguments;
 mod attacks;
 mod check;
@@ -21,6 +22,7 @@ mod place;
 mod policy;
 mod programs;
 mod results;
+mod resume;
 mod run;
 mod search;
 mod serve;

@@ -349,8 +349,8 @@ const CODES: &[(ErrorCode, &str, &str)] = &[
     (
         ErrorCode::UndefinedName,
         "The program uses a name that it does not define",
-        "Define it in this program; variables of earlier runs are gone, and tools are called by \
-         `tools.server.tool`",
+        "Define it in this program, or `load` what an earlier one has stored: variables of earlier runs are gone. \
+         Tools are called by `tools.server.tool`",
     ),
     (
         ErrorCode::Import,

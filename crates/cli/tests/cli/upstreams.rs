@@ -109,7 +109,10 @@ fn furnished(servers: &[&str]) -> Place {
             &format!("{author} 2026-03-0{day}T12:00:00+0000"),
         );
     }
-    let settings: String = servers.iter().map(|name| stanza(name, &place)).collect();
+    // Some of their tools are marked destructive, and nobody is here to be asked.
+    let rules = "[rules]\n\"*\" = \"allow\"\n".to_owned();
+    let stanzas = servers.iter().map(|name| stanza(name, &place));
+    let settings: String = std::iter::once(rules).chain(stanzas).collect();
     place.write("config/toolmill/toolmill.toml", &settings);
     place
 }

@@ -197,7 +197,9 @@
   const show = async (...things) => {
     for (let thing of things) {
       if (isHandle(thing)) thing = await open_result(thing);
-      if (thing instanceof Result && isFile(thing.type)) {
+      if (Array.isArray(thing) && thing.some((one) => one instanceof Result)) {
+        await show(...thing);
+      } else if (thing instanceof Result && isFile(thing.type)) {
         await askToShow({ id: thing.id });
       } else if (thing instanceof Result) {
         printLine(1, format([await thing.value()]));

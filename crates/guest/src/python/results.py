@@ -211,7 +211,9 @@ def show(things, mime_type):
     for thing in things:
         if isinstance(thing, str) and re.fullmatch(r"r_[0-9]+", thing):
             thing = Result(thing)
-        if isinstance(thing, Result) and thing.type in FILES:
+        if isinstance(thing, (list, tuple)) and any(isinstance(one, Result) for one in thing):
+            show(thing, mime_type)
+        elif isinstance(thing, Result) and thing.type in FILES:
             tools.show(id=thing.id)
         elif isinstance(thing, (bytes, bytearray, memoryview)):
             show_bytes(bytes(thing), mime_type)

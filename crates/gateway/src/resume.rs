@@ -1,0 +1,521 @@
+//! Retrying a program that failed without repeating what it has done.
+//!
+//! A run notes the calls that it makes. When it fails they are kept, with their results as the program
+//! saw them, and a corrected program that names the run takes them up:
+//!
+//! - A call is taken up, once, by one of the same tool, arguments and form, in the order of sending.
+//!   Calls that were under way together have no order among themselves: a call may be taken up
+//!   unless one that writes and was sent after its end has been taken up before it.
+//! - A read that failed is made again. The first other read that is not taken up, and the first call
+//!   that writes and is made, end the taking up of reads: what they returned may no longer be so.
+//! - A call that wrote is never made again: it is taken up, or refused where the order or its result
+//!   is lost. One of which nobody knows whether it was done is refused. One that failed is made.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use catalog::Tool;
+use protocol::{ErrorCode, Handles, Raise, message};
+use results::{Content, Results};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+
+use crate::call::Returned;
+use crate::{Session, Short};
+
+/// Results that one run holds for this while it runs, and all runs of a gateway together. Those beyond
+/// are not kept.
+const RUN_BYTES: usize = 32 << 20;
+const ALL_BYTES: usize = 256 << 20;
+/// Failed runs of a session whose calls are kept.
+const RUNS: usize = 32;
+/// Sent and never ended.
+const NEVER: u32 = u32::MAX;
+
+/// What makes two calls the same.
+type Key = [u8; 16];
+
+fn key_of(tool: &Tool, arguments: &RawValue, form: impl std::fmt::Debug) -> Key {
+    let mut hash = Sha256::new();
+    hash.update(format!("{}\0{form:?}\0", tool.path()));
+    // Named arguments are the same in any order.
+    match serde_json::from_str::<std::collections::BTreeMap<String, &RawValue>>(arguments.get()) {
+        Ok(named) => {
+            for (name, value) in named {
+                hash.update((name.len() as u64).to_le_bytes());
+                hash.update(name);
+                hash.update((value.get().len() as u64).to_le_bytes());
+                hash.update(value.get());
+            }
+        }
+        Err(_) => hash.update(arguments.get()),
+    }
+    let mut key = Key::default();
+    key.copy_from_slice(&hash.finalize()[..16]);
+    key
+}
+
+/// A call that a run made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Made {
+    key: Key,
+    writes: bool,
+    /// When it was sent and when it ended, among all that was sent and ended.
+    sent: u32,
+    ended: u32,
+    outcome: Outcome,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    /// It returned this.
+    Returned(Box<RawValue>),
+    /// It returned handles.
+    Handles(Box<RawValue>),
+    /// It returned something that is not kept.
+    Lost,
+    /// It was not done.
+    Failed,
+    /// Nobody knows whether it was done.
+    Unknown,
+}
+
+impl Outcome {
+    fn is_done(&self) -> bool {
+        matches!(
+            self,
+            Outcome::Returned(_) | Outcome::Handles(_) | Outcome::Lost
+        )
+    }
+
+    fn returned(&self) -> Option<Returned> {
+        match self {
+            Outcome::Returned(json) => Some(json.get().to_owned().into()),
+            Outcome::Handles(json) => {
+                let handles: Handles = message::decode(json.get().as_bytes()).ok()?;
+                Some(Returned::Handles(handles))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The calls of a failed run, to be taken up.
+#[derive(Debug)]
+pub(crate) struct Earlier {
+    id: String,
+    short: Short,
+    calls: Vec<Made>,
+}
+
+/// The calls of a run as they are kept.
+#[derive(Serialize, Deserialize)]
+struct Calls {
+    /// So that no two runs are the same value.
+    run: String,
+    calls: Vec<Made>,
+}
+
+/// What one run takes up of an earlier one, and notes for a later one.
+#[derive(Debug, Default)]
+pub(crate) struct Resuming {
+    state: Mutex<State>,
+    /// What all runs hold; none where nobody can come back to a run.
+    held: Option<Arc<AtomicUsize>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    earlier: Option<Arc<Earlier>>,
+    /// Calls of the earlier run that have not been taken up, by what makes them the same.
+    left: HashMap<Key, VecDeque<usize>>,
+    /// When the latest call that writes among those taken up was sent.
+    latest_write: Option<u32>,
+    taken: usize,
+    taken_afterwards: usize,
+    /// The number of the call that ended the taking up of reads.
+    diverged: Option<u32>,
+    made: Vec<Made>,
+    clock: u32,
+    held_bytes: usize,
+}
+
+/// What becomes of a call.
+pub(crate) enum Fate {
+    /// It is made, and noted as this one.
+    Make,
+    /// It is taken up.
+    Taken(Returned),
+}
+
+/// Where a run has noted a call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Noted(usize);
+
+impl Resuming {
+    /// For a run that notes its calls and takes up those of `earlier`.
+    pub(crate) fn new(earlier: Option<Arc<Earlier>>, held: Arc<AtomicUsize>) -> Resuming {
+        let mut left: HashMap<Key, VecDeque<usize>> = HashMap::new();
+        for (index, call) in earlier
+            .iter()
+            .flat_map(|earlier| earlier.calls.iter().enumerate())
+        {
+            left.entry(call.key).or_default().push_back(index);
+        }
+        Resuming {
+            state: Mutex::new(State {
+                earlier,
+                left,
+                ..State::default()
+            }),
+            held: Some(held),
+        }
+    }
+
+    /// Decides about the call with this number. `shown` says what it is.
+    ///
+    /// # Errors
+    /// It must not be made, and cannot be taken up.
+    pub(crate) fn decide(
+        &self,
+        tool: &Tool,
+        arguments: &RawValue,
+        form: impl std::fmt::Debug,
+        number: u32,
+        shown: impl Fn() -> String,
+    ) -> Result<Fate, Box<Raise>> {
+        let mut state = self.state();
+        let Some(earlier) = state.earlier.clone() else {
+            return Ok(Fate::Make);
+        };
+        let key = key_of(tool, arguments, form);
+        let writes = tool.effects().is_some();
+        let front = state.left.get(&key).and_then(VecDeque::front).copied();
+        let Some(call) = front.map(|index| &earlier.calls[index]) else {
+            state.diverge(number);
+            return Ok(Fate::Make);
+        };
+        let in_order = state.latest_write.is_none_or(|sent| sent < call.ended);
+        let run = earlier.short;
+        if !writes {
+            let returned = match in_order && state.diverged.is_none() {
+                true => call.outcome.returned(),
+                false => None,
+            };
+            if returned.is_none() && call.outcome.is_done() {
+                state.diverge(number);
+            }
+            state.take(&key);
+            return Ok(match returned {
+                Some(returned) => {
+                    state.taken += 1;
+                    Fate::Taken(returned)
+                }
+                None => Fate::Make,
+            });
+        }
+        let refuse = |why: String| {
+            let mut raised = Raise::new(
+                ErrorCode::Denied,
+                format!("{} was not made: {why}", shown()),
+            );
+            raised.tool = Some(tool.path().to_owned());
+            raised.server = Some(tool.server().to_owned());
+            Err(Box::new(raised))
+        };
+        match (&call.outcome, call.outcome.returned()) {
+            (Outcome::Failed, _) => {
+                state.take(&key);
+                state.diverge(number);
+                Ok(Fate::Make)
+            }
+            (Outcome::Unknown, _) => refuse(format!(
+                "{run} sent it and had no answer, so it may have been done. Check; then leave it out, or run without `resume`"
+            )),
+            (Outcome::Lost, _) | (_, None) => refuse(format!(
+                "{run} has done it, and its result is no longer kept. Leave it out, or run without `resume`"
+            )),
+            (_, Some(_)) if !in_order => refuse(format!(
+                "{run} did it before another write that this program has made first. Keep the order of {run}, or run without `resume`"
+            )),
+            (_, Some(returned)) => {
+                let sent = call.sent;
+                state.take(&key);
+                state.latest_write =
+                    Some(state.latest_write.map_or(sent, |latest| latest.max(sent)));
+                state.taken += 1;
+                if state.diverged.is_some() {
+                    state.taken_afterwards += 1;
+                }
+                Ok(Fate::Taken(returned))
+            }
+        }
+    }
+
+    /// Notes a call that is about to be sent, or is taken up.
+    pub(crate) fn sent(
+        &self,
+        tool: &Tool,
+        arguments: &RawValue,
+        form: impl std::fmt::Debug,
+    ) -> Noted {
+        if self.held.is_none() {
+            return Noted(0);
+        }
+        let call = Made {
+            key: key_of(tool, arguments, form),
+            writes: tool.effects().is_some(),
+            sent: 0,
+            ended: NEVER,
+            outcome: Outcome::Unknown,
+        };
+        let mut state = self.state();
+        let sent = state.tick();
+        state.made.push(Made { sent, ..call });
+        Noted(state.made.len() - 1)
+    }
+
+    /// Notes what a call came to. One that is never told of may have been done.
+    pub(crate) fn ended(&self, noted: Noted, answer: Result<&Returned, &Raise>) {
+        let Some(held) = &self.held else { return };
+        let outcome = match answer {
+            Ok(Returned::Json(json)) => self
+                .hold(held, json.len())
+                .then(|| RawValue::from_string(json.clone()).ok())
+                .flatten()
+                .map_or(Outcome::Lost, Outcome::Returned),
+            Ok(Returned::Handles(handles)) => {
+                let json = serde_json::value::to_raw_value(handles).ok();
+                json.filter(|json| self.hold(held, json.get().len()))
+                    .map_or(Outcome::Lost, Outcome::Handles)
+            }
+            // The server said so, or nothing was sent.
+            Err(raised) => match raised.code {
+                ErrorCode::ToolError | ErrorCode::LoginNeeded => Outcome::Failed,
+                ErrorCode::UpstreamDown if raised.retryable => Outcome::Failed,
+                _ => Outcome::Unknown,
+            },
+        };
+        let mut state = self.state();
+        let ended = state.tick();
+        if let Some(call) = state.made.get_mut(noted.0) {
+            call.ended = if matches!(outcome, Outcome::Unknown) {
+                NEVER
+            } else {
+                ended
+            };
+            call.outcome = outcome;
+        }
+    }
+
+    /// The id of the earlier run, and how many of its calls were taken up.
+    pub(crate) fn taken(&self) -> Option<(String, usize)> {
+        let state = self.state();
+        Some((state.earlier.as_ref()?.id.clone(), state.taken))
+    }
+
+    /// What the agent is told of the calls that were taken up.
+    pub(crate) fn note(&self) -> Option<String> {
+        let state = self.state();
+        let run = state.earlier.as_ref()?.short;
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        let first = state.taken - state.taken_afterwards;
+        let mut note = format!("replayed {first} call{} of {run}", plural(first));
+        if let Some(number) = state.diverged {
+            note.push_str(&format!("; from call {number} on they were made"));
+        }
+        if state.taken_afterwards > 0 {
+            let count = state.taken_afterwards;
+            note.push_str(&format!(
+                ", but for {count} write{} that {run} had done",
+                plural(count)
+            ));
+        }
+        Some(note)
+    }
+
+    /// The calls of this run for a later one: its own, and those of the earlier run that it did not
+    /// come to.
+    fn to_keep(&self) -> Vec<Made> {
+        let mut state = self.state();
+        let mut calls = std::mem::take(&mut state.made);
+        if let Some(earlier) = state.earlier.take() {
+            let mut left: Vec<usize> = state.left.values().flatten().copied().collect();
+            left.sort_unstable();
+            for call in left.into_iter().map(|index| &earlier.calls[index]) {
+                // What was read before something else was done may no longer be so.
+                if call.writes || state.diverged.is_none() {
+                    calls.push(Made {
+                        sent: state.clock.saturating_add(call.sent),
+                        ended: state.clock.saturating_add(call.ended),
+                        ..call.clone()
+                    });
+                }
+            }
+        }
+        calls
+    }
+
+    /// Whether there is room for so many bytes more.
+    fn hold(&self, held: &AtomicUsize, bytes: usize) -> bool {
+        let mut state = self.state();
+        let fits = state.held_bytes + bytes <= RUN_BYTES
+            && held.fetch_add(bytes, Ordering::Relaxed) + bytes <= ALL_BYTES;
+        if fits {
+            state.held_bytes += bytes;
+        } else if state.held_bytes + bytes <= RUN_BYTES {
+            held.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        fits
+    }
+
+    /// Held for one decision or one note.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Drop for Resuming {
+    fn drop(&mut self) {
+        if let Some(held) = &self.held {
+            held.fetch_sub(self.state().held_bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+impl State {
+    fn tick(&mut self) -> u32 {
+        self.clock = self.clock.saturating_add(1);
+        self.clock
+    }
+
+    fn take(&mut self, key: &Key) {
+        if let Some(left) = self.left.get_mut(key) {
+            left.pop_front();
+        }
+    }
+
+    fn diverge(&mut self, number: u32) {
+        self.diverged.get_or_insert(number);
+    }
+}
+
+/// The failed runs of a session whose calls are kept, the earliest first.
+#[derive(Debug)]
+pub(crate) struct Resumable {
+    results: Arc<Results>,
+    runs: Mutex<VecDeque<Run>>,
+}
+
+#[derive(Debug, Clone)]
+struct Run {
+    id: String,
+    short: Short,
+    /// By which its calls are kept.
+    handle: String,
+}
+
+impl Resumable {
+    pub(crate) fn new(results: Results) -> Resumable {
+        Resumable {
+            results: Arc::new(results),
+            runs: Mutex::default(),
+        }
+    }
+
+    /// Keeps the calls of a run that failed; whether there are any worth it.
+    pub(crate) async fn keep(&self, id: &str, short: Short, run: &Resuming) -> bool {
+        let calls = run.to_keep();
+        let worth = |call: &Made| call.outcome.is_done() || call.writes;
+        if !calls.iter().any(worth) {
+            return false;
+        }
+        let (results, run) = (self.results.clone(), id.to_owned());
+        let kept = tokio::task::spawn_blocking(move || {
+            let json = serde_json::to_vec(&Calls { run, calls }).ok()?;
+            results.keep(Content::Json, &json).ok()
+        });
+        let Ok(Some(kept)) = kept.await else {
+            return false;
+        };
+        let mut runs = self.runs();
+        runs.push_back(Run {
+            id: id.to_owned(),
+            short,
+            handle: kept.id(),
+        });
+        if runs.len() > RUNS {
+            runs.pop_front();
+        }
+        true
+    }
+
+    /// The calls of a run, by its short or its whole id.
+    ///
+    /// # Errors
+    /// There are none, and why.
+    pub(crate) async fn open(&self, session: &Session, name: &str) -> Result<Arc<Earlier>, String> {
+        let run = self
+            .runs()
+            .iter()
+            .find(|run| run.id == name || run.short.to_string() == name)
+            .cloned();
+        let Some(run) = run else {
+            let name: String = name.chars().take(40).collect();
+            let live = session.executions().get(&name);
+            return Err(match live.is_some_and(|live| live.ended().is_none()) {
+                true => format!("{name} still runs: wait_execution(execution=\"{name}\")"),
+                false => format!(
+                    "there is nothing of {name:?} to resume: it is no program of this session, has succeeded or called \
+                     nothing, or its results are no longer kept, as after an end of the gateway"
+                ),
+            });
+        };
+        let results = self.results.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let json = results
+                .open(&run.handle)
+                .ok()?
+                .part("")
+                .ok()?
+                .json(u64::MAX)
+                .ok()?;
+            let kept: Calls = serde_json::from_slice(&json).ok()?;
+            Some(Arc::new(Earlier {
+                id: run.id,
+                short: run.short,
+                calls: kept.calls,
+            }))
+        });
+        read.await
+            .ok()
+            .flatten()
+            .ok_or_else(|| format!("the calls of {name} are no longer kept; run without `resume`"))
+    }
+
+    /// Forgets a run that another one has taken up and brought to its end.
+    pub(crate) async fn forget(&self, earlier: &Earlier) {
+        let run = {
+            let mut runs = self.runs();
+            let place = runs.iter().position(|run| run.short == earlier.short);
+            place.and_then(|place| runs.remove(place))
+        };
+        if let Some(run) = run {
+            let results = self.results.clone();
+            // What cannot be removed goes with its age.
+            let _ = tokio::task::spawn_blocking(move || results.forget(&run.handle)).await;
+        }
+    }
+
+    /// Held for a look, or for putting one in or out.
+    fn runs(&self) -> MutexGuard<'_, VecDeque<Run>> {
+        self.runs
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
