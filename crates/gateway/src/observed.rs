@@ -90,6 +90,7 @@ pub(crate) struct Learning {
     folder: PathBuf,
     upstreams: Arc<Upstreams>,
     waiting: Mutex<Vec<Arc<Sample>>>,
+    has_taken: AtomicBool,
     /// The task that has them looked through, if there are some.
     gathering: Mutex<Option<AbortHandle>>,
     /// By path, the tools of which nothing more is to be learned.
@@ -109,6 +110,7 @@ impl Learning {
             folder,
             upstreams,
             waiting: Mutex::default(),
+            has_taken: AtomicBool::new(false),
             gathering: Mutex::default(),
             enough: Mutex::default(),
             known: RwLock::default(),
@@ -142,6 +144,7 @@ impl Learning {
                 return;
             }
             waiting.push(sample);
+            self.has_taken.store(true, Ordering::Relaxed);
             if waiting.len() > 1 {
                 return;
             }
@@ -182,7 +185,8 @@ impl Learning {
         if let Some(gathering) = lock(&self.gathering).take() {
             gathering.abort();
         }
-        if !lock(&self.waiting).is_empty() {
+        // Also when nothing waits any more: what is being looked through must be written too.
+        if self.has_taken.load(Ordering::Relaxed) {
             self.learn().await;
         }
     }
