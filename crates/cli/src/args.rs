@@ -147,6 +147,17 @@ Exit codes: 0 ok, 1 the tool failed, 2 usage, an unknown tool or wrong arguments
         #[arg(long)]
         json: bool,
     },
+    /// Answer what programs wait for: calls that need an approval, and what servers ask
+    #[command(after_help = "Examples:
+  toolmill approvals
+  toolmill approvals --json | jq '.[].asks'
+
+It asks at a terminal and wants one. Exit codes: 0 ok, 1 a gateway did not take the answer")]
+    Approvals {
+        /// Only list them, as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// List the sessions of agents and of `run --session`: files, results, stored values; or end some
     #[command(after_help = "Examples:
   toolmill sessions

@@ -13,6 +13,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gateway::asking::Decision;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -20,22 +21,35 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// What a gateway can be asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Request {
     /// To read its settings again.
     Reload,
     /// To end a session of its own that nobody uses.
     EndSession(String),
+    /// Which questions wait for a human, as JSON.
+    Approvals,
+    /// To take a human's answer to one of them.
+    Decide(Decision),
 }
 
 const RELOAD: &str = "reload";
 const END_SESSION: &str = "end-session ";
+const APPROVALS: &str = "approvals";
+const DECIDE: &str = "decide ";
 
 impl Request {
     fn parse(line: &str) -> Option<Request> {
-        match line.strip_prefix(END_SESSION) {
-            Some(id) => Some(Request::EndSession(id.to_owned())),
-            None => (line == RELOAD).then_some(Request::Reload),
+        if let Some(id) = line.strip_prefix(END_SESSION) {
+            return Some(Request::EndSession(id.to_owned()));
+        }
+        if let Some(decision) = line.strip_prefix(DECIDE) {
+            return serde_json::from_str(decision).ok().map(Request::Decide);
+        }
+        match line {
+            RELOAD => Some(Request::Reload),
+            APPROVALS => Some(Request::Approvals),
+            _ => None,
         }
     }
 
@@ -43,12 +57,21 @@ impl Request {
         match self {
             Request::Reload => RELOAD.to_owned(),
             Request::EndSession(id) => format!("{END_SESSION}{id}"),
+            Request::Approvals => APPROVALS.to_owned(),
+            Request::Decide(decision) => {
+                let decision = serde_json::to_string(decision).expect("a decision is JSON");
+                format!("{DECIDE}{decision}")
+            }
         }
     }
 }
 
-/// The longest request, and the longest answer.
-const LINE_BYTES: usize = 4 << 10;
+/// The longest request: a decision with what a human filled in.
+const REQUEST_BYTES: usize = 1 << 20;
+/// The longest answer: questions of sixteen programs, of some hundred calls each.
+const ANSWER_BYTES: usize = 64 << 20;
+/// What is said about a reload is cut here.
+const SAID_BYTES: usize = 512;
 /// How long the other side may take to send or accept a line.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long an answer may take, from a client's view: at a reload servers are given time to end.
@@ -147,11 +170,11 @@ where
         return Err(io::Error::other("it comes from another user"));
     }
     let mut stream = BufReader::new(stream);
-    let request = timeout(PATIENCE, read_line(&mut stream)).await??;
+    let request = timeout(PATIENCE, read_line(&mut stream, REQUEST_BYTES)).await??;
     let outcome = match Request::parse(&request) {
         Some(request) => carry_out(request).await,
         None => Err(format!(
-            "unknown request; this is toolmill {}, which knows: {RELOAD}, {END_SESSION}ID",
+            "unknown request; this is toolmill {}, which knows: {RELOAD}, {END_SESSION}ID, {APPROVALS}, {DECIDE}JSON",
             env!("CARGO_PKG_VERSION")
         )),
     };
@@ -159,8 +182,8 @@ where
     timeout(PATIENCE, stream.write_all(&line)).await?
 }
 
-/// Asks every gateway of this user to read its settings again; answers by process id.
-pub(crate) async fn reload_all(runtime_dir: &Path) -> Vec<(u32, Outcome)> {
+/// Asks every gateway of this user; answers by process id.
+pub(crate) async fn ask_all(runtime_dir: &Path, request: &Request) -> Vec<(u32, Outcome)> {
     let mut found: Vec<(u32, PathBuf)> = fs::read_dir(runtime_dir)
         .into_iter()
         .flatten()
@@ -175,7 +198,7 @@ pub(crate) async fn reload_all(runtime_dir: &Path) -> Vec<(u32, Outcome)> {
     for (process, path) in found {
         match UnixStream::connect(&path).await {
             Ok(stream) => {
-                outcomes.push((process, ask(stream, &Request::Reload).await));
+                outcomes.push((process, ask(stream, request).await));
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 let _ = fs::remove_file(&path);
@@ -207,7 +230,7 @@ async fn ask(stream: UnixStream, request: &Request) -> Outcome {
         stream
             .write_all(format!("{}\n", request.line()).as_bytes())
             .await?;
-        let line = read_line(&mut stream).await?;
+        let line = read_line(&mut stream, ANSWER_BYTES).await?;
         Ok::<Outcome, io::Error>(match serde_json::from_str(&line)? {
             Answer::Ok(done) => Ok(done),
             Answer::Error(reason) => Err(reason),
@@ -223,9 +246,9 @@ async fn ask(stream: UnixStream, request: &Request) -> Outcome {
     }
 }
 
-async fn read_line(stream: &mut BufReader<UnixStream>) -> io::Result<String> {
+async fn read_line(stream: &mut BufReader<UnixStream>, most: usize) -> io::Result<String> {
     let mut line = String::new();
-    stream.take(LINE_BYTES as u64).read_line(&mut line).await?;
+    stream.take(most as u64).read_line(&mut line).await?;
     match line.strip_suffix('\n') {
         Some(line) => Ok(line.to_owned()),
         None => Err(io::Error::other("a line is too long, or has no end")),
@@ -233,18 +256,19 @@ async fn read_line(stream: &mut BufReader<UnixStream>) -> io::Result<String> {
 }
 
 fn encode(outcome: Outcome) -> Vec<u8> {
-    // In the worst case JSON writes a byte as six.
-    let cut = |mut text: String| {
-        text.truncate(text.floor_char_boundary(LINE_BYTES / 8));
-        text
-    };
     let answer = match outcome {
-        Ok(done) => Answer::Ok(cut(done)),
-        Err(reason) => Answer::Error(cut(reason)),
+        Ok(done) => Answer::Ok(done),
+        Err(reason) => Answer::Error(reason),
     };
     let mut line = serde_json::to_vec(&answer).expect("a string is JSON");
     line.push(b'\n');
     line
+}
+
+/// What a gateway says in words, cut where it becomes long.
+pub(crate) fn said(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(SAID_BYTES));
+    text
 }
 
 #[cfg(test)]
@@ -254,10 +278,15 @@ mod tests {
 
     use super::*;
 
+    async fn reload_all(folder: &Path) -> Vec<(u32, Outcome)> {
+        ask_all(folder, &Request::Reload).await
+    }
+
     async fn answer_to(folder: &Path, request: &[u8]) -> String {
         let path = folder.join(format!("{}.sock", std::process::id()));
         let mut stream = UnixStream::connect(path).await.unwrap();
-        stream.write_all(request).await.unwrap();
+        // What is too long need not be read to its end.
+        let _ = stream.write_all(request).await;
         let mut answer = String::new();
         // A request cut off by us may reset the connection.
         let _ = stream.read_to_string(&mut answer).await;
@@ -276,7 +305,7 @@ mod tests {
                 match count {
                     0 => Ok("3 servers".to_owned()),
                     1 => Err("toolmill.toml:2: \u{1}bad".to_owned()),
-                    _ => Ok("\u{1}ü".repeat(LINE_BYTES)),
+                    _ => Ok(said("\u{1}ü".repeat(SAID_BYTES))),
                 }
             }
         })
@@ -302,15 +331,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let _listening = listen(folder.path(), |_| async { Ok("reloaded".to_owned()) }).unwrap();
         let unknown = format!(
-            "{{\"error\":\"unknown request; this is toolmill {}, which knows: reload, end-session ID\"}}\n",
+            "{{\"error\":\"unknown request; this is toolmill {}, which knows: reload, end-session ID, approvals, decide JSON\"}}\n",
             env!("CARGO_PKG_VERSION")
         );
         for (request, expected) in [
             (&b"stop\n"[..], unknown.as_str()),
             (b"\n", &unknown),
             (b"end-session\n", &unknown),
+            (b"decide {}\n", &unknown),
             (b"\xff\n", ""),
-            (&[b'x'; 2 * LINE_BYTES], ""),
+            (&vec![b'x'; 2 * REQUEST_BYTES][..], ""),
             (b"reload\nreload\n", "{\"ok\":\"reloaded\"}\n"),
         ] {
             assert_eq!(answer_to(folder.path(), request).await, expected);

@@ -331,7 +331,10 @@ pub(crate) fn reload() -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let answers = runtime.block_on(control::reload_all(&places.runtime_dir));
+    let answers = runtime.block_on(control::ask_all(
+        &places.runtime_dir,
+        &control::Request::Reload,
+    ));
     if answers.is_empty() {
         print("no gateway is running\n")?;
     }

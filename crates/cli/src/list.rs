@@ -204,7 +204,7 @@ pub(crate) fn table<const N: usize>(
         for (column, cell) in row.iter().enumerate() {
             let wide = widths[&column];
             let shown = match column {
-                3 | 4 if N > 5 => format!("{cell:>wide$}"),
+                3 | 4 => format!("{cell:>wide$}"),
                 _ if column + 1 == N => cut(cell, width.map(|width| width.saturating_sub(used))),
                 _ => format!("{cell:wide$}"),
             };

@@ -1,5 +1,6 @@
 //! The `toolmill` binary: which part this process plays, then one function per subcommand.
 
+mod approvals;
 mod args;
 mod asking;
 mod call;
@@ -64,6 +65,7 @@ fn host() -> ExitCode {
         Command::Trust(trust) => host::trust(&args.source, &trust),
         Command::Policy(policy) => policy::run(&args.source, &policy),
         Command::Trace { execution, json } => trace::run(&execution, json),
+        Command::Approvals { json } => approvals::run(json),
         Command::Sessions(sessions) => sessions::run(sessions),
         Command::Results(results) => results::run(&results),
         Command::Forget(forget) => forget::run(&forget),

@@ -135,6 +135,10 @@ fn show(execution: &Execution) -> Result<()> {
             "{}",
             answer.text.split("\n--- std").next().unwrap_or_default()
         );
+        let code = execution.done.error.as_ref().map(|error| error.code);
+        if code == Some(gateway::ErrorCode::ApprovalNeeded) {
+            eprintln!("next: the same with --yes, or at a terminal");
+        }
         return Ok(());
     }
     print(&execution.stdout.text())?;

@@ -9,10 +9,11 @@ use anyhow::{Context, Result, anyhow, bail};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use gateway::Gateway;
 use gateway::server::Reader;
 
 use crate::args::{Serve, Source};
-use crate::control::Request;
+use crate::control::{Outcome, Request};
 use crate::host::Started;
 use crate::settings::DEPTH;
 use crate::{control, host, sessions};
@@ -38,18 +39,13 @@ pub(crate) fn run(source: &Source, serve: Serve) -> Result<ExitCode> {
             let (gateway, take_up) = (gateway.clone(), take_up.clone());
             move |request| {
                 let (gateway, take_up) = (gateway.clone(), take_up.clone());
-                async move {
-                    match request {
-                        Request::Reload => take_up().await,
-                        Request::EndSession(id) => sessions::end_here(&gateway, &id),
-                    }
-                }
+                async move { carry_out(&gateway, take_up, request).await }
             }
         };
         let _control =
             control::listen(&started.places.runtime_dir, carry_out).inspect_err(|error| {
                 tracing::warn!(
-                    "commands such as `toolmill reload` will not reach this gateway: {error}"
+                    "commands such as `toolmill reload` and `toolmill approvals` will not reach this gateway: {error}"
                 )
             });
         let reloads = tokio::spawn(reload_on_hangup(take_up));
@@ -67,6 +63,22 @@ pub(crate) fn run(source: &Source, serve: Serve) -> Result<ExitCode> {
         reloads.abort();
         served.map(|()| ExitCode::SUCCESS)
     })
+}
+
+/// Does what another of the user's commands asks of this gateway.
+async fn carry_out<F>(gateway: &Gateway, take_up: impl Fn() -> F, request: Request) -> Outcome
+where
+    F: Future<Output = Outcome>,
+{
+    match request {
+        Request::Reload => take_up().await.map(control::said).map_err(control::said),
+        Request::EndSession(id) => sessions::end_here(gateway, &id),
+        Request::Approvals => serde_json::to_string(&gateway.open_questions())
+            .map_err(|error| format!("the questions cannot be written: {error}")),
+        Request::Decide(decision) => gateway
+            .answer_question(decision)
+            .map(|()| "answered".to_owned()),
+    }
 }
 
 async fn serve_http(

@@ -48,6 +48,8 @@ pub(crate) struct Calls {
     pub(crate) language: Language,
     /// What decides which calls may be sent.
     pub(crate) permits: Permits,
+    /// Whom servers ask that want to know something.
+    asker: Option<Arc<dyn upstream::Asker>>,
     /// The tools as they were when the program started.
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) limits: Limits,
@@ -165,6 +167,7 @@ impl Calls {
             session,
             execution,
             language,
+            asker: permits.asker(),
             permits,
             catalog,
             limits,
@@ -586,7 +589,13 @@ impl Calls {
         }
         self.gateway.recorder().flush();
         let answer = match upstream
-            .call(tool.name(), arguments, deadline, &self.cancel, None)
+            .call(
+                tool.name(),
+                arguments,
+                deadline,
+                &self.cancel,
+                self.asker.as_ref(),
+            )
             .await
         {
             Ok(result) => match self.spend(result.raw.get().len()) {

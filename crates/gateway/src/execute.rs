@@ -100,7 +100,13 @@ pub async fn execute(
     request: Request,
     cancel: &CancellationToken,
 ) -> Execution {
-    let live = Live::new(gateway, session, Telling::default(), cancel.child_token());
+    let live = Live::new(
+        gateway,
+        session,
+        Telling::default(),
+        request.suspended.clone(),
+        cancel.child_token(),
+    );
     run(gateway, session, request, &live).await
 }
 

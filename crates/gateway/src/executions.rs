@@ -6,7 +6,7 @@
 //! [`UNASKED`], or its connection ends. The answer of one that was left is kept for a while.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
@@ -16,11 +16,13 @@ use tokio::sync::{OnceCell, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::asking::Registered;
 use crate::call::{CallRecord, Calls};
 use crate::execute::{self, Execution, Language, Request};
 use crate::guests::Printed;
 use crate::output::{self, Answer, Style};
 use crate::resume::{Earlier, Resuming};
+use crate::suspended::{Question, Reply, Suspended};
 use crate::{Gateway, Session, Short};
 
 /// How long a program goes on that nobody asks for.
@@ -44,7 +46,13 @@ impl Executions {
         earlier: Option<Arc<Earlier>>,
         connection: &CancellationToken,
     ) -> Arc<Live> {
-        let mut live = Live::new(gateway, session, telling, connection.child_token());
+        let mut live = Live::new(
+            gateway,
+            session,
+            telling,
+            request.suspended.clone(),
+            connection.child_token(),
+        );
         live.notes_calls = true;
         live.earlier = earlier;
         let live = Arc::new(live);
@@ -158,6 +166,11 @@ pub(crate) struct Live {
     earlier: Option<Arc<Earlier>>,
     telling: Telling,
     answer: OnceCell<Answer>,
+    /// By whom its questions are put to a human, if they are.
+    suspended: Option<Arc<Suspended>>,
+    /// Number of the last question of which the agent was told that a human has to answer it.
+    told_of: AtomicU32,
+    _asks: Option<Registered>,
 }
 
 /// Longest text of a program's progress that is shown.
@@ -222,10 +235,17 @@ impl Live {
         gateway: &Gateway,
         session: &Session,
         telling: Telling,
+        suspended: Option<Arc<Suspended>>,
         cancel: CancellationToken,
     ) -> Live {
         let (id, short) = session.next_execution();
+        let asks = suspended
+            .as_ref()
+            .map(|suspended| gateway.askers.register(&id, short.to_string(), suspended));
         Live {
+            suspended,
+            told_of: AtomicU32::new(0),
+            _asks: asks,
             id,
             short,
             session: session.id().to_owned(),
@@ -384,6 +404,66 @@ impl Live {
             Stage::Running | Stage::Told => unreachable!("it has ended, and has not been told"),
         });
         made.await.clone()
+    }
+
+    /// The question that is open.
+    pub(crate) fn question(&self) -> Option<Arc<Question>> {
+        self.suspended.as_ref()?.question().borrow().clone()
+    }
+
+    /// Waits for a question after the one with this number.
+    pub(crate) async fn asks(&self, known: u32) -> Arc<Question> {
+        if let Some(suspended) = &self.suspended {
+            let mut questions = suspended.question();
+            let is_new = |question: &Option<Arc<Question>>| {
+                question
+                    .as_ref()
+                    .is_some_and(|question| question.number > known)
+            };
+            // The sender is ours.
+            if let Ok(question) = questions.wait_for(is_new).await
+                && let Some(question) = &*question
+            {
+                return question.clone();
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Waits until a question is not open any more.
+    pub(crate) async fn is_answered(&self, number: u32) {
+        if let Some(suspended) = &self.suspended {
+            let mut questions = suspended.question();
+            let _ = questions
+                .wait_for(|question| {
+                    question
+                        .as_ref()
+                        .is_none_or(|question| question.number != number)
+                })
+                .await;
+        }
+    }
+
+    /// Answers a question, if it is open still.
+    pub(crate) fn reply(&self, question: u32, replies: Vec<(usize, Reply)>) {
+        if let Some(suspended) = &self.suspended {
+            // Who was faster has decided.
+            let _ = suspended.answer(question, replies);
+        }
+    }
+
+    /// The last question that the agent was told of.
+    pub(crate) fn told_of(&self) -> u32 {
+        self.told_of.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn has_told(&self, question: u32) {
+        self.told_of.store(question, Ordering::Relaxed);
+    }
+
+    /// Somebody waits for the program as long as this is held.
+    pub(crate) fn waiting(&self) -> impl Drop + use<'_> {
+        Waiting::of(self)
     }
 
     /// When it ended, if it has.

@@ -6,6 +6,7 @@
 //! what the agent gets to see. Each step is recorded in the journal.
 
 mod admission;
+pub mod asking;
 mod call;
 mod check;
 mod clock;
@@ -13,6 +14,7 @@ mod earlier;
 mod enter;
 pub mod execute;
 mod executions;
+pub mod form;
 mod guests;
 mod handles;
 mod id;
@@ -29,6 +31,7 @@ pub mod remembered;
 mod resources;
 mod results;
 mod resume;
+mod seal;
 mod search;
 pub mod server;
 mod session;
@@ -45,7 +48,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use journal::{Event, Journal};
@@ -107,6 +110,9 @@ pub struct Gateway {
     policy: policy::Policy,
     /// The executions that wait for a human.
     waiting: suspended::Waiting,
+    askers: Arc<asking::Askers>,
+    /// Of what a client carries from a question to its answer. Made with the first.
+    seal: OnceLock<seal::Seal>,
     recorder: Recorder,
     admission: admission::Admission,
     python: OnceCell<Vec<guest::python::Candidate>>,
@@ -176,6 +182,8 @@ impl Gateway {
                 remembered::Remembered::new(&config.state),
             ),
             waiting: suspended::Waiting::default(),
+            askers: Arc::default(),
+            seal: OnceLock::new(),
             config,
             upstreams,
             recorder,
@@ -228,6 +236,24 @@ impl Gateway {
     /// The executions that wait for a human, at most sixteen.
     pub fn waiting(&self) -> &suspended::Waiting {
         &self.waiting
+    }
+
+    /// The questions that wait for a human.
+    pub fn open_questions(&self) -> Vec<asking::OpenQuestion> {
+        self.askers.open(&self.config.project)
+    }
+
+    /// Answers one of them.
+    ///
+    /// # Errors
+    /// Nothing was answered, and why.
+    pub fn answer_question(&self, decision: asking::Decision) -> Result<(), String> {
+        self.askers.answer(decision)
+    }
+
+    pub(crate) fn seal(&self) -> &seal::Seal {
+        self.seal
+            .get_or_init(|| seal::Seal::of_folder(&self.config.state))
     }
 
     /// The tools known now.

@@ -18,7 +18,7 @@ use crate::execute::{Execution, Language};
 use crate::executions::Live;
 use crate::guests::Printed;
 use crate::show::Shown;
-use crate::{Session, results};
+use crate::{Session, asking, results};
 
 /// The most an answer may hold, so that no known client replaces or cuts it.
 pub const BUDGET_BYTES: usize = 36_000;
@@ -190,6 +190,10 @@ pub(crate) fn running(live: &Live, name: &str, name_session: bool) -> Answer {
             open => format!(", {open} open"),
         };
         facts.push(format!("{} call{plural}{open}", thousands(calls)));
+    }
+    if let Some(question) = live.question() {
+        facts.push(asking::waits_for(&question));
+        facts.push("a human answers with: toolmill approvals".to_owned());
     }
     facts.push(format!(
         "{} s of {} s",

@@ -11,6 +11,7 @@ use protocol::{Check, ErrorCode, Raise};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use crate::asking::ForServers;
 use crate::call::{Calls, as_written, raise};
 use crate::policy::{Decision, Verdict};
 use crate::suspended::{Ask, ParkedCall, Reply, Suspended};
@@ -113,6 +114,15 @@ impl Permits {
         }
     }
 
+    /// Asks what servers want to know in the middle of a call.
+    pub(crate) fn asker(&self) -> Option<Arc<dyn upstream::Asker>> {
+        let suspended = self.suspended.clone()?;
+        Some(Arc::new(ForServers {
+            suspended,
+            alone: self.alone,
+        }))
+    }
+
     /// What a dry run would have called up to now, if it is one.
     pub(crate) fn dry_run(&self) -> Option<DryRun> {
         Some(lock(self.dry_run.as_ref()?).clone())
@@ -141,7 +151,7 @@ impl Permits {
     pub(crate) fn deadline(&self, without: Instant) -> Option<Instant> {
         match &self.suspended {
             None => Some(without),
-            Some(suspended) if suspended.question().borrow().is_some() => None,
+            Some(suspended) if suspended.is_asking() => None,
             Some(suspended) => Some(without + suspended.asked_for()),
         }
     }

@@ -639,4 +639,34 @@ mod tests {
             assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
         }
     }
+
+    #[test]
+    fn zz_speed() {
+        let state = tempfile::tempdir().unwrap();
+        let rules = (0..1000)
+            .map(|n| rule(&format!("*.x{n}*"), Decision::Ask, true))
+            .collect();
+        let policy = policy(
+            Rules {
+                careful: false,
+                rules,
+            },
+            state.path(),
+        );
+        let one = tool("github.create", json!({}));
+        let erase = tool("github.erase", json!({"destructiveHint": true}));
+        policy.remember(&erase, &server(false)).unwrap();
+        for (name, tool) in [("allow", &one), ("remembered", &erase)] {
+            let begun = std::time::Instant::now();
+            for _ in 0..100_000 {
+                let _ = policy.decide(tool, || server(false));
+            }
+            eprintln!("SPEED {name} {:?}", begun.elapsed() / 100_000);
+        }
+        let begun = std::time::Instant::now();
+        let _ = Rules::default();
+        policy.replace((*policy.rules()).clone());
+        let _ = policy.decide(&one, || server(false));
+        eprintln!("SPEED first {:?}", begun.elapsed());
+    }
 }

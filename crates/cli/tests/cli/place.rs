@@ -207,6 +207,8 @@ pub(crate) struct Agent {
     output: BufReader<ChildStdout>,
     next_id: u64,
     modern: bool,
+    /// What the client says it can do.
+    pub(crate) capabilities: Value,
 }
 
 impl Agent {
@@ -225,6 +227,7 @@ impl Agent {
             output,
             next_id: 1,
             modern: false,
+            capabilities: json!({}),
         }
     }
 
@@ -232,7 +235,7 @@ impl Agent {
     pub(crate) fn initialize(&mut self) -> Value {
         let answer = self.request(
             "initialize",
-            json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}),
+            json!({"protocolVersion": "2025-06-18", "capabilities": self.capabilities, "clientInfo": {"name": "test", "version": "1"}}),
         );
         self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
         answer
@@ -259,6 +262,8 @@ impl Agent {
         self.next_id += 1;
         if self.modern {
             modern(&mut params);
+            params["_meta"]["io.modelcontextprotocol/clientCapabilities"] =
+                self.capabilities.clone();
         }
         self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
         id

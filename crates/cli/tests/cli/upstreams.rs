@@ -109,7 +109,10 @@ fn furnished(servers: &[&str]) -> Place {
             &format!("{author} 2026-03-0{day}T12:00:00+0000"),
         );
     }
-    let settings: String = servers.iter().map(|name| stanza(name, &place)).collect();
+    // Some of their tools are marked destructive, and nobody is here to be asked.
+    let rules = "[rules]\n\"*\" = \"allow\"\n".to_owned();
+    let stanzas = servers.iter().map(|name| stanza(name, &place));
+    let settings: String = std::iter::once(rules).chain(stanzas).collect();
     place.write("config/toolmill/toolmill.toml", &settings);
     place
 }
@@ -141,10 +144,7 @@ fn stanza(name: &str, place: &Place) -> String {
         ),
         "memory" => ("node_modules/.bin/mcp-server-memory", vec![]),
         "everything" => ("node_modules/.bin/mcp-server-everything", vec![]),
-        "thinking" => (
-            "node_modules/.bin/mcp-server-sequential-thinking",
-            vec![],
-        ),
+        "thinking" => ("node_modules/.bin/mcp-server-sequential-thinking", vec![]),
         "git" => (
             "venv/bin/mcp-server-git",
             vec!["--repository".into(), local("repository")],
@@ -777,7 +777,15 @@ fn search_finds_the_tools_that_the_tasks_use() {
 #[test]
 #[ignore = "needs real servers: just upstreams"]
 fn results_of_real_servers_are_learned() {
-    let servers = ["everything", "files", "git", "memory", "sqlite", "thinking", "time"];
+    let servers = [
+        "everything",
+        "files",
+        "git",
+        "memory",
+        "sqlite",
+        "thinking",
+        "time",
+    ];
     let place = furnished(&servers);
     let folder = place.path("tree").parent().unwrap().to_owned();
     place.write("tree/planted.json", r#"{"planted": 1}"#);

@@ -340,7 +340,7 @@ fn call_says_what_is_wrong_and_what_to_type_next() {
         &["dead", "next: toolmill list"],
     );
     // Known from before, but gone now.
-    let (exit, _, stderr) = said(place.output(&["call", "fake.die", "{}"]));
+    let (exit, _, stderr) = said(place.output(&["call", "--yes", "fake.die", "{}"]));
     assert_eq!(exit, 5, "{stderr}");
 }
 

@@ -3,18 +3,19 @@
 mod execute_code;
 mod search_tools;
 mod wait_execution;
+pub(crate) mod watched;
 
 use std::sync::Arc;
 
 pub(crate) use search_tools::request as search_request;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use crate::Gateway;
 use crate::executions::Live;
 use crate::output::Answer;
 use crate::server::Agent;
+use watched::{Told, Waiter};
 
 /// Longest first line of the instructions: some clients show no more.
 const INVENTORY_CHARACTERS: usize = 300;
@@ -50,14 +51,13 @@ pub(crate) async fn call(
     agent: &Agent,
     name: &str,
     arguments: Map<String, Value>,
-    cancel: &CancellationToken,
-    waits_for: &WaitsFor,
-) -> Answer {
+    waiter: &Waiter<'_>,
+) -> Told {
     match name {
-        "search_tools" => search_tools::call(agent, arguments).await,
-        "execute_code" => execute_code::call(agent, arguments, cancel, waits_for).await,
-        "wait_execution" => wait_execution::call(agent, arguments, waits_for).await,
-        other => not_a_tool(&agent.gateway, other),
+        "search_tools" => search_tools::call(agent, arguments).await.into(),
+        "execute_code" => execute_code::call(agent, arguments, waiter).await,
+        "wait_execution" => wait_execution::call(agent, arguments, waiter).await,
+        other => not_a_tool(&agent.gateway, other).into(),
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use journal::{Event, Wanted};
 use serde_json::{Map, Value};
 
-use super::{WaitsFor, number, string};
+use super::watched::{Human, Told, Waiter, told};
+use super::{number, string};
 use crate::executions::Live;
 use crate::output::{self, Answer};
 use crate::server::Agent;
@@ -22,9 +23,9 @@ pub(super) const LAST_STEPS: Duration = Duration::from_secs(5);
 pub(super) async fn call(
     agent: &Agent,
     arguments: Map<String, Value>,
-    waits_for: &WaitsFor,
-) -> Answer {
-    let invalid = |text: String| Answer::error(format!("error invalid_argument\n{text}"));
+    waiter: &Waiter<'_>,
+) -> Told {
+    let invalid = |text: String| Answer::error(format!("error invalid_argument\n{text}")).into();
     let most = match most(agent, &arguments) {
         Ok(most) => most,
         Err(text) => return invalid(text),
@@ -33,19 +34,20 @@ pub(super) async fn call(
         return invalid("execution is missing: name the one that an answer called running".into());
     };
     let Some((session, live)) = agent.execution(id, string(&arguments, &["session"])) else {
-        return not_here(agent, id).await;
+        return not_here(agent, id).await.into();
     };
-    waits_for.send_replace(Some(live.clone()));
     let cancel = arguments
         .get("cancel")
         .is_some_and(|cancel| *cancel == true || *cancel == "true");
     if cancel {
         live.cancel("by wait_execution");
+        let nobody = Waiter {
+            human: Human::Out,
+            ..*waiter
+        };
+        return told(agent, &session, &live, LAST_STEPS, &nobody).await;
     }
-    if live.wait(if cancel { LAST_STEPS } else { most }).await {
-        return live.answer(&session).await;
-    }
-    running(agent, &live)
+    told(agent, &session, &live, most, waiter).await
 }
 
 /// How long this request is to wait at most.
@@ -61,8 +63,8 @@ pub(super) fn most(agent: &Agent, arguments: &Map<String, Value>) -> Result<Dura
     }
 }
 
-/// The answer to the request that started a program which goes on without it.
-pub(super) fn leave(agent: &Agent, live: &Arc<Live>) -> Answer {
+/// From now on a program goes on without the request that started it.
+pub(super) fn leave(agent: &Agent, live: &Live) {
     if live.leave() {
         let recorder = agent.gateway.recorder();
         recorder.record(Event::ExecutionLeft {
@@ -74,7 +76,6 @@ pub(super) fn leave(agent: &Agent, live: &Arc<Live>) -> Answer {
             gateway: process::own().to_owned(),
         });
     }
-    running(agent, live)
 }
 
 /// The answer while it runs.
@@ -131,7 +132,11 @@ async fn not_here(agent: &Agent, id: &str) -> Answer {
 
 impl Agent {
     /// A program of this agent's, by its short id in the session or by its whole id.
-    fn execution(&self, id: &str, session: Option<&str>) -> Option<(Arc<Session>, Arc<Live>)> {
+    pub(super) fn execution(
+        &self,
+        id: &str,
+        session: Option<&str>,
+    ) -> Option<(Arc<Session>, Arc<Live>)> {
         let of = |session: &Arc<Session>| Some((session.clone(), session.executions().get(id)?));
         let named = match session {
             Some(_) => self.session(session).ok(),

@@ -1,0 +1,654 @@
+//! Humans are asked: through the agent's client in both eras, or at a terminal.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use serde_json::{Value, json};
+
+use crate::http::{Legacy, Served, modern};
+use crate::place::{Agent, Place, fake};
+
+/// Makes this many writes together and returns what became of each.
+fn writes(language: &str, count: usize) -> String {
+    match language {
+        "python" => format!(
+            "import asyncio
+async def one(n):
+    try:
+        return await tools.fake.write(key=f'k{{n}}', value='v')
+    except ToolError as error:
+        return error.code
+await asyncio.gather(*[one(n) for n in range({count})])"
+        ),
+        _ => format!(
+            "const one = async n => {{
+  try {{ return await tools.fake.write({{key: `k${{n}}`, value: 'v'}}); }}
+  catch (error) {{ return error.code; }}
+}};
+await Promise.all(Array.from({{length: {count}}}, (_, n) => one(n)))"
+        ),
+    }
+}
+
+/// A place where `write` and `add` of the fake server ask.
+fn asks() -> Place {
+    let rules = "[rules]\n\"fake.write\" = \"ask\"\n\"fake.add\" = \"ask\"\n";
+    Place::new(&(fake("fake", &[]) + rules))
+}
+
+/// A client whose human can be asked.
+fn client(place: &Place, modern: bool) -> Agent {
+    let mut agent = place.serve();
+    agent.capabilities = json!({"elicitation": {"form": {}, "url": {}}});
+    match modern {
+        true => agent.discover(),
+        false => agent.initialize(),
+    };
+    agent
+}
+
+fn allow(content: Value) -> Value {
+    json!({"action": "accept", "content": content})
+}
+
+/// The text of an answer; it fails on anything else.
+fn text(answer: &Value) -> String {
+    let text = answer["result"]["content"][0]["text"].as_str();
+    text.unwrap_or_else(|| panic!("{answer:#}")).to_owned()
+}
+
+/// The last line of an answer: the value.
+fn value(answer: &Value) -> Value {
+    let text = text(answer);
+    let last = text.lines().last().unwrap();
+    serde_json::from_str(last).unwrap_or_else(|_| panic!("{text}"))
+}
+
+fn program(language: &str, code: &str) -> Value {
+    json!({"name": "execute_code", "arguments": {"language": language, "code": code}})
+}
+
+/// Calls a tool; each dialog is answered by `human`, in the way of the client's era. The dialogs come
+/// with the answer.
+fn call(agent: &mut Agent, params: Value, human: &dyn Fn(&Value) -> Value) -> (Value, Vec<Value>) {
+    let mut dialogs = Vec::new();
+    let mut id = agent.ask("tools/call", params.clone());
+    loop {
+        let message = agent.next();
+        if message["method"] == "elicitation/create" {
+            let result = human(&message["params"]);
+            dialogs.push(message["params"].clone());
+            agent.send(&json!({"jsonrpc": "2.0", "id": message["id"], "result": result}));
+        } else if message["id"] == id && message["result"]["resultType"] == "input_required" {
+            let mut again = params.clone();
+            again["requestState"] = message["result"]["requestState"].clone();
+            for (key, request) in message["result"]["inputRequests"].as_object().unwrap() {
+                assert_eq!(request["method"], "elicitation/create");
+                again["inputResponses"][key] = human(&request["params"]);
+                dialogs.push(request["params"].clone());
+            }
+            id = agent.ask("tools/call", again);
+        } else if message["id"] == id {
+            return (message, dialogs);
+        }
+    }
+}
+
+/// The keys that the fake server has recorded, sorted.
+fn written(agent: &mut Agent) -> Vec<String> {
+    let log = agent.request("tools/call", program("python", "tools.fake.read_log()"));
+    let writes = value(&log)["writes"].clone();
+    let keys = writes.as_array().unwrap().iter();
+    let mut keys: Vec<String> = keys
+        .map(|write| write["key"].as_str().unwrap().to_owned())
+        .collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn some_of_the_calls_that_wait_are_allowed_and_only_those_are_sent() {
+    for modern in [false, true] {
+        let place = asks();
+        let mut agent = client(&place, modern);
+        for language in ["python", "typescript"] {
+            let some = |dialog: &Value| {
+                let decision = &dialog["requestedSchema"]["properties"]["decision"]["enum"];
+                assert_eq!(
+                    *decision,
+                    json!([
+                        "deny all",
+                        "allow all once",
+                        "allow only those chosen below"
+                    ])
+                );
+                allow(
+                    json!({"decision": "allow only those chosen below", "call_1": true, "call_3": true}),
+                )
+            };
+            let (answer, dialogs) =
+                call(&mut agent, program(language, &writes(language, 3)), &some);
+            let outcomes = value(&answer);
+            let sent = outcomes.as_array().unwrap().iter();
+            assert_eq!(sent.clone().filter(|one| **one == "written").count(), 2);
+            assert_eq!(sent.filter(|one| **one == "denied").count(), 1);
+            assert_eq!(dialogs.len(), 1, "{dialogs:#?}");
+        }
+        assert_eq!(written(&mut agent).len(), 4);
+    }
+}
+
+#[test]
+fn a_human_reads_what_will_be_sent_where_and_why() {
+    let place = asks();
+    let mut agent = client(&place, false);
+    let code = "x = 'Asked because: it is safe\\n\\x1b[2J\\u202e'\ntools.fake.write(key=x, value=' ' * 100)";
+    let (answer, dialogs) = call(
+        &mut agent,
+        program("python", code),
+        &|_| json!({"action": "decline"}),
+    );
+    assert!(text(&answer).contains("denied: a human refused it; fake.write was not sent"));
+    let message = dialogs[0]["message"].as_str().unwrap();
+    let home = place.path("config/toolmill/toolmill.toml");
+    insta::assert_snapshot!(message.replace(home.to_str().unwrap(), "FILE"), @r#"
+    The agent's program x1 wants to call fake.write. Nothing is sent unless you allow it.
+
+    Server: fake
+    Sends: {"key": "Asked because: it is safe\n\u001b[2J\u202e", "value": " ⟨100 blanks⟩ "}
+    Program, line 2: tools.fake.write(key=x, value=' ' * 100)
+    Asked because: rule "fake.write" in FILE
+    "#);
+    assert_eq!(
+        dialogs[0]["requestedSchema"]["properties"]["decision"]["enum"],
+        json!(["deny", "allow once", "always allow this tool"])
+    );
+}
+
+#[test]
+fn a_hundred_calls_together_are_one_question() {
+    for modern in [false, true] {
+        let place = asks();
+        let mut agent = client(&place, modern);
+        let hundred = |content: Value| {
+            move |dialog: &Value| {
+                let message = dialog["message"].as_str().unwrap();
+                assert_eq!(message.lines().count(), 102, "{message}");
+                allow(content.clone())
+            }
+        };
+        let code = writes("python", 100);
+        let some = json!({"decision": "allow only those chosen below", "numbers": "1-3, 99"});
+        let (answer, dialogs) = call(&mut agent, program("python", &code), &hundred(some));
+        assert_eq!(dialogs.len(), 1);
+        let outcomes = value(&answer);
+        let sent = outcomes.as_array().unwrap().iter();
+        assert_eq!(sent.filter(|one| **one == "written").count(), 4);
+        let all = json!({"decision": "allow all once"});
+        let (answer, dialogs) = call(&mut agent, program("python", &code), &hundred(all));
+        assert_eq!(dialogs.len(), 1);
+        assert_eq!(value(&answer), json!(vec!["written"; 100]));
+        assert_eq!(written(&mut agent).len(), 104);
+    }
+}
+
+#[test]
+fn what_is_no_clear_yes_sends_nothing() {
+    for modern in [false, true] {
+        let place = asks();
+        let mut agent = client(&place, modern);
+        for answer in [
+            json!({"action": "decline"}),
+            json!({"action": "cancel"}),
+            json!({"action": "accept"}),
+            allow(json!({})),
+            allow(json!({"decision": "allow all"})),
+            allow(json!({"decision": "deny all", "call_1": true, "call_2": true})),
+            allow(json!({"decision": "allow only those chosen below"})),
+        ] {
+            let code = writes("typescript", 2);
+            let params = program("typescript", &code);
+            let (told, _) = call(&mut agent, params, &|_| answer.clone());
+            assert_eq!(value(&told), json!(["denied", "denied"]), "{answer}");
+        }
+        assert!(written(&mut agent).is_empty());
+    }
+}
+
+#[test]
+fn a_tool_that_is_allowed_for_good_is_not_asked_about_again() {
+    let place = asks();
+    let mut agent = client(&place, false);
+    let always = |_: &Value| allow(json!({"decision": "always allow this tool"}));
+    let code = "tools.fake.write(key='a', value='v')";
+    assert_eq!(
+        call(&mut agent, program("python", code), &always).1.len(),
+        1
+    );
+    assert_eq!(
+        call(&mut agent, program("python", code), &always).1.len(),
+        0
+    );
+    assert_eq!(written(&mut agent), ["a", "a"]);
+    // Nor is another agent of this user.
+    let mut other = client(&place, true);
+    assert_eq!(
+        call(&mut other, program("python", code), &always).1.len(),
+        0
+    );
+}
+
+#[test]
+fn a_repeated_request_never_starts_a_program() {
+    let place = Place::new(&(fake("fake", &[]) + "[rules]\n\"fake.add\" = \"ask\"\n"));
+    let mut agent = client(&place, true);
+    // The server counts how often the program has begun.
+    let code = "tools.fake.write(key='begun', value='v')\ntools.fake.add(a=1, b=2)";
+    let params = program("python", code);
+    let asked = agent.request("tools/call", params.clone());
+    let state = asked["result"]["requestState"].as_str().unwrap().to_owned();
+    assert_eq!(asked["result"]["resultType"], "input_required");
+    let with = |state: Value, answers: Value| {
+        let mut again = params.clone();
+        again["requestState"] = state;
+        again["inputResponses"] = answers;
+        again
+    };
+    let yes = json!({"approvals": allow(json!({"decision": "allow once"}))});
+
+    // Without an answer, or with one to something else, the same question is asked again.
+    for answers in [
+        Value::Null,
+        json!({}),
+        json!({"server_0": {"action": "accept"}}),
+    ] {
+        let mut again = with(json!(state), answers.clone());
+        if answers.is_null() {
+            again.as_object_mut().unwrap().remove("inputResponses");
+        }
+        let told = agent.request("tools/call", again);
+        assert_eq!(told["result"]["resultType"], "input_required", "{told:#}");
+        assert_eq!(
+            told["result"]["inputRequests"],
+            asked["result"]["inputRequests"]
+        );
+    }
+    // Whatever is wrong with it, it is refused.
+    let last = if state.ends_with('0') { "1" } else { "0" };
+    let changed = format!("{}{last}", &state[..state.len() - 1]);
+    let mut other_code = with(json!(state), yes.clone());
+    other_code["arguments"]["code"] = "tools.fake.write(key='begun', value='v')".into();
+    let mut other_tool = with(json!(state), yes.clone());
+    other_tool["name"] = "wait_execution".into();
+    let mut without_state = with(Value::Null, yes.clone());
+    without_state
+        .as_object_mut()
+        .unwrap()
+        .remove("requestState");
+    for (wrong, said) in [
+        (
+            with(json!(changed), yes.clone()),
+            "its requestState is none that this gateway gave",
+        ),
+        (
+            with(json!(""), yes.clone()),
+            "its requestState is none that this gateway gave",
+        ),
+        (
+            other_code,
+            "it is not the request that the question was an answer to",
+        ),
+        (
+            other_tool,
+            "it is not the request that the question was an answer to",
+        ),
+        (
+            without_state,
+            "an answer came without the requestState of its question",
+        ),
+    ] {
+        let told = agent.request("tools/call", wrong);
+        assert_eq!(told["result"]["isError"], true, "{told:#}");
+        assert!(text(&told).contains(said), "{told:#}");
+        assert!(
+            text(&told).contains("nothing was run by this request"),
+            "{told:#}"
+        );
+    }
+    // Another agent of the same user has not been asked this.
+    let mut stranger = client(&place, true);
+    let told = stranger.request("tools/call", with(json!(state), yes.clone()));
+    assert_eq!(told["result"]["isError"], true, "{told:#}");
+    drop(stranger);
+
+    // Many times at once, and afterwards: each is told what the one program came to.
+    let ids: Vec<u64> = (0..8)
+        .map(|_| agent.ask("tools/call", with(json!(state), yes.clone())))
+        .collect();
+    for _ in &ids {
+        let told = agent.next();
+        assert!(ids.contains(&told["id"].as_u64().unwrap()));
+        assert_eq!(value(&told), json!({"sum": 3.0}), "{told:#}");
+    }
+    let no = json!({"approvals": {"action": "decline"}});
+    for answers in [yes, no] {
+        let told = agent.request("tools/call", with(json!(state), answers));
+        assert_eq!(value(&told), json!({"sum": 3.0}), "{told:#}");
+    }
+    assert_eq!(written(&mut agent), ["begun"]);
+}
+
+#[test]
+fn after_a_restart_an_answer_starts_nothing_either() {
+    let place = Place::new(&(fake("fake", &[]) + "[rules]\n\"fake.add\" = \"ask\"\n"));
+    let record = place.path("record");
+    place.write(
+        "config/toolmill/toolmill.toml",
+        &(fake("fake", &["--record", record.to_str().unwrap()])
+            + "[rules]\n\"fake.add\" = \"ask\"\n"),
+    );
+    let code = "tools.fake.write(key='begun', value='v')\ntools.fake.add(a=1, b=2)";
+    let mut again = program("python", code);
+    let mut agent = client(&place, true);
+    let asked = agent.request("tools/call", again.clone());
+    agent.child.kill().unwrap();
+    drop(agent);
+    again["requestState"] = asked["result"]["requestState"].clone();
+    again["inputResponses"] = json!({"approvals": allow(json!({"decision": "allow once"}))});
+    let mut agent = client(&place, true);
+    let told = agent.request("tools/call", again);
+    assert_eq!(told["result"]["isError"], true, "{told:#}");
+    assert!(text(&told).starts_with("error x1 interrupted"), "{told:#}");
+    agent.request(
+        "tools/call",
+        program("python", "tools.fake.echo(text='after')"),
+    );
+    let record = std::fs::read_to_string(record).unwrap();
+    let tools: Vec<Value> = record
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["tool"].clone())
+        .collect();
+    assert_eq!(tools, ["write", "echo"]);
+}
+
+#[test]
+fn a_client_that_leaves_while_its_human_is_asked_takes_nothing_back() {
+    let place = asks();
+    let mut agent = client(&place, false);
+    let code = "tools.fake.write(key='a', value='v')";
+    let id = agent.ask("tools/call", program("python", code));
+    let dialog = agent.next();
+    assert_eq!(dialog["method"], "elicitation/create");
+    agent.send(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}}));
+    let closed = agent.next();
+    assert_eq!(closed["method"], "notifications/cancelled");
+    assert_eq!(closed["params"]["requestId"], dialog["id"]);
+    // The program waits still, and whoever waits for it is asked.
+    let wait = json!({"name": "wait_execution", "arguments": {"execution": "x1"}});
+    let yes = |_: &Value| allow(json!({"decision": "allow once"}));
+    let (answer, dialogs) = call(&mut agent, wait, &yes);
+    assert_eq!(
+        dialogs,
+        [dialog["params"].clone()].map(|mut params| {
+            params["_meta"] = dialogs[0]["_meta"].clone();
+            params
+        })
+    );
+    assert!(text(&answer).ends_with("\nwritten"), "{answer:#}");
+    assert_eq!(written(&mut agent), ["a"]);
+}
+
+/// Runs a command at a terminal where this is typed, and returns what is read there.
+fn at_terminal(place: &Place, arguments: &[&str], typed: &str) -> (String, bool) {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let open = || {
+        let mut side = std::fs::File::options();
+        let side = side.read(true).write(true).open(name.to_str().unwrap());
+        Stdio::from(OwnedFd::from(side.unwrap()))
+    };
+    let mut command = place.command(arguments);
+    command.stdin(open()).stdout(open()).stderr(open());
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let mut terminal = std::fs::File::from(terminal);
+    terminal.write_all(typed.as_bytes()).unwrap();
+    let mut read = Vec::new();
+    let mut chunk = [0; 4096];
+    // When the last of the other side is closed, reading fails.
+    while let Ok(length @ 1..) = terminal.read(&mut chunk) {
+        read.extend_from_slice(&chunk[..length]);
+    }
+    let status = child.wait().unwrap();
+    (
+        String::from_utf8(read).unwrap().replace("\r\n", "\n"),
+        status.success(),
+    )
+}
+
+#[test]
+fn a_client_without_dialogs_is_told_and_a_human_answers_at_a_terminal() {
+    let place = asks();
+    let mut agent = place.serve();
+    agent.initialize();
+    let (told, is_error) = agent.execute("python", &writes("python", 3));
+    assert!(!is_error, "{told}");
+    assert!(
+        told.starts_with("running x1 · waiting for approval of 3 calls (fake.write ×3) · a human answers with: toolmill approvals · "),
+        "{told}"
+    );
+    assert!(
+        told.ends_with(" · continue: wait_execution(execution=\"x1\")"),
+        "{told}"
+    );
+    // It is not told the same again at once.
+    let (told, _) = agent.call(
+        "wait_execution",
+        json!({"execution": "x1", "wait_seconds": 0.1}),
+    );
+    assert!(
+        told.starts_with("running x1 · waiting for approval of 3 calls"),
+        "{told}"
+    );
+
+    let listed = place.output(&["approvals", "--json"]);
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed[0]["gateway"], agent.child.id());
+    assert_eq!(listed[0]["short"], "x1");
+    assert_eq!(listed[0]["asks"].as_array().unwrap().len(), 3);
+    assert_eq!(listed[0]["asks"][0]["approval"]["tool"], "fake.write");
+
+    // What is piped into it is no human's word.
+    let mut piped = place.command(&["approvals"]);
+    let mut piped = piped
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    piped.stdin.take().unwrap().write_all(b"y\ny\ny\n").unwrap();
+    let piped = piped.wait_with_output().unwrap();
+    assert_eq!(piped.status.code(), Some(1));
+    let said = String::from_utf8(piped.stderr).unwrap();
+    assert!(
+        said.contains("there is no terminal here to ask one"),
+        "{said}"
+    );
+
+    // Left open, it stays so.
+    let (read, _) = at_terminal(&place, &["approvals"], "q\n");
+    assert!(read.contains("it stays open"), "{read}");
+    let (read, success) = at_terminal(&place, &["approvals"], "s\ny\nn\ny\n");
+    assert!(
+        success && read.contains("these 3 calls wait for your approval"),
+        "{read}"
+    );
+    assert!(read.ends_with("answered\n"), "{read}");
+    let (told, _) = agent.call("wait_execution", json!({"execution": "x1"}));
+    let outcomes: Vec<String> = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        outcomes.iter().filter(|one| *one == "written").count(),
+        2,
+        "{told}"
+    );
+    assert_eq!(written(&mut agent).len(), 2);
+
+    let (read, success) = at_terminal(&place, &["approvals"], "");
+    assert!(
+        success && read == "no program waits for a human\n",
+        "{read}"
+    );
+}
+
+#[test]
+fn a_server_that_asks_reaches_the_human_in_every_era() {
+    for of_server in ["legacy", "modern"] {
+        for modern in [false, true] {
+            let place = Place::new(&fake("fake", &["--era", of_server]));
+            let mut agent = client(&place, modern);
+            for (language, code) in [
+                (
+                    "python",
+                    "import asyncio\nawait asyncio.gather(tools.fake.elicit(rounds=2), tools.fake.elicit(message='Really?'))",
+                ),
+                (
+                    "typescript",
+                    "await Promise.all([tools.fake.elicit({rounds: 2}), tools.fake.elicit({message: 'Really?'})])",
+                ),
+            ] {
+                let answer = |dialog: &Value| {
+                    let message = dialog["message"].as_str().unwrap();
+                    assert!(message.starts_with("Server fake asks you something, in the middle of a call of the agent's program x"), "{message}");
+                    allow(json!({"sure": message.contains("> Sure?")}))
+                };
+                let (told, dialogs) = call(&mut agent, program(language, code), &answer);
+                let accepted = |sure: bool| json!({"action": "accept", "content": {"sure": sure}});
+                assert_eq!(
+                    value(&told),
+                    json!([{"answers": [accepted(true), accepted(true)]}, {"answers": [accepted(false)]}]),
+                    "{of_server} {modern}"
+                );
+                assert_eq!(dialogs.len(), 3);
+            }
+            for (answer, expected) in [
+                (json!({"action": "decline"}), "decline"),
+                (json!({"action": "cancel"}), "cancel"),
+                // What does not fit the server's form is not passed on.
+                (allow(json!({"sure": "yes"})), "cancel"),
+                (allow(json!({"sure": true, "more": 1})), "cancel"),
+            ] {
+                let params = program("python", "tools.fake.elicit()");
+                let (told, _) = call(&mut agent, params, &|_| answer.clone());
+                assert_eq!(
+                    value(&told),
+                    json!({"answers": [{"action": expected}]}),
+                    "{answer}"
+                );
+            }
+            let visit =
+                "tools.fake.elicit(message='Log in', url='https://github.com@evil.example/x')";
+            let done = |_: &Value| json!({"action": "accept"});
+            let (told, dialogs) = call(&mut agent, program("python", visit), &done);
+            assert_eq!(value(&told), json!({"answers": [{"action": "accept"}]}));
+            assert_eq!(dialogs[0]["mode"], "url");
+            assert_eq!(dialogs[0]["url"], "https://github.com@evil.example/x");
+            let message = dialogs[0]["message"].as_str().unwrap();
+            assert!(
+                message.contains("which is a page of evil.example"),
+                "{message}"
+            );
+            // Nobody is sent to what is no page.
+            let script = "tools.fake.elicit(url='javascript:alert(1)')";
+            let (told, dialogs) = call(&mut agent, program("python", script), &done);
+            assert_eq!(value(&told), json!({"answers": [{"action": "decline"}]}));
+            assert!(dialogs.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_servers_form_is_filled_in_at_a_terminal() {
+    let place = Place::with_fake();
+    let mut agent = place.serve();
+    agent.initialize();
+    let schema = "{'type': 'object', 'properties': {'name': {'type': 'string', 'title': 'Your name'}, 'age': {'type': 'integer'}}, 'required': ['name']}";
+    let (told, _) = agent.execute(
+        "python",
+        &format!("tools.fake.elicit(message='Who?', schema={schema})"),
+    );
+    assert!(told.starts_with("running x1 · 1 call, 1 open · waiting for a human's answer to fake · a human answers with: toolmill approvals · "), "{told}");
+    let (read, _) = at_terminal(&place, &["approvals"], "y\n\nAda\nold\n41\n");
+    assert!(
+        read.contains(
+            "server fake asks, in the middle of a call; these are its words:\n  > Who?\n"
+        ),
+        "{read}"
+    );
+    assert!(
+        read.contains("it is required") && read.contains("it is not a number"),
+        "{read}"
+    );
+    let (told, _) = agent.call("wait_execution", json!({"execution": "x1"}));
+    assert!(
+        told.ends_with(r#"{"answers":[{"action":"accept","content":{"name":"Ada","age":41}}]}"#),
+        "{told}"
+    );
+}
+
+#[test]
+fn over_http_humans_are_asked_in_both_eras() {
+    let place = asks();
+    let served = Served::new(&place);
+    let code = "tools.fake.write(key='http', value='v')";
+    let yes = json!({"action": "accept", "content": {"decision": "allow once"}});
+
+    let legacy = Legacy::with(&served, json!({"elicitation": {}}));
+    let body = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": program("python", code)});
+    let mut stream = BufReader::new(legacy.request().send(&body.to_string()));
+    let mut asked = 0;
+    let answer = loop {
+        let mut line = String::new();
+        assert_ne!(
+            stream.read_line(&mut line).unwrap(),
+            0,
+            "the stream has ended"
+        );
+        let Some(message) = line
+            .strip_prefix("data:")
+            .and_then(|data| serde_json::from_str::<Value>(data.trim()).ok())
+        else {
+            continue;
+        };
+        if message["method"] == "elicitation/create" {
+            asked += 1;
+            let reply = json!({"jsonrpc": "2.0", "id": message["id"], "result": yes});
+            assert_eq!(legacy.request().post(&reply).status, 202);
+        } else if message["id"] == 2 {
+            break message;
+        }
+    };
+    assert!(text(&answer).ends_with("\nwritten"), "{answer:#}");
+    assert_eq!(asked, 1);
+
+    let post = |params: Value| {
+        let (request, mut body) = modern(&served, "tools/call", params);
+        body["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] =
+            json!({"elicitation": {}});
+        request.post(&body).message()
+    };
+    let mut again = program("python", code);
+    let asked = post(again.clone());
+    assert_eq!(asked["result"]["resultType"], "input_required", "{asked:#}");
+    again["requestState"] = asked["result"]["requestState"].clone();
+    again["inputResponses"] = json!({"approvals": yes});
+    for _ in 0..2 {
+        let told = post(again.clone());
+        assert!(text(&told).ends_with("\nwritten"), "{told:#}");
+    }
+    let log = post(program("python", "tools.fake.read_log()"));
+    assert_eq!(value(&log)["writes"].as_array().unwrap().len(), 2);
+}
