@@ -1,10 +1,5 @@
 //! One call of a tool: resolve, bind, record, send, record, unwrap.
 
-#![expect(
-    clippy::result_large_err,
-    reason = "an error is made once a call, beside a trip to a server"
-)]
-
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
