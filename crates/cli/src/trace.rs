@@ -95,6 +95,10 @@ fn line(Entry { at, event, .. }: &Entry) -> String {
             ms(guest_us),
             peak_memory_bytes / 1024
         ),
+        Event::ExecutionLeft { .. } => "the agent was told that it runs".to_owned(),
+        Event::CallsTakenUp { of, calls, .. } => {
+            format!("took up {calls} calls of {of}, which were not made again")
+        }
         other => format!("{other:?}"),
     };
     format!("{at}  {what}")

@@ -421,7 +421,9 @@ struct Run {
 }
 
 impl Resumable {
+    /// What an earlier process has left there goes: nobody knows which run it was.
     pub(crate) fn new(results: Results) -> Resumable {
+        results.clear();
         Resumable {
             results: Arc::new(results),
             runs: Mutex::default(),
@@ -517,6 +519,12 @@ impl Resumable {
         self.runs
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Drop for Resumable {
+    fn drop(&mut self) {
+        self.results.clear();
     }
 }
 
