@@ -416,7 +416,12 @@ fn what_is_allowed_for_good_is_listed_bound_to_the_tool_and_forgotten() {
         (exit, &stdout[..]),
         (0, "fake.erase is asked about again\n")
     );
-    assert!(agent.execute("python", "tools.fake.erase()").1);
+    let (text, _) = agent.execute("python", "tools.fake.erase()");
+    assert!(
+        text.starts_with("running x2 ")
+            && text.contains("waiting for approval of 1 call (fake.erase)"),
+        "{text}"
+    );
     assert_eq!(explained(&desk), asks);
     let (exit, _, stderr) = said(&desk.place.output(&["policy", "--forget", "fake.erase"]));
     assert_eq!(
