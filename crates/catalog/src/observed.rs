@@ -742,8 +742,8 @@ pub struct FieldWords {
     published: HashSet<String>,
 }
 
-/// Words that property names of at least three of 841 public servers are made of, and what answers of
-/// common web interfaces have beside them. Nobody's name is among them.
+/// Words that property names of at least three of 841 public servers are made of, and others that
+/// answers of web interfaces have in common. Names of people and places are not among them.
 static GENERAL: LazyLock<HashSet<String>> = LazyLock::new(|| {
     let words = include_str!("observed_words.txt").split_whitespace();
     words.map(words::stem).collect()
@@ -768,6 +768,10 @@ impl FieldWords {
         let mut parts = parts(name).peekable();
         parts.peek().is_some()
             && parts.all(|part| {
+                // A letter alone is no word, and nobody's name.
+                if part.len() == 1 {
+                    return true;
+                }
                 let stem = words::stem(&part);
                 GENERAL.contains(&stem) || self.published.contains(&stem)
             })

@@ -81,7 +81,7 @@ pub(crate) fn of_tool(
 ) -> String {
     let observed = observed.map(|observed| {
         let result = of_result(&observed.shape.schema(), language);
-        format!("{result} observed ×{}", observed.results)
+        (result, observed.results)
     });
     let draw = |fine: bool| {
         let mut drawing = Drawing {
@@ -100,16 +100,21 @@ pub(crate) fn of_tool(
             }
             _ => format!("tools.{path}({parameters})"),
         };
-        if let Some(observed) = &observed {
-            let _ = write!(signature, " -> {observed}");
-        } else if let Some(output) = output {
+        let promised = output.map(|output| {
             let mut drawing = Drawing {
                 root: output,
                 ..drawing
             };
-            let result = drawing.type_of(unwrapped(output), 0).shown(language);
-            let _ = write!(signature, " -> {result}");
-        }
+            drawing.type_of(unwrapped(output), 0).shown(language)
+        });
+        let _ = match (&observed, promised) {
+            // What was promised and kept is no news.
+            (Some((seen, results)), promised) if promised.as_ref() != Some(seen) => {
+                write!(signature, " -> {seen} observed ×{results}")
+            }
+            (_, Some(promised)) => write!(signature, " -> {promised}"),
+            (_, None) => Ok(()),
+        };
         signature
     };
     Some(draw(true))

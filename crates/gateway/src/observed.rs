@@ -27,8 +27,8 @@ use crate::upstreams::Upstreams;
 /// What is looked at of all results of one tool, and of how many.
 const TOOL_BYTES: u64 = 256 << 10;
 const TOOL_RESULTS: u32 = 20;
-/// What is looked at of one result.
-const RESULT_BYTES: usize = 64 << 10;
+/// What is looked at of one result: a call pays for its copy.
+const RESULT_BYTES: usize = 32 << 10;
 /// What of the arguments tells two calls apart.
 const ARGUMENT_BYTES: usize = 4 << 10;
 /// Results that wait to be looked through; further ones are not learned from.
@@ -90,6 +90,7 @@ pub(crate) struct Learning {
     folder: PathBuf,
     upstreams: Arc<Upstreams>,
     waiting: Mutex<Vec<Arc<Sample>>>,
+    has_taken: AtomicBool,
     /// The task that has them looked through, if there are some.
     gathering: Mutex<Option<AbortHandle>>,
     /// By path, the tools of which nothing more is to be learned.
@@ -109,6 +110,7 @@ impl Learning {
             folder,
             upstreams,
             waiting: Mutex::default(),
+            has_taken: AtomicBool::new(false),
             gathering: Mutex::default(),
             enough: Mutex::default(),
             known: RwLock::default(),
@@ -142,6 +144,7 @@ impl Learning {
                 return;
             }
             waiting.push(sample);
+            self.has_taken.store(true, Ordering::Relaxed);
             if waiting.len() > 1 {
                 return;
             }
@@ -155,7 +158,10 @@ impl Learning {
             tokio::time::sleep(pause).await;
             this.learn().await;
         });
-        *lock(&self.gathering) = Some(task.abort_handle());
+        // One that still gathers has nothing left to do.
+        if let Some(before) = lock(&self.gathering).replace(task.abort_handle()) {
+            before.abort();
+        }
     }
 
     /// What is known now, of results up to the last one that was handed over.
@@ -179,7 +185,8 @@ impl Learning {
         if let Some(gathering) = lock(&self.gathering).take() {
             gathering.abort();
         }
-        if !lock(&self.waiting).is_empty() {
+        // Also when nothing waits any more: what is being looked through must be written too.
+        if self.has_taken.load(Ordering::Relaxed) {
             self.learn().await;
         }
     }

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tiktoken::CoreBpe;
@@ -125,17 +125,4 @@ impl Program {
 pub(crate) fn right(guessed: &[Guessed], time: usize) -> usize {
     let right = guessed.iter().filter(|one| one.programs[time].is_right);
     right.count()
-}
-
-/// A program that knows must be right.
-pub(crate) fn check(guessed: &[Guessed]) -> Result<()> {
-    for one in guessed {
-        ensure!(
-            one.programs[1].is_right,
-            "{}: the program that follows the signature is wrong; it says {:?}",
-            one.ask,
-            one.programs[1].result
-        );
-    }
-    Ok(())
 }

@@ -20,6 +20,8 @@ use place::Place;
 
 /// Of the wrong programs, how many must come right.
 const MENDED: f64 = 0.9;
+/// Of the programs that follow a learned signature, how many must be right.
+const KNOWN: f64 = 0.9;
 
 struct Args {
     toolmill: PathBuf,
@@ -86,11 +88,8 @@ fn main() -> Result<ExitCode> {
         print!("{}", table::table(&measured));
     }
     print!("{}", table::guesses(&guessed));
-    if let Err(error) = guess::check(&guessed) {
-        eprintln!("{error:#}");
-        return Ok(ExitCode::FAILURE);
-    }
-    Ok(if passed(&measured) {
+    let knows = guess::right(&guessed, 1) as f64 >= KNOWN * guessed.len() as f64;
+    Ok(if knows && passed(&measured) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

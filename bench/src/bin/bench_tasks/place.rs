@@ -36,7 +36,12 @@ impl Place {
 
     /// Where it is learned what results are like.
     pub(crate) fn that_learns(toolmill: &Path, upstreams: &Path, tasks: &Path) -> Result<Place> {
-        Place::with(toolmill, upstreams, tasks, Some(tasks.join("guesses/tracker.py")))
+        Place::with(
+            toolmill,
+            upstreams,
+            tasks,
+            Some(tasks.join("guesses/tracker.py")),
+        )
     }
 
     fn with(

@@ -438,4 +438,10 @@ fn only_tools_that_do_not_say_it_are_shown_as_observed() {
         let shown = signature.ends_with("() -> {id: int, name: str} observed ×3");
         assert_eq!(shown, *observed, "{signature}");
     }
+    // What was promised and kept is not said to be observed.
+    let promised = catalog.resolve("x.wrapped_text").unwrap();
+    let shape = Shape::of("\"a\"", 0);
+    let observed = Observed { shape, results: 1 };
+    let signature = promised.signature(Language::Python, Some(&observed));
+    assert!(signature.ends_with("() -> str"), "{signature}");
 }

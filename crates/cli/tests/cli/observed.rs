@@ -270,7 +270,7 @@ fn a_tool_is_learned_from_20_results_and_no_more() {
     );
     assert_eq!(
         signature(&mut agent, "fake.big", "python"),
-        "tools.fake.big(bytes: int) -> str observed ×4"
+        "tools.fake.big(bytes: int) -> str observed ×8"
     );
 }
 

@@ -852,7 +852,30 @@ failed
             format!("{call} -> {result}")
         })
         .collect();
-    insta::assert_snapshot!(learned.join("\n"), @"");
+    insta::assert_snapshot!(learned.join("\n"), @"
+    tools.everything.echo -> str observed ×1
+    tools.everything.get_annotated_message -> str observed ×1
+    tools.everything.get_env -> {PATH: str, ...} observed ×1
+    tools.everything.get_resource_links -> [str|{name: str, uri: str, description: str, mimeType: str, type: str}] observed ×1
+    tools.everything.get_resource_reference -> [str|{type: str, resource: {uri: str, mimeType: str, text: str}}] observed ×1
+    tools.everything.get_sum -> str observed ×1
+    tools.everything.trigger_long_running_operation -> str observed ×1
+    tools.files.directory_tree -> {content: str of JSON [{name: str, type: str, children?: [dict]}]} observed ×1
+    tools.git.git_branch -> str observed ×1
+    tools.git.git_create_branch -> str observed ×1
+    tools.git.git_diff -> str observed ×1
+    tools.git.git_diff_staged -> str observed ×1
+    tools.git.git_diff_unstaged -> str observed ×1
+    tools.git.git_log -> str observed ×1
+    tools.git.git_show -> str observed ×1
+    tools.git.git_status -> str observed ×1
+    tools.sqlite.append_insight -> str observed ×1
+    tools.sqlite.create_table -> str observed ×1
+    tools.sqlite.describe_table -> str observed ×1
+    tools.sqlite.list_tables -> str observed ×1
+    tools.sqlite.read_query -> str observed ×1
+    tools.sqlite.write_query -> str observed ×1
+    ");
     let kept: String = std::fs::read_dir(place.path("state/toolmill/observed"))
         .unwrap()
         .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
