@@ -282,13 +282,6 @@ impl Calls {
             Err(error) => return Err(Box::pin(self.unbound(&tool, error)).await),
         };
         self.spend(bound.json.get().len())?;
-        if let Some(warning) = bound.warning {
-            self.sent_anyway
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner())
-                .get_or_insert_with(|| (format!("{} was sent: {warning}", tool.path()), 0))
-                .1 += 1;
-        }
         let next = self.count.load(Ordering::Relaxed) + 1;
         let fate = self
             .resuming
@@ -303,6 +296,13 @@ impl Calls {
             Permit::Now => {}
             Permit::Approved => deadline = Instant::now() + self.limits.call_time,
             Permit::DryRun => return Ok("null".to_owned().into()),
+        }
+        if let Some(warning) = bound.warning {
+            self.sent_anyway
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .get_or_insert_with(|| (format!("{} was sent: {warning}", tool.path()), 0))
+                .1 += 1;
         }
         self.send(&tool, &bound.json, call.form, deadline).await
     }
