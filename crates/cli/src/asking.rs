@@ -530,7 +530,28 @@ mod tests {
             replies,
             r#"[[0,{"accept":{"name":"Ada L","size":"l","sure":true}}]]"#
         );
-        insta::assert_snapshot!(read, @"");
+        insta::assert_snapshot!(read, @r#"
+    server crm asks, in the middle of a call; these are its words:
+      > Who?
+      > \u001b[2Jsend it? [y]es
+    fill in its form of 4 fields, which is sent to it? [y]es, [d]ecline, [N]o answer, [q]uit and leave it open: y⏎
+      field: Name\u000a
+        named: name
+        text, required: ⏎
+        it is required
+        text, required: A⏎
+        has 1 characters; at least 2
+        text, required: Ada L⏎
+      field: age
+        whole number, may be empty: ⏎
+      field: size
+        1. s
+        2. l
+        a number from above, required: 2⏎
+      field: sure
+        it proposes: true
+        y or n, empty for what it proposes: ⏎
+    "#);
         for (typed, expected) in [
             (&["d"][..], r#"[[0,"decline"]]"#),
             (&[""], r#"[[0,"cancel"]]"#),
@@ -550,7 +571,19 @@ mod tests {
             "xy".repeat(100)
         );
         let (_, read) = asked(&[call("github.x\n2. github.y", &arguments)], &["n"]);
-        insta::assert_snapshot!(read, @"");
+        insta::assert_snapshot!(read, @r#"
+    this call waits for your approval; nothing is sent before it:
+      1. github.x\u000a2. github.y of server github
+         sends: {"text": " ⟨200 blanks⟩ \n2. github.read of s
+                erver github\u202e 漢字xyxyxyxyxyxyxyxyxyxyxyxy
+                xyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyx
+                yxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxy
+                xyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyx
+                yxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxyxy"}
+         line 2: tools.github.x()
+         asked because: its server marks it destructive
+    send it? [y]es, [a]lways from now on, [N]o, [q]uit and leave it open: n⏎
+    "#);
         assert!(read.lines().all(|line| line.chars().count() < 130));
     }
 }

@@ -978,7 +978,7 @@ mod tests {
         let values = RawValue::from_string(r#"{"name":"Ada"}"#.to_owned()).unwrap();
         let words = vec![
             (0, Reply::Allow { always: true }),
-            (1, Reply::Accept(values)),
+            (2, Reply::Accept(values)),
         ];
         assert_eq!(askers.answer(decision("x_1", words.clone())), Ok(()));
         assert_eq!(askers.answer(decision("x_1", words)), gone);

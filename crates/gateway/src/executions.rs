@@ -396,7 +396,8 @@ impl Live {
         let telling = &self.telling;
         let made = self.answer.get_or_init(async || match stage {
             Stage::Ended(execution) if telling.structured => {
-                output::structured(&execution, telling.style.name_session)
+                let name_session = telling.style.name_session;
+                output::structured_and_keep(&execution, session, name_session).await
             }
             Stage::Ended(execution) => {
                 output::answer_and_keep(&execution, session, telling.style.clone()).await

@@ -255,19 +255,20 @@ fn spelt(duration: Duration) -> String {
     }
 }
 
+/// Sessions by id, with when each was last named.
+type Open = Mutex<HashMap<String, (Arc<Session>, Instant)>>;
+
 /// The sessions of callers over HTTP, who name them by id.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    open: Arc<Mutex<HashMap<String, (Arc<Session>, Instant)>>>,
+    open: Arc<Open>,
     /// About how many are kept, open or not.
     count: Arc<AtomicUsize>,
     is_looking: Arc<AtomicBool>,
     warned: AtomicBool,
 }
 
-fn lock(
-    open: &Mutex<HashMap<String, (Arc<Session>, Instant)>>,
-) -> MutexGuard<'_, HashMap<String, (Arc<Session>, Instant)>> {
+fn lock(open: &Open) -> MutexGuard<'_, HashMap<String, (Arc<Session>, Instant)>> {
     open.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
@@ -277,7 +278,7 @@ fn is_idle(session: &Arc<Session>) -> bool {
 }
 
 /// Takes a session out that is open and that nobody uses.
-fn close(open: &Mutex<HashMap<String, (Arc<Session>, Instant)>>, id: &str) -> bool {
+fn close(open: &Open, id: &str) -> bool {
     let mut open = lock(open);
     let goes = open.get(id).is_some_and(|(session, _)| is_idle(session));
     if goes {
@@ -457,7 +458,7 @@ mod tests {
             let opened = self.kept.begin(id, opener).unwrap();
             if bytes > 0 {
                 Results::of_session(&self.kept.results, id, Quota::default())
-                    .keep(&vec![b'1'; bytes])
+                    .keep(results::Content::Json, &vec![b'1'; bytes])
                     .unwrap();
             }
             opened.used(1).unwrap();

@@ -67,8 +67,21 @@ impl Answer {
 const STRUCTURED_BYTES: usize = 8 << 20;
 
 /// The answer to `execute_code` for a caller that is itself a program: the value as structured
-/// content, whole. An error is the same text that models get.
-pub fn structured(execution: &Execution, name_session: bool) -> Answer {
+/// content, whole, or kept in the session when it is too large for that. An error is the same text
+/// that models get.
+pub(crate) async fn structured_and_keep(
+    execution: &Execution,
+    session: &Session,
+    name_session: bool,
+) -> Answer {
+    let kept = match &execution.done.value {
+        Some(value) if value.get().len() > STRUCTURED_BYTES => keep(session, value.clone()).await,
+        _ => Handle::None,
+    };
+    structured(execution, name_session, &kept)
+}
+
+fn structured(execution: &Execution, name_session: bool, kept: &Handle) -> Answer {
     if execution.done.error.is_some() {
         return answer(
             execution,
@@ -84,8 +97,13 @@ pub fn structured(execution: &Execution, name_session: bool) -> Answer {
         .as_ref()
         .map_or("null", |value| value.get());
     if value.len() > STRUCTURED_BYTES {
+        let whole = match kept {
+            Handle::Kept(id) => format!("it is kept: results.open(\"{id}\") in a later program"),
+            Handle::Refused(reason) => reason.clone(),
+            Handle::None => "return less".to_owned(),
+        };
         return Answer::error(format!(
-            "error {} {}\nthe value has {} bytes; at most {STRUCTURED_BYTES} can be handed over. Return less",
+            "error {} {}\nthe value has {} bytes; at most {STRUCTURED_BYTES} can be handed over; {whole}",
             execution.short,
             ErrorCode::LimitOutput,
             value.len()
@@ -652,7 +670,9 @@ fn section(text: &mut String, name: &str, printed: &Printed, left: usize, whole:
     let tail = &content[ceil(content, content.len() - half)..];
     let missing = match printed.missing() {
         0 => content.len() - head.len() - tail.len(),
-        _ => (printed.total as usize).saturating_sub(head.len() + tail.len()),
+        // Not the ends of lines that the section has none of.
+        _ => (printed.total as usize)
+            .saturating_sub(head.len() + tail.len() + all.len() - content.len()),
     };
     let whole = match whole {
         Handle::Kept(id) => format!(", whole: results.open(\"{id}\")"),

@@ -178,8 +178,6 @@ pub struct Verdict {
     pub quotas: Vec<(String, u32)>,
     /// Whether a human has allowed for good what would be asked.
     pub remembered: bool,
-    /// Whether a human's word for good may still allow what would be asked.
-    standing: Option<Standing>,
 }
 
 /// A rule that fits a tool.
@@ -206,13 +204,22 @@ impl Server {
     }
 }
 
+/// What is decided about one tool.
+#[derive(Debug, Clone)]
+struct Decided {
+    of: Weak<Tool>,
+    verdict: Arc<Verdict>,
+    /// Where the verdict is to ask: by what it is allowed instead, and what then counts.
+    standing: Option<(Standing, Arc<Verdict>)>,
+}
+
 /// The policy of a gateway.
 #[derive(Debug)]
 pub struct Policy {
     rules: RwLock<Arc<Rules>>,
     /// The verdict about each tool that has been called, by path. A tool that is listed anew is
     /// another one.
-    verdicts: Mutex<HashMap<String, (Weak<Tool>, Arc<Verdict>)>>,
+    verdicts: Mutex<HashMap<String, Decided>>,
     remembered: Remembered,
 }
 
@@ -253,32 +260,23 @@ impl Policy {
             let verdicts = self.verdicts.lock().expect("no panics under this lock");
             verdicts
                 .get(tool.path())
-                .filter(|(of, _)| std::ptr::eq(of.as_ptr(), Arc::as_ptr(tool)))
-                .map(|(_, verdict)| verdict.clone())
+                .filter(|known| std::ptr::eq(known.of.as_ptr(), Arc::as_ptr(tool)))
+                .cloned()
         };
-        let verdict = known.unwrap_or_else(|| {
+        let decided = known.unwrap_or_else(|| {
             // Held, so that nothing decided by rules of yesterday is kept.
             let rules = self.rules.read().expect("no panics under this lock");
-            let verdict = Arc::new(rules.decide(tool, &server()));
+            let decided = rules.decided_about(tool, &server());
             let mut verdicts = self.verdicts.lock().expect("no panics under this lock");
             if verdicts.len() >= KEPT {
                 verdicts.clear();
             }
-            verdicts.insert(
-                tool.path().to_owned(),
-                (Arc::downgrade(tool), verdict.clone()),
-            );
-            verdict
+            verdicts.insert(tool.path().to_owned(), decided.clone());
+            decided
         });
-        match &verdict.standing {
-            Some(standing) if self.remembered.allows(standing) => Arc::new(Verdict {
-                decision: Decision::Allow,
-                reason: "allowed for good in an approval".into(),
-                remembered: true,
-                standing: None,
-                ..(*verdict).clone()
-            }),
-            _ => verdict,
+        match decided.standing {
+            Some((standing, allowed)) if self.remembered.allows(&standing) => allowed,
+            _ => decided.verdict,
         }
     }
 
@@ -307,7 +305,22 @@ impl Rules {
                 .map(|(rule, most)| (rule.pattern.to_string(), most))
                 .collect(),
             remembered: false,
-            standing: (decision == Decision::Ask).then(|| Standing::of(tool, server)),
+        }
+    }
+
+    fn decided_about(&self, tool: &Arc<Tool>, server: &Server) -> Decided {
+        let verdict = self.decide(tool, server);
+        let allowed = || Verdict {
+            decision: Decision::Allow,
+            reason: "allowed for good in an approval".into(),
+            remembered: true,
+            ..verdict.clone()
+        };
+        Decided {
+            of: Arc::downgrade(tool),
+            standing: (verdict.decision == Decision::Ask)
+                .then(|| (Standing::of(tool, server), Arc::new(allowed()))),
+            verdict: Arc::new(verdict),
         }
     }
 
@@ -638,35 +651,5 @@ mod tests {
             assert_eq!(verdict.decision, Decision::Ask);
             assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
         }
-    }
-
-    #[test]
-    fn zz_speed() {
-        let state = tempfile::tempdir().unwrap();
-        let rules = (0..1000)
-            .map(|n| rule(&format!("*.x{n}*"), Decision::Ask, true))
-            .collect();
-        let policy = policy(
-            Rules {
-                careful: false,
-                rules,
-            },
-            state.path(),
-        );
-        let one = tool("github.create", json!({}));
-        let erase = tool("github.erase", json!({"destructiveHint": true}));
-        policy.remember(&erase, &server(false)).unwrap();
-        for (name, tool) in [("allow", &one), ("remembered", &erase)] {
-            let begun = std::time::Instant::now();
-            for _ in 0..100_000 {
-                let _ = policy.decide(tool, || server(false));
-            }
-            eprintln!("SPEED {name} {:?}", begun.elapsed() / 100_000);
-        }
-        let begun = std::time::Instant::now();
-        let _ = Rules::default();
-        policy.replace((*policy.rules()).clone());
-        let _ = policy.decide(&one, || server(false));
-        eprintln!("SPEED first {:?}", begun.elapsed());
     }
 }

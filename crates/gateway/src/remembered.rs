@@ -5,6 +5,7 @@
 //! is looked at whenever an entry could matter, so that what one process forgets no other still goes
 //! by.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -29,7 +30,7 @@ const MOST: usize = 5_000;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One tool that is allowed for good.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Standing {
     /// The tool's path, without `tools.`.
     pub tool: String,
@@ -54,7 +55,7 @@ impl Standing {
 pub struct Remembered {
     path: PathBuf,
     /// What was read last, with what the file looked like then.
-    read: Mutex<Option<(Looks, Vec<Standing>)>>,
+    read: Mutex<Option<(Looks, HashSet<Standing>)>>,
 }
 
 /// By what another content of the file shows.
@@ -75,35 +76,22 @@ impl Remembered {
         }
     }
 
-    /// Everything that is allowed for good.
-    ///
-    /// # Errors
-    /// The file cannot be read, or is of a newer toolmill.
-    pub fn all(&self) -> Result<Vec<Standing>, String> {
+    pub(crate) fn allows(&self, standing: &Standing) -> bool {
         let looks = self.looks();
         let mut read = self.read.lock().expect("no panics under this lock");
         if let Some((then, standings)) = &*read
             && *then == looks
         {
-            return Ok(standings.clone());
-        }
-        let standings = self.load()?;
-        *read = Some((looks, standings.clone()));
-        Ok(standings)
-    }
-
-    pub(crate) fn allows(&self, standing: &Standing) -> bool {
-        let looks = self.looks();
-        let read = self.read.lock().expect("no panics under this lock");
-        if let Some((then, standings)) = &*read
-            && *then == looks
-        {
             return standings.contains(standing);
         }
-        drop(read);
-        self.all()
-            .inspect_err(|error| tracing::warn!("{error}; every call that asks is asked about"))
-            .is_ok_and(|standings| standings.contains(standing))
+        let standings = self.all().unwrap_or_else(|error| {
+            tracing::warn!("{error}; what it allows is asked about");
+            Vec::new()
+        });
+        let standings: HashSet<Standing> = standings.into_iter().collect();
+        let allows = standings.contains(standing);
+        *read = Some((looks, standings));
+        allows
     }
 
     pub(crate) fn allow(&self, standing: Standing) -> Result<(), String> {
@@ -137,7 +125,7 @@ impl Remembered {
         let failed =
             |error: io::Error| format!("{} cannot be written: {error}", self.path.display());
         let _lock = self.lock().map_err(failed)?;
-        let mut allowed = self.load()?;
+        let mut allowed = self.all()?;
         let changed = change(&mut allowed);
         if changed == 0 {
             return Ok(0);
@@ -161,7 +149,11 @@ impl Remembered {
         ))
     }
 
-    fn load(&self) -> Result<Vec<Standing>, String> {
+    /// Everything that is allowed for good.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is of a newer toolmill.
+    pub fn all(&self) -> Result<Vec<Standing>, String> {
         let shown = self.path.display();
         let file = match File::open(&self.path) {
             Ok(file) => file,

@@ -519,3 +519,210 @@ impl Resumable {
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use catalog::{Catalog, Server};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// What a call came to.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Came {
+        Back,
+        Failed,
+        /// Its server was not there.
+        Down,
+        Away,
+    }
+    use Came::*;
+
+    /// What became of a call in the second run.
+    fn fate(fate: Result<Fate, Box<Raise>>) -> String {
+        match fate {
+            Ok(Fate::Make) => "made".into(),
+            Ok(Fate::Taken(returned)) => match returned {
+                Returned::Json(json) => format!("taken {json}"),
+                Returned::Handles(_) => "taken".into(),
+            },
+            Err(raised) => {
+                assert_eq!(raised.code, ErrorCode::Denied);
+                let words = raised.message.split_once(" was not made: x1 ").unwrap().1;
+                words
+                    .split([' ', ','])
+                    .take(2)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            }
+        }
+    }
+
+    fn tools() -> (Arc<Tool>, Arc<Tool>) {
+        let tool = |name: &str, reads: bool| {
+            let schema = json!({"type": "object", "properties": {"n": {}}});
+            json!({"name": name, "inputSchema": schema, "annotations": {"readOnlyHint": reads}})
+        };
+        let raw: Vec<Box<RawValue>> = [tool("read", true), tool("write", false)]
+            .iter()
+            .map(|tool| serde_json::value::to_raw_value(tool).unwrap())
+            .collect();
+        let catalog = Catalog::new(vec![Server {
+            name: "fs".into(),
+            tools: raw,
+            title: None,
+            description: None,
+        }]);
+        let of = |path: &str| catalog.resolve(path).unwrap().clone();
+        (of("fs.read"), of("fs.write"))
+    }
+
+    fn arguments(n: &Value) -> Box<RawValue> {
+        serde_json::value::to_raw_value(&json!({ "n": n })).unwrap()
+    }
+
+    fn noted(run: &Resuming, tool: &Tool, n: i32, came: Option<Came>) -> Noted {
+        let noted = run.sent(tool, &arguments(&json!(n)), "value");
+        if let Some(came) = came {
+            came_to(run, noted, n, came);
+        }
+        noted
+    }
+
+    fn came_to(run: &Resuming, noted: Noted, n: i32, came: Came) {
+        let raised = |code, retryable| {
+            let mut raised = Raise::new(code, "no");
+            raised.retryable = retryable;
+            raised
+        };
+        match came {
+            Back => run.ended(noted, Ok(&format!("{n}").into())),
+            Failed => run.ended(noted, Err(&raised(ErrorCode::ToolError, false))),
+            Down => run.ended(noted, Err(&raised(ErrorCode::UpstreamDown, true))),
+            Away => run.ended(noted, Err(&raised(ErrorCode::LimitTime, false))),
+        }
+    }
+
+    fn taking_up(calls: Vec<Made>) -> Resuming {
+        let earlier = Earlier {
+            id: "x_1".into(),
+            short: Short('x', 1),
+            calls,
+        };
+        Resuming::new(Some(Arc::new(earlier)), Arc::default())
+    }
+
+    #[test]
+    fn each_call_is_taken_up_made_or_refused() {
+        let (read, write) = tools();
+        // Calls of the first run, one after the other, and of the second with what becomes of them.
+        let check = |first: &[(char, i32, Came)], second: &[(char, i32, &str)], note: &str| {
+            let tool = |kind: char| if kind == 'r' { &read } else { &write };
+            let run = Resuming::new(None, Arc::default());
+            for (kind, n, came) in first {
+                noted(&run, tool(*kind), *n, Some(*came));
+            }
+            let again = taking_up(run.to_keep());
+            for (index, (kind, n, expected)) in second.iter().enumerate() {
+                let number = index as u32 + 1;
+                let decided =
+                    again.decide(tool(*kind), &arguments(&json!(n)), "value", number, || {
+                        "it".into()
+                    });
+                assert_eq!(&fate(decided), expected, "call {number} of {second:?}");
+            }
+            assert_eq!(again.note().unwrap(), note);
+        };
+        check(
+            &[('r', 1, Back), ('w', 2, Back)],
+            &[('r', 1, "taken 1"), ('w', 2, "taken 2"), ('w', 2, "made")],
+            "replayed 2 calls of x1; from call 3 on they were made",
+        );
+        // What failed is made again; a read of which nobody knows, too.
+        for came in [Failed, Down] {
+            check(
+                &[('w', 1, came), ('r', 2, Back)],
+                &[('w', 1, "made"), ('r', 2, "made")],
+                "replayed 0 calls of x1; from call 1 on they were made",
+            );
+            check(
+                &[('r', 1, came), ('r', 2, Back)],
+                &[('r', 1, "made"), ('r', 2, "taken 2")],
+                "replayed 1 call of x1",
+            );
+        }
+        check(
+            &[('r', 1, Away), ('w', 2, Away)],
+            &[('r', 1, "made"), ('w', 2, "sent it"), ('w', 2, "sent it")],
+            "replayed 0 calls of x1",
+        );
+        // A new call ends the reads, and no write is repeated after it.
+        check(
+            &[('r', 1, Back), ('w', 2, Back)],
+            &[('r', 3, "made"), ('r', 1, "made"), ('w', 2, "taken 2")],
+            "replayed 0 calls of x1; from call 1 on they were made, but for 1 write that x1 had done",
+        );
+        // Another order of writes, and a read from before a write.
+        check(
+            &[('r', 1, Back), ('w', 2, Back), ('w', 3, Back)],
+            &[('w', 3, "taken 3"), ('w', 2, "did it"), ('r', 1, "made")],
+            "replayed 1 call of x1; from call 3 on they were made",
+        );
+    }
+
+    #[test]
+    fn what_was_under_way_together_has_no_order() {
+        let (_, write) = tools();
+        let run = Resuming::new(None, Arc::default());
+        let both = [1, 2].map(|n| (n, noted(&run, &write, n, None)));
+        for (n, noted) in both {
+            came_to(&run, noted, n, Back);
+        }
+        let again = taking_up(run.to_keep());
+        for n in [2, 1] {
+            let decided = again.decide(&write, &arguments(&json!(n)), "value", 1, String::new);
+            assert_eq!(fate(decided), format!("taken {n}"));
+        }
+    }
+
+    #[test]
+    fn arguments_are_the_same_in_any_order_and_digit_by_digit() {
+        let (read, _) = tools();
+        let key = |json: &str| {
+            let raw = RawValue::from_string(json.into()).unwrap();
+            key_of(&read, &raw, "value")
+        };
+        assert_eq!(key(r#"{"a":1,"b":2}"#), key(r#"{"b":2,"a":1}"#));
+        for (one, other) in [
+            (r#"{"a":1}"#, r#"{"a":1.0}"#),
+            (
+                r#"{"a":12345678901234567890123}"#,
+                r#"{"a":12345678901234567890124}"#,
+            ),
+            (r#"{"a":"1"}"#, r#"{"a":1}"#),
+            (r#"{"ab":"c"}"#, r#"{"a":"bc"}"#),
+        ] {
+            assert_ne!(key(one), key(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_write_whose_result_had_no_room_is_refused_and_what_was_held_is_given_back() {
+        let (read, write) = tools();
+        let held = Arc::new(AtomicUsize::new(ALL_BYTES - 1));
+        let run = Resuming::new(None, held.clone());
+        noted(&run, &write, 12, Some(Back));
+        noted(&run, &read, 13, Some(Back));
+        noted(&run, &read, 1, Some(Back));
+        assert_eq!(held.load(Ordering::Relaxed), ALL_BYTES);
+        let again = taking_up(run.to_keep());
+        drop(run);
+        assert_eq!(held.load(Ordering::Relaxed), ALL_BYTES - 1);
+        let decide = |tool: &Tool, n: i32| {
+            fate(again.decide(tool, &arguments(&json!(n)), "value", 1, || "it".into()))
+        };
+        assert_eq!(decide(&read, 1), "taken 1");
+        assert_eq!(decide(&write, 12), "has done");
+        assert_eq!(decide(&read, 13), "made");
+    }
+}

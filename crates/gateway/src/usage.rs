@@ -194,6 +194,7 @@ mod tests {
                 server: "files".into(),
                 tool: tool.into(),
                 bytes: 2,
+                writes: false,
             },
         );
         usage.observe(

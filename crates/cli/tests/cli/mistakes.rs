@@ -622,6 +622,7 @@ impl Answer {
                 ("fix: ", &mut reads.fix),
                 ("signature: ", &mut reads.signature),
                 ("already done: ", &mut None),
+                ("resume: ", &mut None),
             ];
             let labelled = labels
                 .into_iter()

@@ -416,7 +416,9 @@ fn what_is_allowed_for_good_is_listed_bound_to_the_tool_and_forgotten() {
         (exit, &stdout[..]),
         (0, "fake.erase is asked about again\n")
     );
-    assert!(agent.execute("python", "tools.fake.erase()").1);
+    let (told, _) = agent.execute("python", "tools.fake.erase()");
+    let waits = "waiting for approval of 1 call (fake.erase)";
+    assert!(told.contains(waits), "{told}");
     assert_eq!(explained(&desk), asks);
     let (exit, _, stderr) = said(&desk.place.output(&["policy", "--forget", "fake.erase"]));
     assert_eq!(

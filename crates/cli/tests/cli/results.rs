@@ -428,54 +428,49 @@ fn what_a_server_says_is_never_taken_for_a_handle() {
 fn all_that_was_printed_is_kept_however_much_it_is() {
     let place = Place::with_fake();
     let mut agent = agent(&place);
-    let line = "naïve 😀 line";
-    for (language, code) in [
+    // Twice what is held in memory.
+    let line = "naïve 😀 ".repeat(100);
+    let whole: String = (0..1500).map(|n| format!("{line}{n}\n")).collect();
+    assert!(whole.len() > 2 << 20);
+    for (language, code, is_wrong) in [
         (
             "python",
-            format!("for n in range(80000): print(f'{line} {{n}}')"),
+            "for n in range(1500): print('naïve 😀 ' * 100 + str(n))",
+            false,
         ),
         (
             "javascript",
-            format!("for (let n = 0; n < 80000; n++) console.log(`{line} ${{n}}`)"),
+            "for (let n = 0; n < 1500; n++) console.log('naïve 😀 '.repeat(100) + n)",
+            false,
+        ),
+        (
+            "python",
+            "for n in range(1500): print('naïve 😀 ' * 100 + str(n))\nraise ValueError('after all')",
+            true,
         ),
     ] {
-        let (text, is_error) = agent.execute(language, &code);
-        assert!(!is_error, "{text}");
-        let total: usize = (0..80_000).map(|n| format!("{line} {n}\n").len()).sum();
-        let (head, tail) = text.split_once(" …\n").unwrap();
-        let (_, missing) = head.rsplit_once("\n… ").unwrap();
-        let (missing, id) = missing
-            .split_once(" bytes, whole: results.open(\"")
-            .unwrap();
-        let shown = text.len() - text.find("--- stdout\n").unwrap() - 11 - missing.len() - 40;
+        let (text, is_error) = agent.execute(language, code);
+        assert_eq!(is_error, is_wrong, "{text}");
+        let (_, stdout) = text.split_once("--- stdout\n").unwrap();
+        let (head, rest) = stdout.split_once("\n… ").unwrap();
+        let (missing, tail) = rest.split_once(" …\n").unwrap();
+        let tail = tail.split("\n---").next().unwrap();
         assert!(
-            missing.parse::<usize>().unwrap().abs_diff(total - shown) < 50,
-            "{missing} of {total}"
+            whole.starts_with(head) && whole.trim_end().ends_with(tail),
+            "{text}"
         );
-        assert!(tail.ends_with("79999"));
-        let id = id.trim_end_matches("\")");
-        let python = format!(
-            "import hashlib\nr = results.open({id:?})\nwhole = ''.join(r[n:n + 500000] for n in range(0, len(r), 500000))\nassert whole == ''.join(f'{line} {{n}}\\n' for n in range(80000))\n[sum(1 for _ in r.lines()), r[-6:-1]]"
-        );
+        let missing_bytes = whole.len() - head.len() - tail.len() - 1;
         assert_eq!(
-            run(&mut agent, "python", &python).1,
-            json!([80_000, "79999"])
+            missing,
+            format!("{missing_bytes} bytes, whole: results.open(\"r_1\")")
         );
     }
-    // A program that is ended for it keeps what it had printed.
-    let (text, is_error) = agent.execute("python", "while True: print('y' * 1000000)");
-    assert!(
-        is_error && text.contains("printed more than 67108864 bytes"),
-        "{}",
-        &text[..500]
-    );
-    assert!(
-        text.contains(", whole: results.open(\"r_2\") …"),
-        "{}",
-        &text[..500]
-    );
-    let (_, length) = run(&mut agent, "python", "len(results.open('r_2'))");
-    assert!(length.as_u64().unwrap() > 64 << 20, "{length}");
+    let python = "
+r = results.open('r_1')
+whole = ''.join(r[n:n + 500000] for n in range(0, len(r), 500000))
+assert whole == ''.join('naïve 😀 ' * 100 + str(n) + '\\n' for n in range(1500))
+[sum(1 for _ in r.lines()), r[-5:-1]]";
+    assert_eq!(run(&mut agent, "python", python).1, json!([1500, "1499"]));
 }
 
 /// What a resource's read answers with.
@@ -742,5 +737,31 @@ fn a_person_lists_prints_and_removes_what_sessions_keep() {
             .unwrap()
             .starts_with("r_3 is no longer kept"),
         "{json:#}"
+    );
+}
+
+#[test]
+fn a_caller_that_is_a_program_gets_what_is_too_large_by_handle_and_what_is_shown_beside_the_value()
+{
+    let place = Place::with_fake();
+    let mut agent = Agent::start(place.command(&["serve", "--structured"]));
+    agent.initialize();
+    let mut answer = |code: &str| {
+        let arguments = json!({"language": "python", "code": code});
+        let params = json!({"name": "execute_code", "arguments": arguments});
+        agent.request("tools/call", params)["result"].clone()
+    };
+    let result = answer("'x' * (9 << 20)");
+    let text = result["content"][0]["text"].as_str().unwrap();
+    assert!(
+        text.ends_with("; it is kept: results.open(\"r_1\") in a later program"),
+        "{text}"
+    );
+    let show = "show(b'\\0\\1\\2', mime_type='image/png'); len(results.open('r_1'))";
+    let result = answer(&format!("{show}\nresult = len(results.open('r_1'))"));
+    assert_eq!(result["structuredContent"], 9 << 20);
+    assert_eq!(
+        result["content"],
+        json!([{"type": "image", "data": "AAEC", "mimeType": "image/png"}])
     );
 }

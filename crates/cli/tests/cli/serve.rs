@@ -157,20 +157,22 @@ fn errors_show_the_place_the_remedy_and_what_has_been_done() {
     fix: tools.fake.echo(text="z")
     signature: tools.fake.echo(text: str) -> str observed ×2
     already done: fake.write(key="a", value="b") -> "written" (wrote; do not repeat) · fake.echo ×2 (read)
+    resume: with resume="x1" the corrected program repeats none of these
     "#);
     let (text, _) = agent.execute(
         "python",
         "print('checking 997')\ntools.fake.echo(text='x')\ntools.fake.fail(message='Not Found')",
     );
-    assert_snapshot!(timeless(&text), @r"
+    assert_snapshot!(timeless(&text), @r#"
     error x2 tool_error · line 3, column 1
       3 | tools.fake.fail(message='Not Found')
         | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
     fake.fail answered: Not Found (not retryable)
     already done: nothing that writes; 2 reads
+    resume: with resume="x2" the corrected program repeats none of these
     --- stdout
     checking 997
-    ");
+    "#);
 }
 
 #[test]

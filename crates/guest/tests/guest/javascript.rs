@@ -484,6 +484,7 @@ fn an_uncaught_failure_is_placed_at_its_call() {
             hint: None,
             fix: Some("tools.test.echo({})".into()),
             signature: Some("tools.test.fail()".into()),
+            name: None,
         }
     );
     check(

@@ -14,8 +14,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use protocol::{
-    Call, Check, Checked, Decoder, Done, ErrorCode, Failed, Job, Kind, Limits, Message, Place,
-    ProgramError, Raise, Ready, Repeats, Written, WrittenCall, frames, message,
+    Call, Check, Checked, Decoder, Done, ErrorCode, Failed, Form, Job, Kind, Limits, Message,
+    Place, ProgramError, Raise, Ready, Repeats, Written, WrittenCall, frames, message,
 };
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use toolmill_guest::python::{Interpreter, RUNTIME, arguments, find};
@@ -218,8 +218,13 @@ impl Guest {
                     .map(|(name, value)| format!("{name:?}:{}", value.get()))
                     .collect(),
             };
-            let raw = if call.raw { ".raw" } else { "" };
-            calls.push(format!("{}{raw}({})", call.path, arguments.join(",")));
+            let form = match call.form {
+                Form::Value => "",
+                Form::Whole => ".whole",
+                Form::Raw => ".raw",
+                Form::Keep => ".keep",
+            };
+            calls.push(format!("{}{form}({})", call.path, arguments.join(",")));
             most_open = most_open.max(open.len() + 1);
             match call.path.as_str() {
                 "test.fail" => {
