@@ -68,7 +68,7 @@ fn known(folder: &Path, session: &str) -> Result<String> {
 }
 
 /// The one session that keeps a result of this name.
-fn session_of(folder: &PathBuf, sessions: Vec<String>, id: &str) -> Result<String> {
+fn session_of(folder: &Path, sessions: Vec<String>, id: &str) -> Result<String> {
     let named = sessions.len() == 1;
     let mut having: Vec<String> = Vec::new();
     for session in sessions {
