@@ -1,7 +1,7 @@
 //! `toolmill results`: what sessions keep, for a person.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
