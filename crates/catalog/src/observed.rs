@@ -384,10 +384,9 @@ fn is_date_time(text: &[u8]) -> bool {
         return false;
     };
     let within = |at: usize, most: u8| two_digits(&time[at..]) <= most;
-    if !is_date(date)
-        || !is_like(time, b"T00:00:00")
-        || !(within(1, 23) && within(4, 59) && within(7, 60))
-    {
+    // Two digits are read only where there are some.
+    let is_time = is_like(time, b"T00:00:00") && within(1, 23) && within(4, 59) && within(7, 60);
+    if !is_date(date) || !is_time {
         return false;
     }
     let zone = match rest.strip_prefix(b".") {

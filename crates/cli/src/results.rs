@@ -1,7 +1,7 @@
 //! `toolmill results`: what sessions keep, for a person.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ fn known(folder: &Path, session: &str) -> Result<String> {
 }
 
 /// The one session that keeps a result of this name.
-fn session_of(folder: &PathBuf, sessions: Vec<String>, id: &str) -> Result<String> {
+fn session_of(folder: &Path, sessions: Vec<String>, id: &str) -> Result<String> {
     let named = sessions.len() == 1;
     let mut having: Vec<String> = Vec::new();
     for session in sessions {

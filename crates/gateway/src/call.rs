@@ -1,10 +1,5 @@
 //! One call of a tool: resolve, bind, record, send, record, unwrap.
 
-#![expect(
-    clippy::result_large_err,
-    reason = "an error is made once a call, beside a trip to a server"
-)]
-
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -287,13 +282,6 @@ impl Calls {
             Err(error) => return Err(Box::pin(self.unbound(&tool, error)).await),
         };
         self.spend(bound.json.get().len())?;
-        if let Some(warning) = bound.warning {
-            self.sent_anyway
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner())
-                .get_or_insert_with(|| (format!("{} was sent: {warning}", tool.path()), 0))
-                .1 += 1;
-        }
         let next = self.count.load(Ordering::Relaxed) + 1;
         let fate = self
             .resuming
@@ -308,6 +296,13 @@ impl Calls {
             Permit::Now => {}
             Permit::Approved => deadline = Instant::now() + self.limits.call_time,
             Permit::DryRun => return Ok("null".to_owned().into()),
+        }
+        if let Some(warning) = bound.warning {
+            self.sent_anyway
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .get_or_insert_with(|| (format!("{} was sent: {warning}", tool.path()), 0))
+                .1 += 1;
         }
         self.send(&tool, &bound.json, call.form, deadline).await
     }

@@ -151,7 +151,7 @@ fn seconds(time: SystemTime) -> u64 {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() > MOST_BYTES || text.len() % 2 != 0 || !text.is_ascii() {
+    if text.len() > MOST_BYTES || !text.len().is_multiple_of(2) || !text.is_ascii() {
         return None;
     }
     let byte = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();

@@ -142,10 +142,7 @@ pub(crate) fn unwrap(result: &RawValue, reading: Reading) -> Result<Unwrapped<'_
     }
     let mut pieces = Vec::with_capacity(content.len());
     for block in content {
-        let Block { kind, text } = match serde_json::from_str(block.get()) {
-            Ok(block) => block,
-            Err(_) => Block::default(),
-        };
+        let Block { kind, text } = serde_json::from_str(block.get()).unwrap_or_default();
         let piece = match &*kind {
             "text" => Piece::Value(value_of(block, text, reading)),
             "image" | "audio" | "resource" => match file_of(block) {

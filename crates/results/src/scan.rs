@@ -193,7 +193,7 @@ impl<'a> Scanner<'a> {
         let mut length = rest.len();
         // The last one may go on behind the buffer or the room.
         if end.is_none() && rest.last().is_some_and(|byte| !byte.is_ascii()) {
-            length = rest.iter().rposition(|byte| is_first(byte)).unwrap_or(0);
+            length = rest.iter().rposition(is_first).unwrap_or(0);
             count = count.saturating_sub(1);
         }
         if count > most {

@@ -88,9 +88,12 @@ fn what_is_too_old_has_gone() {
     kept.keep(Content::Json, b"1").unwrap();
     assert!(matches!(kept.open("r_1").unwrap_err(), Error::Gone { .. }));
     assert_eq!(ids(&kept), [""; 0]);
-    sweep(folder.path(), Duration::from_secs(3600));
+    let nobody = |_: &str| false;
+    sweep(folder.path(), Duration::from_secs(3600), nobody);
     assert!(folder.path().join("s1").exists());
-    sweep(folder.path(), Duration::ZERO);
+    sweep(folder.path(), Duration::ZERO, |session| session == "s1");
+    assert!(folder.path().join("s1").exists(), "it is spared");
+    sweep(folder.path(), Duration::ZERO, nobody);
     assert!(!folder.path().join("s1").exists());
 }
 

@@ -33,7 +33,7 @@ const WORDS: [(&str, &str); 10] = [
 ];
 
 /// Names that the stub file itself defines or uses.
-const OWN: [&str; 22] = [
+const OWN: [&str; 25] = [
     "Callable",
     "Concatenate",
     "Generic",
@@ -44,16 +44,19 @@ const OWN: [&str; 22] = [
     "TypeVar",
     "_Parameters",
     "_Results",
+    "_Store",
     "_Tool",
     "_Value",
     "Tools",
     "TypeAlias",
     "TypedDict",
     "call_tool",
+    "load",
     "open_result",
     "results",
     "search_tools",
     "show",
+    "store",
     "tools",
     "builtins",
 ];
@@ -128,6 +131,17 @@ class _Results:
 results: _Results
 
 def open_result(id: str) -> Kept: ...
+
+class _Store:
+    def __call__(self, key: str, value: Any) -> None:
+        """Keeps a value for later programs of the session."""
+    def keys(self) -> list[str]: ...
+    def delete(self, key: str) -> bool: ...
+
+store: _Store
+
+def load(key: str, default: Any = ...) -> Any:
+    """What is stored under a key; else the default, if there is one."""
 
 def show(*things: Any, mime_type: str | None = None) -> None:
     """Shows images and other files to the agent; anything else is printed."""

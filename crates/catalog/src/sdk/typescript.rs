@@ -63,6 +63,16 @@ type WithForms<Servers> = {
 declare function open_result(id: string): Promise<Kept>;
 declare const results: { open(id: string): Promise<Kept> };
 
+/** Keeps a value for later programs of the session. */
+declare const store: {
+  (key: string, value: unknown): Promise<void>;
+  keys: () => Promise<string[]>;
+  delete: (key: string) => Promise<boolean>;
+};
+
+/** What is stored under a key; else the second argument, if there is one. */
+declare function load(key: string, otherwise?: unknown): Promise<any>;
+
 /** Shows images and other files to the agent; anything else is printed. */
 declare function show(...things: unknown[]): Promise<void>;
 

@@ -213,8 +213,11 @@ fn what_is_no_program_of_the_session_is_unknown() {
     }
 }
 
+/// Calls a tool with these arguments: the text of the answer, and whether it is an error.
+type Calls<'a> = Box<dyn Fn(&str, Value) -> (String, bool) + 'a>;
+
 /// What a client of either era is answered over HTTP.
-fn calls<'a>(served: &'a Served, era: &str) -> Box<dyn Fn(&str, Value) -> (String, bool) + 'a> {
+fn calls<'a>(served: &'a Served, era: &str) -> Calls<'a> {
     match era {
         "legacy" => {
             let client = Legacy::new(served);

@@ -430,22 +430,22 @@ fn all_that_was_printed_is_kept_however_much_it_is() {
     let mut agent = agent(&place);
     // Twice what is held in memory.
     let line = "naïve 😀 ".repeat(100);
-    let whole: String = (0..1500).map(|n| format!("{line}{n}\n")).collect();
+    let whole: String = (0..2000).map(|n| format!("{line}{n}\n")).collect();
     assert!(whole.len() > 2 << 20);
     for (language, code, is_wrong) in [
         (
             "python",
-            "for n in range(1500): print('naïve 😀 ' * 100 + str(n))",
+            "for n in range(2000): print('naïve 😀 ' * 100 + str(n))",
             false,
         ),
         (
             "javascript",
-            "for (let n = 0; n < 1500; n++) console.log('naïve 😀 '.repeat(100) + n)",
+            "for (let n = 0; n < 2000; n++) console.log('naïve 😀 '.repeat(100) + n)",
             false,
         ),
         (
             "python",
-            "for n in range(1500): print('naïve 😀 ' * 100 + str(n))\nraise ValueError('after all')",
+            "for n in range(2000): print('naïve 😀 ' * 100 + str(n))\nraise ValueError('after all')",
             true,
         ),
     ] {
@@ -468,9 +468,9 @@ fn all_that_was_printed_is_kept_however_much_it_is() {
     let python = "
 r = results.open('r_1')
 whole = ''.join(r[n:n + 500000] for n in range(0, len(r), 500000))
-assert whole == ''.join('naïve 😀 ' * 100 + str(n) + '\\n' for n in range(1500))
+assert whole == ''.join('naïve 😀 ' * 100 + str(n) + '\\n' for n in range(2000))
 [sum(1 for _ in r.lines()), r[-5:-1]]";
-    assert_eq!(run(&mut agent, "python", python).1, json!([1500, "1499"]));
+    assert_eq!(run(&mut agent, "python", python).1, json!([2000, "1999"]));
 }
 
 /// What a resource's read answers with.

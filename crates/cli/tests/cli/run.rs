@@ -341,7 +341,8 @@ fn a_dead_server_fails_its_own_calls_only() {
 
 #[test]
 fn a_server_that_dies_or_babbles_in_mid_call_ends_the_call_with_an_error() {
-    let place = Place::with_fake();
+    let may_die = "[rules]\n\"fake.die\" = \"allow\"\n";
+    let place = Place::new(&(fake("fake", &[]) + may_die));
     for (tool, arguments) in [("die", ""), ("malformed", "")] {
         let (exit, json) = place.run(
             "python",

@@ -1,8 +1,8 @@
 //! A program that an agent waits for: until it has ended, until a human has to be asked, or until it
 //! has taken long.
 //!
-//! Once a human is asked, the program outlives the request: whoever leaves while the dialog is open
-//! does not take the human's word back. The repeated request of a client of the modern era comes here
+//! A program whose human is asked outlives the request: whoever leaves while the dialog is open takes
+//! nothing back. The repeated request of a client of the modern era comes here
 //! with the answer, and never starts anything.
 
 use std::collections::BTreeMap;
@@ -113,9 +113,9 @@ pub(super) async fn told(
                 break;
             }
         };
-        wait_execution::leave(agent, live);
         match human {
             Human::Later => {
+                wait_execution::leave(agent, live);
                 return Told::Asks(Asks {
                     live: live.clone(),
                     question,
@@ -124,6 +124,7 @@ pub(super) async fn told(
             Human::Now(client) => {
                 let asked = tokio::select! {
                     asked = ask(client, live, &question) => asked,
+                    // The question stays open, and the program waits for its answer.
                     () = gone.cancelled() => break,
                 };
                 if !asked {
