@@ -68,6 +68,10 @@ impl<'a> Visit<'a> for Reading {
     }
 
     fn visit_ts_method_signature(&mut self, it: &TSMethodSignature<'a>) {
+        // What is kept has methods, too, below no server.
+        if self.within.is_empty() {
+            return;
+        }
         let name = it.key.static_name().expect("a name that is written out");
         let path = format!("{}.{name}", self.within.join("."));
         self.declared.tools.insert(path);
