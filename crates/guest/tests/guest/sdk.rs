@@ -88,7 +88,12 @@ types, methods, servers = [], {}, {}
 nodes = collections.Counter(type(node).__name__ for node in ast.walk(module))
 fields = collections.defaultdict(list)
 annotations = []
+OURS = ("Kept", "_Tool", "_Results", "_Parameters", "_Value")
 for node in module.body:
+    if isinstance(node, ast.ClassDef) and node.name in OURS:
+        continue
+    if isinstance(node, ast.Assign) and node.targets[0].id in OURS:
+        continue
     if isinstance(node, ast.ClassDef):
         types.append(node.name)
         for inner in node.body:
