@@ -68,6 +68,10 @@ impl<'a> Visit<'a> for Reading {
     }
 
     fn visit_ts_method_signature(&mut self, it: &TSMethodSignature<'a>) {
+        // What is kept has methods, too, below no server.
+        if self.within.is_empty() {
+            return;
+        }
         let name = it.key.static_name().expect("a name that is written out");
         let path = format!("{}.{name}", self.within.join("."));
         self.declared.tools.insert(path);
@@ -84,7 +88,12 @@ types, methods, servers = [], {}, {}
 nodes = collections.Counter(type(node).__name__ for node in ast.walk(module))
 fields = collections.defaultdict(list)
 annotations = []
+OURS = ("Kept", "_Tool", "_Results", "_Parameters", "_Value")
 for node in module.body:
+    if isinstance(node, ast.ClassDef) and node.name in OURS:
+        continue
+    if isinstance(node, ast.Assign) and node.targets[0].id in OURS:
+        continue
     if isinstance(node, ast.ClassDef):
         types.append(node.name)
         for inner in node.body:
