@@ -260,7 +260,7 @@ fn errors_name_the_file_the_line_and_the_key() {
     );
     check(
         "[profiles]",
-        ":1: unknown key `profiles`; known keys: policy, rules, upstream, limits, sandbox, search, python, http",
+        ":1: unknown key `profiles`; known keys: policy, rules, upstream, limits, sandbox, search, results, python, http",
     );
     check(
         "[limits]\nmemory = 5",
