@@ -1,10 +1,5 @@
 //! The step of a call's path at which it passes, waits for a human, or is not sent.
 
-#![expect(
-    clippy::result_large_err,
-    reason = "an error is made once a call, beside a trip to a server"
-)]
-
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
