@@ -325,7 +325,7 @@ impl Column {
         }
         let server = place.path("fake_upstream");
         let settings = format!(
-            "[limits]\nmemory_mib = 256\ncalls = 300\n\
+            "[limits]\nmemory_mib = 256\ncalls = 300\nyield_seconds = 500\n\
              [upstream.fake]\ncommand = {server:?}\nenv = {{ SECRET = \"${{TOOLMILL_TEST_SECRET}}\" }}\n"
         );
         place.write("config/toolmill/toolmill.toml", &settings);
@@ -903,7 +903,7 @@ fn the_table_has_every_item_once_and_is_the_one_in_the_docs() {
 fn a_thousand_runs_in_flight_leave_nothing() {
     const RUNS: usize = 1000;
     let place = Place::new(&format!(
-        "[limits]\nexecutions = {RUNS}\ncall_seconds = 500\n{}max_in_flight = {RUNS}\n",
+        "[limits]\nexecutions = {RUNS}\ncall_seconds = 500\nyield_seconds = 500\n{}max_in_flight = {RUNS}\n",
         crate::place::fake("fake", &[])
     ));
     let mounts = std::fs::read("/proc/self/mountinfo").unwrap();
