@@ -88,6 +88,9 @@ enum Object {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Record {
+    /// The calls that such an object came from, a bit each.
+    #[serde(skip)]
+    calls: u32,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     members: BTreeMap<String, Member>,
     /// An object was seen whose members are all here, so that any other was absent from it.
@@ -456,6 +459,7 @@ impl Record {
                 ..member.clone()
             });
         }
+        self.calls |= other.calls;
         self.closed |= other.closed;
         self.open |= other.open;
     }
@@ -489,9 +493,12 @@ impl Record {
         if names.is_empty() && !others.is_empty() {
             return Object::Map(Box::new(self.values()));
         }
-        let came_back = others.iter().all(|(name, member)| {
-            !member.absent && member.calls.count_ones() >= CALLS_FOR_A_NAME && !is_numbered(name)
-        });
+        let enough = self.calls.count_ones() >= CALLS_FOR_A_NAME;
+        // Of an object that was read in part it is not known what was absent.
+        let came_back = enough
+            && others.iter().all(|(name, member)| {
+                !member.absent && member.calls == self.calls && !is_numbered(name)
+            });
         if !came_back {
             self.members.retain(|name, _| is_known(name));
             self.open = true;
@@ -646,7 +653,10 @@ impl<'de> Visitor<'de> for Place<'_> {
             {}
             return Ok(());
         };
-        let mut object = Object::Record(Record::default());
+        let mut object = Object::Record(Record {
+            calls: self.call,
+            ..Record::default()
+        });
         let mut at = 0_u16;
         let outcome = loop {
             let name = match members.next_key::<String>() {

@@ -138,6 +138,8 @@ impl Talk for Terminal {
 
     fn read(&mut self, prompt: &str) -> Option<String> {
         let mut line = String::new();
+        // What was typed before the question was there is no answer to it.
+        let _ = rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush);
         let mut error = std::io::stderr().lock();
         error.write_all(prompt.as_bytes()).ok()?;
         error.flush().ok()?;

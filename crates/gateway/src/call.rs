@@ -70,6 +70,8 @@ pub(crate) struct Calls {
     /// How the program writes a handle among arguments.
     pub(crate) mark: String,
     pub(crate) showing: Showing,
+    /// Held while what is kept is brought into memory, so that it is counted one by one.
+    fetching: tokio::sync::Mutex<()>,
     /// What is taken up of an earlier run, and noted for a later one.
     pub(crate) resuming: Resuming,
 }
@@ -180,6 +182,7 @@ impl Calls {
             sent_anyway: Mutex::default(),
             mark: crate::id::fresh('h'),
             showing: Showing::default(),
+            fetching: tokio::sync::Mutex::default(),
         }
     }
 
@@ -253,8 +256,11 @@ impl Calls {
         let left = self.limits.call_bytes;
         let left = left.saturating_sub(self.bytes.load(Ordering::Relaxed));
         let most = left.min(protocol::Limits::default().message_bytes as u64);
+        let one = self.fetching.lock().await;
         // Boxed, as it is seldom needed and would be room in every call.
         let filled = Box::pin(Filled::of(&self.session, call, &self.mark, most)).await?;
+        self.spend(filled.bytes())?;
+        drop(one);
         Box::pin(self.answer_filled(filled.call())).await
     }
 
@@ -263,17 +269,18 @@ impl Calls {
         if call.path == "search_tools" {
             return Box::pin(self.search(&call)).await;
         }
+        // A server may be called `store`: what names one of its tools is meant for it.
+        let call = self.with_whole_path(call);
         if call.path == STORE || call.path == LOAD {
-            return Box::pin(store::answer(&self.session, &call)).await;
+            return Box::pin(self.fetched(store::answer(&self.session, &call))).await;
         }
         if call.path == OPEN_RESULT {
-            return Box::pin(results::read(&self.session, &call)).await;
+            return Box::pin(self.fetched(results::read(&self.session, &call))).await;
         }
         if call.path == SHOW {
             return Box::pin(self.showing.show(&self.session, &call)).await;
         }
         let mut deadline = Instant::now() + self.limits.call_time;
-        let call = self.with_whole_path(call);
         let tool = self.resolve(&call, deadline).await?;
         let validation = self.gateway.upstreams.validation(tool.server());
         let bound = tool.bind(&call.positional, &call.named.0, validation, self.language);
@@ -285,7 +292,7 @@ impl Calls {
         let next = self.count.load(Ordering::Relaxed) + 1;
         let fate = self
             .resuming
-            .decide(&tool, &bound.json, call.form, next, || {
+            .decide(&tool, &bound.json, &call.form, next, || {
                 let arguments = cut(&as_written(&bound.json, self.language));
                 format!("{}({arguments})", tool.path())
             });
@@ -305,6 +312,14 @@ impl Calls {
                 .1 += 1;
         }
         self.send(&tool, &bound.json, call.form, deadline).await
+    }
+
+    /// What is kept, brought into memory: one after the other, and counted as what calls move.
+    async fn fetched(&self, answer: impl Future<Output = Answer>) -> Answer {
+        let _one = self.fetching.lock().await;
+        let returned = answer.await?;
+        self.spend(returned.bytes() as usize)?;
+        Ok(returned)
     }
 
     /// What a program catches whose arguments cannot be bound.
@@ -466,7 +481,7 @@ impl Calls {
         form: Form,
         returned: Returned,
     ) -> Returned {
-        let noted = self.resuming.sent(tool, arguments, form);
+        let noted = self.resuming.sent(tool, arguments, &form);
         self.resuming.ended(noted, Ok(&returned));
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let bytes = returned.bytes();
@@ -569,7 +584,7 @@ impl Calls {
             bytes: arguments.get().len() as u64,
             writes: tool.effects().is_some(),
         });
-        let noted = self.resuming.sent(tool, arguments, form);
+        let noted = self.resuming.sent(tool, arguments, &form);
         let mut open = OpenCall {
             calls: self,
             tool,

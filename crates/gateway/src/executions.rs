@@ -346,7 +346,15 @@ impl Live {
         let resumable = session.resumable();
         if execution.done.error.is_some() {
             execution.resumable = resumable.keep(&self.id, self.short, &calls.resuming).await;
-        } else if let Some(earlier) = &self.earlier {
+            // The calls of the earlier run are among those that are kept now.
+            if execution.resumable
+                && let Some(earlier) = &self.earlier
+            {
+                resumable.forget(earlier).await;
+            }
+        } else if execution.dry_run.is_none()
+            && let Some(earlier) = &self.earlier
+        {
             resumable.forget(earlier).await;
         }
     }

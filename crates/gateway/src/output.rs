@@ -292,8 +292,9 @@ fn past_facts(text: &mut String, past: &Past) {
 fn known(call: &PastCall) -> Option<bool> {
     match call.outcome.as_deref()? {
         "ok" => Some(true),
-        "cancelled" | "limit_time" | "upstream_down" => None,
-        _ => Some(false),
+        // Only these say that it was not done.
+        "tool_error" | "login_needed" => Some(false),
+        _ => None,
     }
 }
 
@@ -617,11 +618,14 @@ fn already_done(calls: &[CallRecord]) -> Option<String> {
         .map(|call| {
             let outcome = match call.outcome {
                 Ok(()) => format!("{} (wrote; do not repeat)", call.result),
-                // Whether these took effect is not known.
+                Err(code @ (ErrorCode::ToolError | ErrorCode::LoginNeeded)) => format!("{code}"),
                 Err(ErrorCode::Cancelled | ErrorCode::LimitTime | ErrorCode::UpstreamDown) => {
                     "no answer (may have been done; check before repeating)".to_owned()
                 }
-                Err(code) => format!("{code}"),
+                // The server has answered, in a way that nobody could use.
+                Err(_) => {
+                    "no usable answer (may have been done; check before repeating)".to_owned()
+                }
             };
             format!("{}({}) -> {outcome}", call.tool, call.arguments)
         })
@@ -757,9 +761,7 @@ fn preview(
         );
         return (format!("{} items, {size}", thousands(items.len())), preview);
     }
-    if let Ok(members) =
-        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(value.get())
-    {
+    if let Ok(Members(members)) = serde_json::from_str(value.get()) {
         let mut shown = String::new();
         for (name, member) in &members {
             let member = summary(member);
@@ -789,31 +791,59 @@ fn preview(
     )
 }
 
-/// A member of a large object: itself when small, else what it is.
-fn summary(member: &serde_json::Value) -> String {
-    let whole = member.to_string();
-    if whole.len() <= 300 {
-        return whole;
+/// The members of an object, in its order; what is in them is not read.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> serde::Deserialize<'de> for Members<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Members<'de>;
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
     }
-    match member {
-        Value::Array(items) => format!(
+}
+
+/// A member of a large object: itself when small, else what it is.
+fn summary(member: &RawValue) -> String {
+    let whole = member.get();
+    if whole.len() <= 300 {
+        return whole.to_owned();
+    }
+    if let Ok(items) = serde_json::from_str::<Vec<serde::de::IgnoredAny>>(whole) {
+        return format!(
             r#"{{"$preview":true,"type":"array","length":{}}}"#,
             items.len()
-        ),
-        Value::Object(members) => format!(
+        );
+    }
+    if let Ok(Members(members)) = serde_json::from_str(whole) {
+        return format!(
             r#"{{"$preview":true,"type":"object","members":{}}}"#,
             members.len()
-        ),
-        Value::String(text) => {
-            let head =
-                serde_json::to_string(&text[..floor(text, 200)]).expect("a string is always JSON");
-            format!(
-                r#"{{"$preview":true,"type":"text","bytes":{},"head":{head}}}"#,
-                text.len()
-            )
-        }
-        _ => r#"{"$preview":true,"type":"number"}"#.to_owned(),
+        );
     }
+    if let Ok(text) = serde_json::from_str::<String>(whole) {
+        let head =
+            serde_json::to_string(&text[..floor(&text, 200)]).expect("a string is always JSON");
+        return format!(
+            r#"{{"$preview":true,"type":"text","bytes":{},"head":{head}}}"#,
+            text.len()
+        );
+    }
+    r#"{"$preview":true,"type":"number"}"#.to_owned()
 }
 
 /// The nearest character boundary at or before `at`.

@@ -19,6 +19,8 @@ use crate::{results, shown};
 
 /// Places in the program's text that are shown beside a call.
 const LINES: usize = 3;
+/// Longer arguments are made fit to be shown off the gateway's thread.
+const SHOWN_HERE_BYTES: usize = 64 << 10;
 const LINE_CHARACTERS: usize = 160;
 /// Longest literal by which a call is told from another one of the same tool.
 const LITERAL_BYTES: usize = 1_000;
@@ -73,7 +75,10 @@ impl Written {
                 Some(value) => {
                     let value_of =
                         |json: &str| serde_json::from_str::<serde_json::Value>(json).ok();
-                    value.get() == literal || value_of(value.get()) == value_of(literal)
+                    // What is much longer than the literal is no other spelling of it.
+                    value.get() == literal
+                        || value.get().len() <= 8 * LITERAL_BYTES
+                            && value_of(value.get()) == value_of(literal)
                 }
             })
     }
@@ -296,7 +301,14 @@ impl Permits {
         verdict: &Verdict,
     ) -> ParkedCall {
         let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
-        let (text, is_cut) = shown::json(arguments.get());
+        let (text, is_cut) = if arguments.get().len() > SHOWN_HERE_BYTES {
+            let json = arguments.get().to_owned();
+            tokio::task::spawn_blocking(move || shown::json(&json))
+                .await
+                .unwrap_or_else(|_| ("(it cannot be shown)".into(), true))
+        } else {
+            shown::json(arguments.get())
+        };
         let whole = if is_cut {
             let kept =
                 results::keep(&calls.session, Content::Json, arguments.get().to_owned()).await;

@@ -37,9 +37,14 @@ const NEVER: u32 = u32::MAX;
 /// What makes two calls the same.
 type Key = [u8; 16];
 
-fn key_of(tool: &Tool, arguments: &RawValue, form: impl std::fmt::Debug) -> Key {
+fn key_of(tool: &Tool, arguments: &RawValue, form: &impl std::fmt::Debug) -> Key {
     let mut hash = Sha256::new();
-    hash.update(format!("{}\0{form:?}\0", tool.path()));
+    // A write is the same in whatever form its result is wanted.
+    let form = match tool.effects() {
+        Some(_) => String::new(),
+        None => format!("{form:?}"),
+    };
+    hash.update(format!("{}\0{form}\0", tool.path()));
     // Named arguments are the same in any order.
     match serde_json::from_str::<std::collections::BTreeMap<String, &RawValue>>(arguments.get()) {
         Ok(named) => {
@@ -61,6 +66,8 @@ fn key_of(tool: &Tool, arguments: &RawValue, form: impl std::fmt::Debug) -> Key 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Made {
     key: Key,
+    /// In which its result was wanted.
+    form: String,
     writes: bool,
     /// When it was sent and when it ended, among all that was sent and ended.
     sent: u32,
@@ -183,7 +190,7 @@ impl Resuming {
         &self,
         tool: &Tool,
         arguments: &RawValue,
-        form: impl std::fmt::Debug,
+        form: &impl std::fmt::Debug,
         number: u32,
         shown: impl Fn() -> String,
     ) -> Result<Fate, Box<Raise>> {
@@ -227,6 +234,11 @@ impl Resuming {
             Err(Box::new(raised))
         };
         match (&call.outcome, call.outcome.returned()) {
+            (outcome, _) if outcome.is_done() && call.form != format!("{form:?}") => {
+                refuse(format!(
+                    "{run} has done it and took its result in another form. Take it in that form, or leave it out"
+                ))
+            }
             (Outcome::Failed, _) => {
                 state.take(&key);
                 state.diverge(number);
@@ -260,13 +272,14 @@ impl Resuming {
         &self,
         tool: &Tool,
         arguments: &RawValue,
-        form: impl std::fmt::Debug,
+        form: &impl std::fmt::Debug,
     ) -> Noted {
         if self.held.is_none() {
             return Noted(0);
         }
         let call = Made {
             key: key_of(tool, arguments, form),
+            form: format!("{form:?}"),
             writes: tool.effects().is_some(),
             sent: 0,
             ended: NEVER,
@@ -590,7 +603,7 @@ mod tests {
     }
 
     fn noted(run: &Resuming, tool: &Tool, n: i32, came: Option<Came>) -> Noted {
-        let noted = run.sent(tool, &arguments(&json!(n)), "value");
+        let noted = run.sent(tool, &arguments(&json!(n)), &"value");
         if let Some(came) = came {
             came_to(run, noted, n, came);
         }
@@ -634,7 +647,7 @@ mod tests {
             for (index, (kind, n, expected)) in second.iter().enumerate() {
                 let number = index as u32 + 1;
                 let decided =
-                    again.decide(tool(*kind), &arguments(&json!(n)), "value", number, || {
+                    again.decide(tool(*kind), &arguments(&json!(n)), &"value", number, || {
                         "it".into()
                     });
                 assert_eq!(&fate(decided), expected, "call {number} of {second:?}");
@@ -688,7 +701,7 @@ mod tests {
         }
         let again = taking_up(run.to_keep());
         for n in [2, 1] {
-            let decided = again.decide(&write, &arguments(&json!(n)), "value", 1, String::new);
+            let decided = again.decide(&write, &arguments(&json!(n)), &"value", 1, String::new);
             assert_eq!(fate(decided), format!("taken {n}"));
         }
     }
@@ -698,7 +711,7 @@ mod tests {
         let (read, _) = tools();
         let key = |json: &str| {
             let raw = RawValue::from_string(json.into()).unwrap();
-            key_of(&read, &raw, "value")
+            key_of(&read, &raw, &"value")
         };
         assert_eq!(key(r#"{"a":1,"b":2}"#), key(r#"{"b":2,"a":1}"#));
         for (one, other) in [
@@ -727,7 +740,7 @@ mod tests {
         drop(run);
         assert_eq!(held.load(Ordering::Relaxed), ALL_BYTES - 1);
         let decide = |tool: &Tool, n: i32| {
-            fate(again.decide(tool, &arguments(&json!(n)), "value", 1, || "it".into()))
+            fate(again.decide(tool, &arguments(&json!(n)), &"value", 1, || "it".into()))
         };
         assert_eq!(decide(&read, 1), "taken 1");
         assert_eq!(decide(&write, 12), "has done");

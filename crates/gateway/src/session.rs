@@ -220,6 +220,11 @@ impl Session {
         &self.resumable
     }
 
+    /// The number of the latest execution; 0 before the first.
+    pub(crate) fn latest_execution(&self) -> u32 {
+        self.executions.load(Ordering::Relaxed)
+    }
+
     /// Its programs that run, or have ended and may still be asked for.
     pub(crate) fn executions(&self) -> &Executions {
         &self.live

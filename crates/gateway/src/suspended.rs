@@ -363,6 +363,11 @@ impl Suspended {
         });
         if nobody_waits {
             self.close(&mut state, |_, ask| ask.refused(NOBODY_ANSWERED));
+            // A question that was taken back has had no answer either.
+            state.refusals += 1;
+            if state.refusals >= REFUSALS {
+                state.refuse_from_now_on(NOBODY_ANSWERED);
+            }
         }
         if state.open.is_none() && state.parked.is_empty() {
             state.place = None;

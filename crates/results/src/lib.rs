@@ -180,9 +180,19 @@ impl Results {
         let mut guard = self.index()?;
         let index = guard.as_mut().expect("it was read");
         self.expire(index);
-        let is_known = |kept: &&Kept| kept.hash == hash && kept.content == content;
-        if let Some(known) = index.kept.iter().find(is_known) {
-            return Ok(known.clone());
+        let is_known = |kept: &Kept| kept.hash == hash && kept.content == content;
+        if let Some(at) = index.kept.iter().position(is_known) {
+            // Kept again it is as new; somebody may have removed its file.
+            let mut known = index.kept.remove(at);
+            let file = OpenOptions::new()
+                .write(true)
+                .open(self.folder.join(known.file_name()));
+            let now = SystemTime::now();
+            if file.and_then(|file| file.set_modified(now)).is_ok() {
+                known.since = now;
+                index.kept.push(known.clone());
+                return Ok(known);
+            }
         }
         let mut held: u64 = index.kept.iter().map(|kept| kept.bytes).sum();
         while held + bytes > self.quota.bytes || index.kept.len() >= self.quota.values {
@@ -319,8 +329,9 @@ impl Results {
                 });
             }
         }
-        kept.sort_by_key(|kept| kept.number);
-        let after_last = kept.last().map_or(1, |kept| kept.number.saturating_add(1));
+        kept.sort_by_key(|kept| (kept.since, kept.number));
+        let last = kept.iter().map(|kept| kept.number).max();
+        let after_last = last.map_or(1, |last| last.saturating_add(1));
         let mut next = String::new();
         let written = File::open(self.folder.join(NEXT))
             .and_then(|file| file.take(20).read_to_string(&mut next))

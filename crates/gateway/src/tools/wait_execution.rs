@@ -112,7 +112,22 @@ async fn not_here(agent: &Agent, id: &str) -> Answer {
             None => journal::past(&folder, Wanted::Id(&wanted), |_| true),
         }
     });
+    let own = agent
+        .opened_session()
+        .map_or(0, |session| session.latest_execution());
     match found.await {
+        Ok(Ok(Some(past)))
+            if id.starts_with('x')
+                && !id.starts_with("x_")
+                && past.short <= own
+                && process::has_gone(&past.gateway) =>
+        {
+            let mut answer = output::interrupted(&past);
+            answer.text.push_str(&format!(
+                "\nthis is the {id} of an earlier connection; the {id} of this one has ended and was answered"
+            ));
+            answer
+        }
         Ok(Ok(Some(past))) if past.gateway == process::own() => output::no_longer_kept(&past),
         Ok(Ok(Some(past))) if process::has_gone(&past.gateway) => output::interrupted(&past),
         Ok(Ok(_)) => {

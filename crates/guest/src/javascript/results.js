@@ -60,6 +60,16 @@
       return this.#outline.uri;
     }
 
+    // What the block had before it was a handle: among arguments it stands for the Base64.
+    get data() {
+      return isFile(this.type) ? this : undefined;
+    }
+
+    get resource() {
+      if (!isFile(this.type) || !this.uri) return undefined;
+      return { uri: this.uri, mimeType: this.mimeType, blob: this };
+    }
+
     // All of it; of a file the bytes.
     value() {
       return isFile(this.type) ? this.slice() : ask({ id: this.id, at: this.pointer, wants: "value" });
@@ -91,7 +101,7 @@
       for await (const part of this.#parts("slice", from, to)) parts.push(part);
       if (isFile(this.type)) return joined(parts);
       if (this.type === "string") return parts.join("");
-      return this.type === "array" ? parts.flat() : Object.assign({}, ...parts);
+      return this.type === "array" ? parts.flat() : Object.fromEntries(parts.flatMap(Object.entries));
     }
 
     // The lines of a string, without their ends.

@@ -1,6 +1,7 @@
 """What is kept in the session, by handle: values found by a JSON pointer and read in slices, images and
 other files as their bytes."""
 import binascii
+import json
 import os
 import re
 
@@ -93,6 +94,8 @@ class Result:
             whole = "".join(parts) if self.type == "string" else [item for part in parts for item in part]
             return whole[::step]
         if self.type in FILES and isinstance(key, str):
+            if key == "resource" and self.uri:
+                return {"uri": self.uri, "mimeType": self.mime_type, "blob": self.base64()}
             if key not in MEMBERS:
                 raise KeyError(key)
             return self.base64() if key == "data" else self.mime_type if key == "mimeType" else self.type
@@ -159,7 +162,6 @@ class Result:
 
     def json_lines(self, start=0, stop=None):
         """What is in the lines of a string, each of which is JSON; empty ones are passed over."""
-        import json
 
         for line in self.lines(start, stop):
             if line.strip():
@@ -178,6 +180,14 @@ class Result:
         else:
             facts = {"pointer": self.pointer or None, "type": self.type, "length": self.length, "bytes": self.bytes}
         return {"$handle": self.id, **{name: fact for name, fact in facts.items() if fact is not None}}
+
+
+def _default(encoder, value, otherwise=json.JSONEncoder.default):
+    """What the program's own `json.dumps` writes of a handle: what its value would have."""
+    return value.plain_value() if isinstance(value, (Result, DataUrl)) else otherwise(encoder, value)
+
+
+json.JSONEncoder.default = _default
 
 
 class DataUrl:

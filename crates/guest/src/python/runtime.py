@@ -47,7 +47,8 @@ def part(name):
         module = type(sys)("<toolmill>")
         module.__dict__.update(globals())
         exec(compiled(name), module.__dict__)
-        _parts[name] = module
+        # Of threads that come together all get the first one's.
+        _parts.setdefault(name, module)
     return _parts[name]
 
 
