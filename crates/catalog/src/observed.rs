@@ -495,10 +495,9 @@ impl Record {
         }
         let enough = self.calls.count_ones() >= CALLS_FOR_A_NAME;
         // Of an object that was read in part it is not known what was absent.
-        let came_back = enough
-            && others.iter().all(|(name, member)| {
-                !member.absent && member.calls == self.calls && !is_numbered(name)
-            });
+        let came_back = others.iter().all(|(name, member)| {
+            enough && !member.absent && member.calls == self.calls && !is_numbered(name)
+        });
         if !came_back {
             self.members.retain(|name, _| is_known(name));
             self.open = true;

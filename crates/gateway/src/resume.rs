@@ -707,6 +707,23 @@ mod tests {
     }
 
     #[test]
+    fn a_write_is_not_made_again_to_have_its_result_in_another_form() {
+        let (read, write) = tools();
+        let run = Resuming::new(None, Arc::default());
+        for tool in [&write, &read] {
+            let made = noted(&run, tool, 1, None);
+            came_to(&run, made, 1, Back);
+        }
+        let again = taking_up(run.to_keep());
+        let decided = |tool, form: &str| {
+            fate(again.decide(tool, &arguments(&json!(1)), &form, 1, || "it".into()))
+        };
+        assert_eq!(decided(&write, "raw"), "has done");
+        assert_eq!(decided(&write, "value"), "taken 1");
+        assert_eq!(decided(&read, "raw"), "made");
+    }
+
+    #[test]
     fn arguments_are_the_same_in_any_order_and_digit_by_digit() {
         let (read, _) = tools();
         let key = |json: &str| {

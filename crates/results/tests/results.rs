@@ -78,6 +78,27 @@ fn the_oldest_go_first_and_their_numbers_are_not_used_again() {
 }
 
 #[test]
+fn what_is_kept_again_is_as_new_and_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let quota = Quota {
+        values: 2,
+        ..Quota::default()
+    };
+    let kept = results(&folder, quota);
+    for value in ["1", "2", "1", "3"] {
+        kept.keep(Content::Json, value.as_bytes()).unwrap();
+    }
+    assert_eq!(ids(&kept), ["r_1", "r_3"]);
+    // Somebody else has removed its file.
+    for entry in fs::read_dir(folder.path().join("s1")).unwrap() {
+        fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    let again = kept.keep(Content::Json, b"1").unwrap();
+    let part = kept.open(&again.id()).unwrap();
+    assert_eq!(part.part("").unwrap().json(10).unwrap(), b"1");
+}
+
+#[test]
 fn what_is_too_old_has_gone() {
     let folder = tempfile::tempdir().unwrap();
     let quota = Quota {

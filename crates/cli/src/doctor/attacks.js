@@ -10,7 +10,7 @@ function attempt(name, act) {
 }
 for (const name of [
   "process", "Deno", "Bun", "module", "std", "os", "bjson", "Worker", "SharedWorker", "fetch",
-  "XMLHttpRequest", "WebSocket", "WebAssembly", "importScripts", "load", "read", "print", "scriptArgs", "__filename",
+  "XMLHttpRequest", "WebSocket", "WebAssembly", "importScripts", "loadFile", "read", "print", "scriptArgs", "__filename",
 ]) {
   attempt(`global ${name}`, () => globalThis[name]);
 }

@@ -400,7 +400,8 @@ fn a_client_that_leaves_while_its_human_is_asked_takes_nothing_back() {
     assert_eq!(written(&mut agent), ["a"]);
 }
 
-/// Runs a command at a terminal where this is typed, and returns what is read there.
+/// Runs a command at a terminal where these lines are typed, each when it is asked for, and returns
+/// what is read there.
 fn at_terminal(place: &Place, arguments: &[&str], typed: &str) -> (String, bool) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
@@ -416,12 +417,17 @@ fn at_terminal(place: &Place, arguments: &[&str], typed: &str) -> (String, bool)
     let mut child = command.spawn().unwrap();
     drop(command);
     let mut terminal = std::fs::File::from(terminal);
-    terminal.write_all(typed.as_bytes()).unwrap();
+    let mut lines = typed.split_inclusive('\n');
     let mut read = Vec::new();
     let mut chunk = [0; 4096];
     // When the last of the other side is closed, reading fails.
     while let Ok(length @ 1..) = terminal.read(&mut chunk) {
         read.extend_from_slice(&chunk[..length]);
+        if read.ends_with(b": ")
+            && let Some(line) = lines.next()
+        {
+            terminal.write_all(line.as_bytes()).unwrap();
+        }
     }
     let status = child.wait().unwrap();
     (
