@@ -56,7 +56,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(paths.len(), catalog.len(), "two tools with one path");
     for tool in catalog.tools() {
         for language in [Language::Python, Language::TypeScript] {
-            assert!(!tool.signature(language).contains('\n'));
+            assert!(!tool.signature(language, None).contains('\n'));
         }
     }
 });
