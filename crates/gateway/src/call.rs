@@ -292,7 +292,7 @@ impl Calls {
         let next = self.count.load(Ordering::Relaxed) + 1;
         let fate = self
             .resuming
-            .decide(&tool, &bound.json, &call.form, next, || {
+            .decide(&tool, &bound.json, call.form, next, || {
                 let arguments = cut(&as_written(&bound.json, self.language));
                 format!("{}({arguments})", tool.path())
             });
@@ -481,7 +481,7 @@ impl Calls {
         form: Form,
         returned: Returned,
     ) -> Returned {
-        let noted = self.resuming.sent(tool, arguments, &form);
+        let noted = self.resuming.sent(tool, arguments, form);
         self.resuming.ended(noted, Ok(&returned));
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let bytes = returned.bytes();
@@ -584,7 +584,7 @@ impl Calls {
             bytes: arguments.get().len() as u64,
             writes: tool.effects().is_some(),
         });
-        let noted = self.resuming.sent(tool, arguments, &form);
+        let noted = self.resuming.sent(tool, arguments, form);
         let mut open = OpenCall {
             calls: self,
             tool,

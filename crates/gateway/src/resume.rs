@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use catalog::Tool;
-use protocol::{ErrorCode, Handles, Raise, message};
+use protocol::{ErrorCode, Form, Handles, Raise, message};
 use results::{Content, Results};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -37,14 +37,14 @@ const NEVER: u32 = u32::MAX;
 /// What makes two calls the same.
 type Key = [u8; 16];
 
-fn key_of(tool: &Tool, arguments: &RawValue, form: &impl std::fmt::Debug) -> Key {
+fn key_of(tool: &Tool, arguments: &RawValue, form: Form) -> Key {
     let mut hash = Sha256::new();
+    hash.update(tool.path());
+    hash.update(b"\0");
     // A write is the same in whatever form its result is wanted.
-    let form = match tool.effects() {
-        Some(_) => String::new(),
-        None => format!("{form:?}"),
-    };
-    hash.update(format!("{}\0{form}\0", tool.path()));
+    if tool.effects().is_none() {
+        hash.update([form as u8]);
+    }
     // Named arguments are the same in any order.
     match serde_json::from_str::<std::collections::BTreeMap<String, &RawValue>>(arguments.get()) {
         Ok(named) => {
@@ -67,7 +67,7 @@ fn key_of(tool: &Tool, arguments: &RawValue, form: &impl std::fmt::Debug) -> Key
 struct Made {
     key: Key,
     /// In which its result was wanted.
-    form: String,
+    form: Form,
     writes: bool,
     /// When it was sent and when it ended, among all that was sent and ended.
     sent: u32,
@@ -190,7 +190,7 @@ impl Resuming {
         &self,
         tool: &Tool,
         arguments: &RawValue,
-        form: &impl std::fmt::Debug,
+        form: Form,
         number: u32,
         shown: impl Fn() -> String,
     ) -> Result<Fate, Box<Raise>> {
@@ -234,11 +234,9 @@ impl Resuming {
             Err(Box::new(raised))
         };
         match (&call.outcome, call.outcome.returned()) {
-            (outcome, _) if outcome.is_done() && call.form != format!("{form:?}") => {
-                refuse(format!(
-                    "{run} has done it and took its result in another form. Take it in that form, or leave it out"
-                ))
-            }
+            (outcome, _) if outcome.is_done() && call.form != form => refuse(format!(
+                "{run} has done it and took its result in another form. Take it in that form, or leave it out"
+            )),
             (Outcome::Failed, _) => {
                 state.take(&key);
                 state.diverge(number);
@@ -268,18 +266,13 @@ impl Resuming {
     }
 
     /// Notes a call that is about to be sent, or is taken up.
-    pub(crate) fn sent(
-        &self,
-        tool: &Tool,
-        arguments: &RawValue,
-        form: &impl std::fmt::Debug,
-    ) -> Noted {
+    pub(crate) fn sent(&self, tool: &Tool, arguments: &RawValue, form: Form) -> Noted {
         if self.held.is_none() {
             return Noted(0);
         }
         let call = Made {
             key: key_of(tool, arguments, form),
-            form: format!("{form:?}"),
+            form,
             writes: tool.effects().is_some(),
             sent: 0,
             ended: NEVER,
@@ -603,7 +596,7 @@ mod tests {
     }
 
     fn noted(run: &Resuming, tool: &Tool, n: i32, came: Option<Came>) -> Noted {
-        let noted = run.sent(tool, &arguments(&json!(n)), &"value");
+        let noted = run.sent(tool, &arguments(&json!(n)), Form::Value);
         if let Some(came) = came {
             came_to(run, noted, n, came);
         }
@@ -646,10 +639,13 @@ mod tests {
             let again = taking_up(run.to_keep());
             for (index, (kind, n, expected)) in second.iter().enumerate() {
                 let number = index as u32 + 1;
-                let decided =
-                    again.decide(tool(*kind), &arguments(&json!(n)), &"value", number, || {
-                        "it".into()
-                    });
+                let decided = again.decide(
+                    tool(*kind),
+                    &arguments(&json!(n)),
+                    Form::Value,
+                    number,
+                    || "it".into(),
+                );
                 assert_eq!(&fate(decided), expected, "call {number} of {second:?}");
             }
             assert_eq!(again.note().unwrap(), note);
@@ -701,7 +697,7 @@ mod tests {
         }
         let again = taking_up(run.to_keep());
         for n in [2, 1] {
-            let decided = again.decide(&write, &arguments(&json!(n)), &"value", 1, String::new);
+            let decided = again.decide(&write, &arguments(&json!(n)), Form::Value, 1, String::new);
             assert_eq!(fate(decided), format!("taken {n}"));
         }
     }
@@ -715,12 +711,11 @@ mod tests {
             came_to(&run, made, 1, Back);
         }
         let again = taking_up(run.to_keep());
-        let decided = |tool, form: &str| {
-            fate(again.decide(tool, &arguments(&json!(1)), &form, 1, || "it".into()))
-        };
-        assert_eq!(decided(&write, "raw"), "has done");
-        assert_eq!(decided(&write, "value"), "taken 1");
-        assert_eq!(decided(&read, "raw"), "made");
+        let decided =
+            |tool, form| fate(again.decide(tool, &arguments(&json!(1)), form, 1, || "it".into()));
+        assert_eq!(decided(&write, Form::Raw), "has done");
+        assert_eq!(decided(&write, Form::Value), "taken 1");
+        assert_eq!(decided(&read, Form::Raw), "made");
     }
 
     #[test]
@@ -728,7 +723,7 @@ mod tests {
         let (read, _) = tools();
         let key = |json: &str| {
             let raw = RawValue::from_string(json.into()).unwrap();
-            key_of(&read, &raw, &"value")
+            key_of(&read, &raw, Form::Value)
         };
         assert_eq!(key(r#"{"a":1,"b":2}"#), key(r#"{"b":2,"a":1}"#));
         for (one, other) in [
@@ -757,7 +752,7 @@ mod tests {
         drop(run);
         assert_eq!(held.load(Ordering::Relaxed), ALL_BYTES - 1);
         let decide = |tool: &Tool, n: i32| {
-            fate(again.decide(tool, &arguments(&json!(n)), &"value", 1, || "it".into()))
+            fate(again.decide(tool, &arguments(&json!(n)), Form::Value, 1, || "it".into()))
         };
         assert_eq!(decide(&read, 1), "taken 1");
         assert_eq!(decide(&write, 12), "has done");
