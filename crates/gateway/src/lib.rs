@@ -48,7 +48,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use journal::{Event, Journal};
@@ -331,6 +331,13 @@ impl Gateway {
     pub(crate) fn recorder(&self) -> &Recorder {
         &self.recorder
     }
+}
+
+/// What a mutex holds. A panic while it was held leaves it as it was, which all of ours bear.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// A name for something long, or for something that is not to be shown.

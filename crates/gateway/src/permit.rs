@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use ::results::Content;
 use catalog::Tool;
@@ -15,7 +15,7 @@ use crate::asking::ForServers;
 use crate::call::{Calls, as_written, raise};
 use crate::policy::{Decision, Verdict};
 use crate::suspended::{Ask, ParkedCall, Reply, Suspended};
-use crate::{results, shown};
+use crate::{lock, results, shown};
 
 /// Places in the program's text that are shown beside a call.
 const LINES: usize = 3;
@@ -403,10 +403,4 @@ fn approval_needed(tool: &Tool, verdict: &Verdict) -> Raise {
             verdict.reason
         ),
     )
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
