@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::Mutex;
 use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -198,6 +199,48 @@ pub(crate) fn modern(params: &mut Value) {
     meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
     meta["io.modelcontextprotocol/clientInfo"] = json!({"name": "test", "version": "1"});
     meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+}
+
+/// Executes a command at a pseudo terminal; its first arguments are the dialogue, the
+/// columns, and the seconds after which it is answered.
+const TERMINAL: &str = "import fcntl, json, os, pty, struct, sys, termios, time
+dialogue = [(text.encode(), answer.encode()) for text, answer in json.loads(sys.argv[1])]
+shown, seen = b'', 0
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[4], sys.argv[4:])
+fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', 24, int(sys.argv[2]), 0, 0))
+while True:
+    try:
+        part = os.read(fd, 65536)
+    except OSError:
+        break
+    if not part:
+        break
+    shown += part
+    if dialogue and dialogue[0][0] in shown[seen:]:
+        seen = len(shown)
+        time.sleep(float(sys.argv[3]))
+        os.write(fd, dialogue.pop(0)[1])
+sys.stdout.buffer.write(shown)
+if dialogue:
+    sys.exit(f'nobody said {dialogue[0][0]} after {shown[seen:]}')
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+";
+
+/// A command at a terminal of so many columns, at which somebody waits for a text and types an answer to
+/// it, after having thought so long, again and again. What is shown there is its standard output.
+pub(crate) fn at_terminal(
+    inner: &Command,
+    columns: u16,
+    thinks: Duration,
+    dialogue: &[(&str, &str)],
+) -> Command {
+    let mut python = Command::new("python3");
+    let dialogue = json!(dialogue).to_string();
+    let (columns, thinks) = (columns.to_string(), thinks.as_secs().to_string());
+    python.args(["-c", TERMINAL, &dialogue, &columns, &thinks]);
+    under(python, inner)
 }
 
 /// An agent connected to `toolmill serve` over its standard streams.

@@ -1,11 +1,12 @@
 //! Which calls may pass: rules, marks, approvals, quotas, dry runs. What a server was really called is
 //! read from its own record.
 
-use std::process::{Command, Output};
+use std::process::Output;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::place::{Agent, Place, fake, under};
+use crate::place::{Agent, Place, at_terminal, fake};
 
 /// A place whose server `fake` records what it is called, with more settings around its stanza.
 struct Desk {
@@ -76,10 +77,8 @@ impl Desk {
     /// Runs a command at a terminal at which somebody waits for a text and types an answer to it, again
     /// and again; returns the exit code and what was shown.
     fn at_terminal(&self, arguments: &[&str], dialogue: &[(&str, &str)]) -> (i32, String) {
-        let mut python = Command::new("python3");
-        let dialogue = json!(dialogue).to_string();
-        python.args(["-c", TERMINAL, &dialogue]);
-        let output = under(python, &self.place.command(arguments))
+        let command = self.place.command(arguments);
+        let output = at_terminal(&command, 200, Duration::ZERO, dialogue)
             .output()
             .unwrap();
         let (exit, shown, stderr) = said(&output);
@@ -87,31 +86,6 @@ impl Desk {
         (exit, shown.replace("\r\n", "\n"))
     }
 }
-
-/// Executes a command at a pseudo terminal; the dialogue is its first argument.
-const TERMINAL: &str = "import fcntl, json, os, pty, struct, sys, termios
-dialogue = [(text.encode(), answer.encode()) for text, answer in json.loads(sys.argv[1])]
-shown, seen = b'', 0
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[2], sys.argv[2:])
-fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 200, 0, 0))
-while True:
-    try:
-        part = os.read(fd, 65536)
-    except OSError:
-        break
-    if not part:
-        break
-    shown += part
-    if dialogue and dialogue[0][0] in shown[seen:]:
-        seen = len(shown)
-        os.write(fd, dialogue.pop(0)[1])
-sys.stdout.buffer.write(shown)
-if dialogue:
-    sys.exit(f'nobody said {dialogue[0][0]} after {shown[seen:]}')
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-";
 
 fn said(output: &Output) -> (i32, String, String) {
     (
@@ -647,17 +621,10 @@ fn the_clocks_stand_still_while_a_human_is_asked() {
         "[limits]\ntotal_seconds = 10\ncall_seconds = 10\ntimeout_seconds = 10\n",
     );
     desk.place.write("work/erase.py", "tools.fake.erase()");
-    let mut python = Command::new("python3");
-    let slow = TERMINAL.replace(
-        "        os.write(fd",
-        "        import time; time.sleep(11)\n        os.write(fd",
-    );
-    python.args(["-c", &slow, "[[\"[N]o: \", \"y\\n\"]]"]);
-    let (exit, shown, _) = said(
-        &under(python, &desk.place.command(&["run", "erase.py"]))
-            .output()
-            .unwrap(),
-    );
+    let command = desk.place.command(&["run", "erase.py"]);
+    let thinks = Duration::from_secs(11);
+    let mut slow = at_terminal(&command, 200, thinks, &[("[N]o: ", "y\n")]);
+    let (exit, shown, _) = said(&slow.output().unwrap());
     assert!(exit == 0 && shown.ends_with("erased\r\n"), "{shown}");
 }
 

@@ -559,28 +559,9 @@ fn a_terminal_gets_a_table_that_fits_colours_and_progress() {
         ]
         .concat(),
     );
-    // Everything the child writes to a pseudo terminal, which Python has at hand.
-    let program = "import fcntl, os, pty, struct, sys, termios
-text = b''
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[1], sys.argv[1:])
-fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 60, 0, 0))
-while True:
-    try:
-        part = os.read(fd, 65536)
-    except OSError:
-        break
-    if not part:
-        break
-    text += part
-sys.stdout.buffer.write(text)
-";
     let on_terminal = |verb: &str, no_colour: bool| {
-        let verb = place.command(&[verb]);
-        let mut python = std::process::Command::new("python3");
-        python.args(["-c", program]);
-        let mut command = crate::place::under(python, &verb);
+        let mut command =
+            crate::place::at_terminal(&place.command(&[verb]), 60, std::time::Duration::ZERO, &[]);
         command.env("TERM", "xterm");
         if no_colour {
             command.env("NO_COLOR", "1");
