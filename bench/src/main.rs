@@ -21,7 +21,8 @@ use scenes::{Bench, Sizes};
 type Scene = fn(&mut Bench) -> Result<()>;
 
 /// Every scene in the order in which they run; those with gates come first.
-const SCENES: [(&str, Scene); 11] = [
+const SCENES: [(&str, Scene); 12] = [
+    ("against", scenes::against),
     ("warm", scenes::warm),
     ("calls", scenes::calls),
     ("parallel", scenes::parallel),
@@ -38,6 +39,7 @@ const SCENES: [(&str, Scene); 11] = [
 struct Args {
     toolmill: PathBuf,
     upstream: PathBuf,
+    against: Option<PathBuf>,
     json: Option<PathBuf>,
     quick: bool,
     only: Vec<String>,
@@ -48,6 +50,7 @@ impl Args {
         let mut parsed = Args {
             toolmill: PathBuf::new(),
             upstream: std::env::current_exe()?.with_file_name("bench_upstream"),
+            against: None,
             json: None,
             quick: false,
             only: Vec::new(),
@@ -57,6 +60,7 @@ impl Args {
             let mut value = || args.next().with_context(|| format!("{arg} needs a value"));
             match arg.as_str() {
                 "--binary" => parsed.toolmill = PathBuf::from(value()?).canonicalize()?,
+                "--against" => parsed.against = Some(PathBuf::from(value()?).canonicalize()?),
                 "--json" => parsed.json = Some(value()?.into()),
                 "--only" => parsed.only = value()?.split(',').map(str::to_owned).collect(),
                 "--quick" => parsed.quick = true,
@@ -94,6 +98,7 @@ fn main() -> Result<ExitCode> {
         embed: args.toolmill.with_file_name("examples").join("embed"),
         toolmill: args.toolmill,
         upstream: args.upstream,
+        against: args.against,
         place,
         python,
         sizes,

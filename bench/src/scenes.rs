@@ -34,6 +34,8 @@ const REAL_TOOLS: usize = 316;
 pub(crate) struct Bench {
     pub(crate) toolmill: PathBuf,
     pub(crate) upstream: PathBuf,
+    /// An earlier toolmill, to tell what has been added to a call since.
+    pub(crate) against: Option<PathBuf>,
     /// The gateway inside another program: an example of the product's, built beside it.
     pub(crate) embed: PathBuf,
     /// With 30 tools.
@@ -51,6 +53,8 @@ pub(crate) struct Sizes {
     small: usize,
     /// What takes a tenth of a second.
     medium: usize,
+    /// The same, by each of two whose difference is small.
+    pairs: usize,
     /// Starts.
     starts: usize,
     /// What takes a second.
@@ -64,6 +68,7 @@ impl Sizes {
         mode: "full, idle means 60 s after the last run",
         small: 500,
         medium: 20,
+        pairs: 100,
         starts: 500,
         large: 5,
         load: Duration::from_secs(10),
@@ -73,6 +78,7 @@ impl Sizes {
         mode: "QUICK: fewer repetitions, and idle means 5 s after the last run; not for comparisons",
         small: 40,
         medium: 5,
+        pairs: 25,
         starts: 20,
         large: 2,
         load: Duration::from_secs(3),
@@ -96,6 +102,56 @@ fn in_turn<const K: usize>(
         }
     }
     Ok(times)
+}
+
+/// What a call takes beyond what it takes with another toolmill: pairs of runs, one after the other,
+/// so that a machine which is now fast and now slow is so for both.
+pub(crate) fn against(bench: &mut Bench) -> Result<()> {
+    let Some(other) = &bench.against else {
+        return Ok(());
+    };
+    let other = Place::new(other, &bench.upstream, bench.place.tools)?;
+    let rounds = bench.sizes.pairs;
+    for (cores, times) in [
+        (
+            "one core",
+            on_one_core(|| pairs(&other, &bench.place, rounds))?,
+        ),
+        ("all cores", pairs(&other, &bench.place, rounds)?),
+    ] {
+        for (language, pair) in LANGUAGES.iter().zip(times.chunks(2)) {
+            let added: Vec<f64> = std::iter::zip(&pair[0], &pair[1])
+                .map(|(before, now)| {
+                    (now.as_secs_f64() - before.as_secs_f64()) * 1e6 / ECHOES as f64
+                })
+                .collect();
+            let name = format!("{cores}: 1,000 echoes in turn, {language}");
+            bench
+                .report
+                .times(&format!("{name}, the other"), 2, &pair[0]);
+            bench.report.times(&name, 2, &pair[1]);
+            let median = bench
+                .report
+                .add(&format!("{name}: added to a call"), "µs", 2, &added);
+            bench.report.gate(
+                &name,
+                median,
+                20.0,
+                "µs",
+                "median of pairs of runs, more than the other",
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A thousand calls in turn in each of [`LANGUAGES`], by each of two.
+fn pairs(one: &Place, other: &Place, n: usize) -> Result<[Vec<Duration>; 4]> {
+    let mut agents = [one.ready()?, other.ready()?];
+    let programs = LANGUAGES.map(|language| programs::echoes(language, ECHOES));
+    in_turn(2, n, |index| {
+        Ok(agents[index % 2].run(&programs[index / 2])?.took)
+    })
 }
 
 /// The trivial program in each language.
