@@ -78,10 +78,10 @@ struct Made {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Outcome {
-    /// It returned this.
-    Returned(Box<RawValue>),
-    /// It returned handles.
-    Handles(Box<RawValue>),
+    /// It returned this, which is JSON.
+    Returned(#[serde(with = "raw")] String),
+    /// It returned handles, of which this is JSON.
+    Handles(#[serde(with = "raw")] String),
     /// It returned something that is not kept.
     Lost,
     /// It was not done.
@@ -100,13 +100,28 @@ impl Outcome {
 
     fn returned(&self) -> Option<Returned> {
         match self {
-            Outcome::Returned(json) => Some(json.get().to_owned().into()),
+            Outcome::Returned(json) => Some(json.clone().into()),
             Outcome::Handles(json) => {
-                let handles: Handles = message::decode(json.get().as_bytes()).ok()?;
+                let handles: Handles = message::decode(json.as_bytes()).ok()?;
                 Some(Returned::Handles(handles))
             }
             _ => None,
         }
+    }
+}
+
+/// JSON as it stands. It is read again when a run is kept, and not while it makes its calls.
+mod raw {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
+    use serde_json::value::RawValue;
+
+    pub(super) fn serialize<S: Serializer>(json: &str, to: S) -> Result<S::Ok, S::Error> {
+        let json: &RawValue = serde_json::from_str(json).map_err(ser::Error::custom)?;
+        json.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+        Ok(Box::<str>::from(Box::<RawValue>::deserialize(from)?).into())
     }
 }
 
@@ -290,12 +305,11 @@ impl Resuming {
         let outcome = match answer {
             Ok(Returned::Json(json)) => self
                 .hold(held, json.len())
-                .then(|| RawValue::from_string(json.clone()).ok())
-                .flatten()
+                .then(|| json.clone())
                 .map_or(Outcome::Lost, Outcome::Returned),
             Ok(Returned::Handles(handles)) => {
-                let json = serde_json::value::to_raw_value(handles).ok();
-                json.filter(|json| self.hold(held, json.get().len()))
+                let json = serde_json::to_string(handles).ok();
+                json.filter(|json| self.hold(held, json.len()))
                     .map_or(Outcome::Lost, Outcome::Handles)
             }
             // The server said so, or nothing was sent.
