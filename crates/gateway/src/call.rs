@@ -49,6 +49,9 @@ pub(crate) struct Calls {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) limits: Limits,
     pub(crate) cancel: CancellationToken,
+    /// Calls of tools, whether or not they were sent.
+    made: AtomicU32,
+    /// Those that reached a server, or that an earlier run had made.
     count: AtomicU32,
     /// Calls that have been recorded and have not ended.
     open: AtomicU32,
@@ -169,6 +172,7 @@ impl Calls {
             catalog,
             limits,
             cancel,
+            made: AtomicU32::new(0),
             count: AtomicU32::new(0),
             open: AtomicU32::new(0),
             all_ended: Notify::new(),
@@ -280,6 +284,7 @@ impl Calls {
         if call.path == SHOW {
             return Box::pin(self.showing.show(&self.session, &call)).await;
         }
+        self.one_more()?;
         let mut deadline = Instant::now() + self.limits.call_time;
         let tool = self.resolve(&call, deadline).await?;
         let validation = self.gateway.upstreams.validation(tool.server());
@@ -462,6 +467,17 @@ impl Calls {
         })
     }
 
+    /// Counts a call of a tool before anything becomes of it: what is refused is journalled too.
+    fn one_more(&self) -> Result<(), Raise> {
+        if self.made.fetch_add(1, Ordering::Relaxed) < self.limits.calls {
+            return Ok(());
+        }
+        Err(limit_of_calls(format!(
+            "this program has made {} calls, which is the limit",
+            self.limits.calls
+        )))
+    }
+
     fn spend(&self, bytes: usize) -> Result<(), Raise> {
         let spent = self.bytes.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
         if spent <= self.limits.call_bytes {
@@ -570,12 +586,6 @@ impl Calls {
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(process);
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        if number > self.limits.calls {
-            return Err(limit_of_calls(format!(
-                "this program has made {} calls, which is the limit",
-                self.limits.calls
-            )));
-        }
         self.gateway.recorder().append(Event::CallStarted {
             execution: self.execution.clone(),
             call: number,
