@@ -358,13 +358,6 @@ impl Sessions {
         Ok(session)
     }
 
-    /// The first thing that `find` finds in a session that is open.
-    pub(crate) fn with<T>(&self, find: impl Fn(&Arc<Session>) -> Option<T>) -> Option<T> {
-        lock(&self.open)
-            .values()
-            .find_map(|(session, _)| find(session))
-    }
-
     /// Looks through what is kept, in the background, unless that is being done.
     pub(crate) fn look_through(&self, gateway: &Gateway) {
         if self.is_looking.swap(true, Ordering::AcqRel) {

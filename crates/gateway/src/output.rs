@@ -196,7 +196,7 @@ pub fn answer(execution: &Execution, style: &Style) -> Answer {
 }
 
 /// The answer while a program runs: how far it is, and the end of what it has printed.
-pub(crate) fn running(live: &Live, name: &str, name_session: bool) -> Answer {
+pub(crate) fn running(live: &Live, name_session: bool) -> Answer {
     const PRINTED_BYTES: usize = 4000;
     let so_far = live.so_far();
     let calls = so_far.calls.len() + so_far.open;
@@ -218,10 +218,14 @@ pub(crate) fn running(live: &Live, name: &str, name_session: bool) -> Answer {
         so_far.duration.as_secs(),
         so_far.total_time.as_secs()
     ));
-    if name_session {
-        facts.push(format!("session {}", live.session));
-    }
-    facts.push(format!("continue: wait_execution(execution=\"{name}\")"));
+    let session = match name_session {
+        true => format!(", session=\"{}\"", live.session),
+        false => String::new(),
+    };
+    let short = live.short;
+    facts.push(format!(
+        "continue: wait_execution(execution=\"{short}\"{session})"
+    ));
     let mut text = facts.join(" · ");
     if let Some(progress) = &so_far.progress {
         text.push_str("\nprogress:");

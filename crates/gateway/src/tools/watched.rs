@@ -213,7 +213,10 @@ fn answer(agent: &Agent, carried: &Carried, answers: BTreeMap<String, Value>) {
         Face::Http => Some(&carried.session[..]),
         _ => None,
     };
-    let Some((session, live)) = agent.execution(&carried.execution, session) else {
+    let Some(session) = agent.session_of_executions(session) else {
+        return;
+    };
+    let Some(live) = session.executions().get(&carried.execution) else {
         return;
     };
     let Some(question) = live
