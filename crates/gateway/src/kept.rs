@@ -15,6 +15,7 @@ use results::{Quota, Results};
 use sandbox::{Usage, Workspace};
 use sessions::{Ended, Error, Opened, Opener};
 
+use crate::session::CALLS;
 use crate::{Face, Gateway, Limits, Session};
 
 /// How long who comes back is told what became of a session, and of how many.
@@ -59,13 +60,15 @@ pub struct KeptSession {
     pub workspace_files: u64,
     pub results: u64,
     pub results_bytes: u64,
+    /// Results that no handle names: those kept for `resume`, and those that are being written.
+    pub other_results_bytes: u64,
     pub stored: u64,
     pub store_bytes: u64,
 }
 
 impl KeptSession {
     fn bytes(&self) -> u64 {
-        self.workspace_bytes + self.results_bytes + self.store_bytes
+        self.workspace_bytes + self.results_bytes + self.other_results_bytes + self.store_bytes
     }
 }
 
@@ -146,6 +149,9 @@ impl KeptSessions {
         let results = Results::of_session(&self.results, &kept.id, Quota::default())
             .list()
             .unwrap_or_default();
+        let results_bytes = results.iter().map(|one| one.bytes).sum();
+        let folder = self.results.join(&kept.id);
+        let all = results::bytes_in(&folder) + results::bytes_in(&folder.join(CALLS));
         KeptSession {
             face: kept.record.face,
             opened: SystemTime::UNIX_EPOCH + Duration::from_secs(kept.record.opened),
@@ -156,7 +162,8 @@ impl KeptSessions {
             workspace_bytes: workspace.bytes,
             workspace_files: workspace.entries,
             results: results.len() as u64,
-            results_bytes: results.iter().map(|one| one.bytes).sum(),
+            results_bytes,
+            other_results_bytes: all.saturating_sub(results_bytes),
             stored: kept.stored_values,
             store_bytes: kept.stored_bytes,
             id: kept.id,
@@ -518,6 +525,34 @@ mod tests {
         );
         let left = std::fs::read_dir(&place.kept.results).unwrap().count();
         assert_eq!(left, 1, "the results of those that ended are gone");
+    }
+
+    #[test]
+    fn what_is_kept_for_resume_and_what_is_being_written_count_too() {
+        let place = Place::new();
+        for (id, hours) in [("s_a", 3), ("s_b", 2), ("s_c", 1)] {
+            drop(place.session(id, hours, 1 << 20));
+        }
+        let folder = |id: &str| place.kept.results.join(id);
+        let calls = Results::of_session(&folder("s_a"), CALLS, Quota::default());
+        let kept = calls.keep(results::Content::Json, &vec![b'2'; 1 << 20]);
+        kept.unwrap();
+        // Of a process that was killed.
+        std::fs::write(folder("s_b").join("draft-0-1.unfinished"), vec![0; 1 << 20]).unwrap();
+        let bytes = |kept: Vec<KeptSession>| -> Vec<(u64, u64)> {
+            kept.iter()
+                .map(|one| (one.results_bytes >> 20, one.other_results_bytes))
+                .collect()
+        };
+        assert_eq!(
+            bytes(place.kept.list()),
+            [(1, 1 << 20), (1, 1 << 20), (1, 0)]
+        );
+        assert_eq!(place.kept.look_through(&limits(9, 24, 5), |_| false), 3);
+        assert_eq!(place.kept.look_through(&limits(9, 24, 4), |_| false), 2);
+        assert_eq!(place.there(), ["s_b", "s_c"]);
+        assert_eq!(place.kept.look_through(&limits(9, 24, 2), |_| false), 1);
+        assert_eq!(place.there(), ["s_c"]);
     }
 
     #[test]

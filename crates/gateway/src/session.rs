@@ -41,7 +41,7 @@ impl Face {
 const OVERSHOOT: (u64, u64) = (4, 64);
 
 /// The folder, within that of a session's results, of the calls of failed runs.
-const CALLS: &str = "calls";
+pub(crate) const CALLS: &str = "calls";
 const CALLS_QUOTA: Quota = Quota {
     bytes: 128 << 20,
     values: 32,

@@ -431,6 +431,17 @@ pub fn sessions(folder: &Path) -> Result<Vec<String>, Error> {
     Ok(sessions)
 }
 
+/// How many bytes the files in a folder of values have, those included that are no values yet.
+pub fn bytes_in(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name() != NEXT)
+        .filter_map(|entry| entry.metadata().ok())
+        .filter(fs::Metadata::is_file)
+        .map(|file| file.len())
+        .sum()
+}
+
 /// Removes the folders of sessions, below `folder`, in which nothing has changed for `age`, but for
 /// those of which `spare` says that they are to stay.
 pub fn sweep(folder: &Path, age: Duration, spare: impl Fn(&str) -> bool) {
