@@ -68,7 +68,7 @@ impl Executions {
             drop(ending);
             if running.was_left() {
                 // What it holds may be large; what is said of it is not.
-                running.answer(&session).await;
+                running.answer(&gateway, &session).await;
                 running.stage.send_replace(Stage::Told);
             } else {
                 session.executions().forget(&running);
@@ -410,7 +410,7 @@ impl Live {
     }
 
     /// What the agent is told of a program that has ended. It is made once.
-    pub(crate) async fn answer(&self, session: &Session) -> Answer {
+    pub(crate) async fn answer(&self, gateway: &Gateway, session: &Session) -> Answer {
         let stage = self.stage.borrow().clone();
         let telling = &self.telling;
         let made = self.answer.get_or_init(async || match stage {
@@ -423,7 +423,9 @@ impl Live {
             }
             Stage::Running | Stage::Told => unreachable!("it has ended, and has not been told"),
         });
-        made.await.clone()
+        let answer = made.await.clone();
+        gateway.sessions.has_run(gateway, session);
+        answer
     }
 
     /// The question that is open.

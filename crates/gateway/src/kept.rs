@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -27,6 +27,11 @@ const LEFT: Duration = Duration::from_secs(7 * 86_400);
 const IDLE: Duration = Duration::from_secs(3600);
 /// How often what is kept is looked through, whatever happens.
 const BETWEEN: Duration = Duration::from_secs(600);
+/// What is kept is looked through once programs have kept this part more of what all sessions may hold;
+const GROWN: u64 = 16;
+/// and so long after the last look, or so many times as long as that took, once one may have left files.
+const BETWEEN_FILES: Duration = Duration::from_secs(60);
+const TIMES_LONGER: u32 = 50;
 /// Names a file whose time is that of the last look.
 const LOOKED: &str = "looked-through";
 /// What is counted of a workspace; a hostile one may be larger.
@@ -272,6 +277,10 @@ pub(crate) struct Sessions {
     /// About how many are kept, open or not.
     count: Arc<AtomicUsize>,
     is_looking: Arc<AtomicBool>,
+    /// Bytes that were kept since the last look began.
+    grown: Arc<AtomicU64>,
+    /// When the next look is due for files that programs may have left; none before the first look.
+    next_for_files: Arc<Mutex<Option<Instant>>>,
     warned: AtomicBool,
 }
 
@@ -376,12 +385,38 @@ impl Sessions {
             self.count.clone(),
             self.is_looking.clone(),
         );
-        // Ends by itself: it waits for nothing but the file system.
+        let (grown, next) = (self.grown.clone(), self.next_for_files.clone());
+        // Ends by itself: it waits for nothing but the file system, and looks again only at as much as
+        // was kept meanwhile.
         tokio::task::spawn_blocking(move || {
-            let left = kept.look_through(&limits, |id| close(&open, id));
-            count.store(left, Ordering::Relaxed);
+            loop {
+                let begun = Instant::now();
+                grown.store(0, Ordering::Relaxed);
+                let left = kept.look_through(&limits, |id| close(&open, id));
+                count.store(left, Ordering::Relaxed);
+                let pause = BETWEEN_FILES.max(begun.elapsed() * TIMES_LONGER);
+                *crate::lock(&next) = Some(Instant::now() + pause);
+                if grown.load(Ordering::Relaxed) < (limits.session_bytes / GROWN).max(1) {
+                    break;
+                }
+            }
             is_looking.store(false, Ordering::Release);
         });
+    }
+
+    /// To be called when a program of a session has ended and its answer is made: looks through what is
+    /// kept where all of it may have come to be too large.
+    pub(crate) fn has_run(&self, gateway: &Gateway, session: &Session) {
+        let more = session.take_written();
+        let grown = self.grown.fetch_add(more, Ordering::Relaxed) + more;
+        let is_due = || {
+            let next = *crate::lock(&self.next_for_files);
+            next.is_none_or(|next| next <= Instant::now())
+        };
+        let share = (gateway.config.limits.session_bytes / GROWN).max(1);
+        if (more > 0 && grown >= share) || (session.has_workspace() && is_due()) {
+            self.look_through(gateway);
+        }
     }
 
     /// As [`Sessions::look_through`], if nobody has for a while.

@@ -230,6 +230,16 @@ impl Session {
         &self.live
     }
 
+    /// How many bytes of results and stored values it keeps more than when this was asked last.
+    pub(crate) fn take_written(&self) -> u64 {
+        self.results.take_written() + self.resumable.take_written() + self.store.take_written()
+    }
+
+    /// Whether a program of its may have left files.
+    pub(crate) fn has_workspace(&self) -> bool {
+        self.has_workspace.load(Ordering::Relaxed)
+    }
+
     /// Id and short id of a new execution.
     pub(crate) fn next_execution(&self) -> (String, Short) {
         let number = self.executions.fetch_add(1, Ordering::Relaxed) + 1;

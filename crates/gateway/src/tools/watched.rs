@@ -98,7 +98,7 @@ pub(super) async fn told(
         let question = tokio::select! {
             ended = live.wait(most) => {
                 if ended {
-                    return live.answer(session).await.into();
+                    return live.answer(&agent.gateway, session).await.into();
                 }
                 break;
             }
@@ -108,7 +108,7 @@ pub(super) async fn told(
                     live.cancel("its request was");
                 }
                 if live.wait(wait_execution::LAST_STEPS).await {
-                    return live.answer(session).await.into();
+                    return live.answer(&agent.gateway, session).await.into();
                 }
                 break;
             }
