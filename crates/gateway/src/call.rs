@@ -28,7 +28,7 @@ use crate::store::{self, LOAD, STORE};
 use crate::suspended::Suspended;
 use crate::turns::ServerProcess;
 use crate::value::{self, Piece, Reading, Unwrapped};
-use crate::{Gateway, Limits, Session};
+use crate::{Gateway, Limits, Session, lock};
 
 /// Arguments and results kept of one call for the agent's own answer.
 const SHOWN_CHARACTERS: usize = 80;
@@ -70,6 +70,8 @@ pub(crate) struct Calls {
     /// What the first call that was sent in spite of its schema had against it, and how many there
     /// were.
     sent_anyway: Mutex<Option<(String, u32)>>,
+    /// What is said of the first result of which files were left out.
+    left_out: Mutex<Option<String>>,
     /// How the program writes a handle among arguments.
     pub(crate) mark: String,
     pub(crate) showing: Showing,
@@ -184,6 +186,7 @@ impl Calls {
             resuming: Resuming::default(),
             progress: Arc::new(watch::Sender::new(None)),
             sent_anyway: Mutex::default(),
+            left_out: Mutex::default(),
             mark: crate::id::fresh('h'),
             showing: Showing::default(),
             fetching: tokio::sync::Mutex::default(),
@@ -219,6 +222,24 @@ impl Calls {
             1 => first.clone(),
             more => format!("{first}; so were {} more calls like it", more - 1),
         })
+    }
+
+    /// One line about files that were left out of a result.
+    pub(crate) fn left_out(&self) -> Option<String> {
+        lock(&self.left_out).clone()
+    }
+
+    /// What is held of a tool's result, whose surplus files the agent is told of.
+    async fn held(
+        &self,
+        tool: &Tool,
+        held: impl Future<Output = Result<(Returned, usize), Raise>>,
+    ) -> Answer {
+        let (returned, left_out) = held.await?;
+        if left_out > 0 {
+            lock(&self.left_out).get_or_insert_with(|| handles::left_out(tool.path(), left_out));
+        }
+        Ok(returned)
     }
 
     /// Every call that reached a server, by number.
@@ -619,7 +640,7 @@ impl Calls {
             .await
         {
             Ok(result) => match self.spend(result.raw.get().len()) {
-                Ok(()) => read(&self.session, tool, result.raw, form).await,
+                Ok(()) => read(self, tool, result.raw, form).await,
                 Err(raised) => Err(raised),
             },
             Err(error) => {
@@ -721,7 +742,8 @@ fn as_call<'a>(
 }
 
 /// What the program gets of a result.
-async fn read(session: &Session, tool: &Tool, result: Box<RawValue>, form: Form) -> Answer {
+async fn read(calls: &Calls, tool: &Tool, result: Box<RawValue>, form: Form) -> Answer {
+    let session = &calls.session;
     let unwrapped = value::unwrap(&result, Reading::of(tool));
     // What is kept is written to disk first: boxed, as it would be room in every call.
     match (unwrapped, form) {
@@ -733,16 +755,18 @@ async fn read(session: &Session, tool: &Tool, result: Box<RawValue>, form: Form)
         (Ok(_), Form::Raw) => Ok(String::from(Box::<str>::from(result)).into()),
         (Ok(Unwrapped::Value(value)), Form::Keep) => {
             let pieces = vec![Piece::Value(value)];
-            Box::pin(handles::kept_whole(session, pieces)).await
+            Box::pin(calls.held(tool, handles::kept_whole(session, pieces))).await
         }
         (Ok(Unwrapped::Value(value)), _) => Ok(value.into()),
         (Ok(Unwrapped::Mixed(pieces)), Form::Keep) => {
-            Box::pin(handles::kept_whole(session, pieces)).await
+            Box::pin(calls.held(tool, handles::kept_whole(session, pieces))).await
         }
         (Ok(Unwrapped::Mixed(pieces)), Form::Whole) => {
             Ok(value::joined(pieces, |file| file.block.get().to_owned()).into())
         }
-        (Ok(Unwrapped::Mixed(pieces)), _) => Box::pin(handles::held(session, pieces)).await,
+        (Ok(Unwrapped::Mixed(pieces)), _) => {
+            Box::pin(calls.held(tool, handles::held(session, pieces))).await
+        }
         (Err(error), _) => Err(raise(
             ErrorCode::Protocol,
             tool,

@@ -365,6 +365,7 @@ impl Run<'_> {
         let notes = calls.notes(ended.done.error.as_ref());
         ended.done.notes.extend(notes);
         ended.done.notes.extend(calls.sent_anyway());
+        ended.done.notes.extend(calls.left_out());
         ended.done.notes.extend(calls.resuming.note());
         self.dry_run = calls.permits.dry_run();
         ended.done.notes.extend(unseen(&ended));

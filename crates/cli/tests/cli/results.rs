@@ -285,6 +285,37 @@ return [
 }
 
 #[test]
+fn of_more_files_than_can_be_kept_the_first_are_and_the_rest_is_told() {
+    let note = "\n--- note\nfake.blocks returned 1,200 files at once, of which the first 500 are kept; ask it for fewer";
+    let expected = json!([
+        1200, 500, "r_1", "MA==", "NDk5", 700,
+        {"type": "image", "mimeType": "image/png", "left_out": "the first 500 files of a result are kept"},
+    ]);
+    for (language, code) in [
+        (
+            "python",
+            "import base64\nof = lambda i: base64.b64encode(str(i).encode()).decode()\n\
+             all = tools.fake.blocks(content=[{'type': 'image', 'data': of(i), 'mimeType': 'image/png'} for i in range(1200)])\n\
+             kept = [one for one in all if type(one) is not dict]\nrest = [one for one in all if type(one) is dict]\n\
+             [len(all), len(kept), kept[0].id, kept[0]['data'], kept[499]['data'], len(rest), rest[0]]",
+        ),
+        (
+            "javascript",
+            "const all = await tools.fake.blocks({content: Array.from({length: 1200}, (_, i) => ({type: 'image', data: btoa(`${i}`), mimeType: 'image/png'}))});\n\
+             const rest = all.filter((one) => one.left_out !== undefined); const kept = all.slice(0, 500);\n\
+             return [all.length, all.length - rest.length, kept[0].id, await kept[0].base64(), await kept[499].base64(), rest.length, rest[0]]",
+        ),
+    ] {
+        let place = Place::with_fake();
+        let (text, is_error) = agent(&place).execute(language, code);
+        let (_, answer) = text.split_once('\n').unwrap();
+        let value = answer.split("\n--- ").next().unwrap();
+        assert!(!is_error && text.ends_with(note), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(value).unwrap(), expected);
+    }
+}
+
+#[test]
 fn what_is_shown_stands_beside_the_answer_as_blocks_of_its_kind() {
     let place = Place::with_fake();
     let mut agent = agent(&place);
