@@ -48,7 +48,7 @@ impl Language {
     }
 
     /// The words in which signatures and fixes are written for it.
-    fn words(self) -> catalog::Language {
+    pub(crate) fn words(self) -> catalog::Language {
         match self {
             Language::Python => catalog::Language::Python,
             Language::TypeScript | Language::JavaScript => catalog::Language::TypeScript,
