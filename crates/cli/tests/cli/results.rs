@@ -86,6 +86,67 @@ return [
 }
 
 #[test]
+fn a_preview_says_what_is_in_the_value() {
+    let place = Place::with_fake();
+    let mut agent = agent(&place);
+    let python =
+        "[{'id': n, 'tags': ['a'], **({'score': .5} if n % 2 else {})} for n in range(20000)]";
+    let typescript = "[...Array(20000).keys()].map(n => n % 2 ? {id: n, tags: ['a'], score: .5} : {id: n, tags: ['a']})";
+    for (language, code, item) in [
+        (
+            "python",
+            python,
+            json!({"id": "int", "tags": ["str"], "score": "float?"}),
+        ),
+        (
+            "typescript",
+            typescript,
+            json!({"id": "number", "tags": ["string"], "score": "number?"}),
+        ),
+    ] {
+        let (_, preview) = run(&mut agent, language, code);
+        assert_eq!(preview["item"], item, "{language}");
+    }
+    // Where the elements are unlike one another, or there is nothing to say, it says less.
+    let mixed = "[n if n % 2 else {'a': n} for n in range(50000)]";
+    assert_eq!(run(&mut agent, "python", mixed).1["item"], "dict|int");
+    let one =
+        "{'total': 9, 'rows': [[n, None] for n in range(50000)], 'text': 'x' * 400, 'empty': []}";
+    assert_eq!(
+        run(&mut agent, "python", one).1["shown"],
+        json!({
+            "total": 9,
+            "rows": {"$preview": true, "type": "array", "length": 50000, "item": ["int?"]},
+            "text": {"$preview": true, "type": "text", "bytes": 400, "head": "x".repeat(200)},
+            "empty": [],
+        })
+    );
+    // A text is shown line by line, of one long line both ends.
+    let lines = "'\\r\\n'.join(f'line {n} é' for n in range(20000))";
+    let (status, preview) = run(&mut agent, "python", lines);
+    assert!(
+        status.contains(" · value too large: 20,000 lines, "),
+        "{status}"
+    );
+    let ends = ["head", "tail"].map(|end| preview[end].as_array().unwrap());
+    assert_eq!(
+        (&ends[0][0], &ends[0][1]),
+        (&json!("line 0 é"), &json!("line 1 é"))
+    );
+    assert_eq!(ends[1].last().unwrap(), "line 19999 é");
+    assert!(
+        ends[0].len() > 500 && ends[1].len() > 400,
+        "{}, {}",
+        ends[0].len(),
+        ends[1].len()
+    );
+    let (_, preview) = run(&mut agent, "python", "'ü' * 60000 + 'end'");
+    let cut = "ü".repeat(900);
+    assert_eq!(preview["head"], json!([format!("{cut}…")]));
+    assert_eq!(preview["tail"], json!([format!("…{}end", "ü".repeat(898))]));
+}
+
+#[test]
 fn what_was_printed_and_long_texts_are_kept_too() {
     let place = Place::with_fake();
     let mut agent = agent(&place);
