@@ -609,7 +609,7 @@ impl Calls {
             .await
         {
             Ok(result) => match self.spend(result.raw.get().len()) {
-                Ok(()) => read(&self.session, tool, result.raw, form).await,
+                Ok(()) => read(self, tool, arguments, result.raw, form).await,
                 Err(raised) => Err(raised),
             },
             Err(error) => {
@@ -620,11 +620,6 @@ impl Calls {
             }
         };
         self.resuming.ended(noted, answer.as_ref());
-        if let Ok(Returned::Json(result)) = &answer
-            && form == Form::Value
-        {
-            self.sample(tool, arguments, result);
-        }
         let text = answer.as_ref().map(Returned::text);
         let bytes = answer.as_ref().map_or(0, Returned::bytes);
         open.end(text.as_deref().map_err(|raised| raised.code), bytes);
@@ -711,7 +706,14 @@ fn as_call<'a>(
 }
 
 /// What the program gets of a result.
-async fn read(session: &Session, tool: &Tool, result: Box<RawValue>, form: Form) -> Answer {
+async fn read(
+    calls: &Calls,
+    tool: &Arc<Tool>,
+    arguments: &RawValue,
+    result: Box<RawValue>,
+    form: Form,
+) -> Answer {
+    let session = &calls.session;
     let unwrapped = value::unwrap(&result, Reading::of(tool));
     // What is kept is written to disk first: boxed, as it would be room in every call.
     match (unwrapped, form) {
@@ -725,7 +727,10 @@ async fn read(session: &Session, tool: &Tool, result: Box<RawValue>, form: Form)
             let pieces = vec![Piece::Value(value)];
             Box::pin(handles::kept_whole(session, pieces)).await
         }
-        (Ok(Unwrapped::Value(value)), _) => Ok(value.into()),
+        (Ok(Unwrapped::Value(value)), _) => {
+            calls.sample(tool, arguments, &value);
+            Ok(value.into())
+        }
         (Ok(Unwrapped::Mixed(pieces)), Form::Keep) => {
             Box::pin(handles::kept_whole(session, pieces)).await
         }
