@@ -31,13 +31,13 @@ fuzz_target!(|data: &[u8]| {
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect();
     let catalog = catalog_of(name, &tools);
-    let declarations = catalog.typescript_declarations(None);
-    let stubs = catalog.python_stubs(None);
+    let declarations = catalog.typescript_declarations(None, None);
+    let stubs = catalog.python_stubs(None, None);
     let reversed: Vec<Box<RawValue>> = tools.iter().rev().cloned().collect();
     if catalog.len() == tools.len() {
         let again = catalog_of(name, &reversed);
-        assert_eq!(declarations, again.typescript_declarations(None));
-        assert_eq!(stubs, again.python_stubs(None));
+        assert_eq!(declarations, again.typescript_declarations(None, None));
+        assert_eq!(stubs, again.python_stubs(None, None));
     }
     // What a tool's declarations may take, and what stands before them.
     let most = (catalog.len() + 1) * (600 << 10);

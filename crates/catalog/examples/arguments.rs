@@ -141,8 +141,8 @@ fn speed(catalogs: &Path, lines: &Path) {
     let written = |catalog: &Catalog| {
         let begun = Instant::now();
         black_box((
-            catalog.python_stubs(None),
-            catalog.typescript_declarations(None),
+            catalog.python_stubs(None, None),
+            catalog.typescript_declarations(None, None),
         ));
         begun.elapsed()
     };
@@ -158,7 +158,8 @@ fn speed(catalogs: &Path, lines: &Path) {
         }
         begun.elapsed()
     });
-    let bytes = catalog.python_stubs(None).len() + catalog.typescript_declarations(None).len();
+    let bytes =
+        catalog.python_stubs(None, None).len() + catalog.typescript_declarations(None, None).len();
 
     let (p50, p95) = median(&mut validation);
     let (floor, _) = median(&mut floor);

@@ -3,9 +3,10 @@
 //!
 //! The types of all tools are read once, by the [`Shape`] that search answers are drawn from, into
 //! a form that is the same for both languages and in which every type that needs a name has one;
-//! `python` and `typescript` only write it down. The text depends on the catalog alone: neither the
-//! order of listing nor which server is asked for changes a name. What cannot be typed, because a
-//! reference leads nowhere or a bound is met, is `Any` or `unknown`, with the reason in a comment.
+//! `python` and `typescript` only write it down. Neither the order of listing nor which server is asked
+//! for changes a name. What cannot be typed, because a reference leads nowhere or a bound is met, is
+//! `Any` or `unknown`, with the reason in a comment. What a tool gives that does not say it has the type
+//! that its results were observed to have, with how many they were in a comment.
 
 mod python;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use serde_json::Value;
 use crate::answer::counted;
 use crate::catalog::{Catalog, ServerTools};
 use crate::name::{self, pascal};
+use crate::observed::Observations;
 use crate::plain;
 use crate::schema::{
     Fields, Items, Kind, MOST_STEPS, Shape, kinds, referred, resolved, said, shape, step, unwrapped,
@@ -47,6 +49,9 @@ const LONGEST_MEMBER_BYTES: usize = 256;
 
 /// Type names are cut here; those that then are the same are told apart by a hash.
 const LONGEST_TYPE_NAME: usize = 100;
+
+/// Where the places of a result begin.
+const RESULT: &str = "Result";
 
 const DESCRIPTION_CHARS: usize = 2_000;
 const MEMBER_CHARS: usize = 500;
@@ -98,26 +103,48 @@ const TAKEN: [&str; 36] = [
 
 impl Catalog {
     /// The tools as a Python stub file (`.pyi`), for Python 3.11 and newer: those of `server`, which
-    /// may be written as for [`Catalog::server`], or of all.
-    pub fn python_stubs(&self, server: Option<&str>) -> String {
-        match server {
-            None => self
-                .python
-                .get_or_init(|| python::stubs(&Sdk::of(self, None)))
-                .clone(),
-            some => python::stubs(&Sdk::of(self, some)),
+    /// may be written as for [`Catalog::server`], or of all. What was `observed` of results are the
+    /// types of those that no tool describes.
+    pub fn python_stubs(&self, server: Option<&str>, observed: Option<&Observations>) -> String {
+        let seen = Seen::of(self, observed);
+        let write = || python::stubs(&Sdk::of(self, server, &seen));
+        match (server, observed) {
+            (None, None) => self.python.get_or_init(write).clone(),
+            _ => write(),
         }
     }
 
-    /// The tools as TypeScript declarations (`.d.ts`): those of `server`, or of all.
-    pub fn typescript_declarations(&self, server: Option<&str>) -> String {
-        match server {
-            None => self
-                .typescript
-                .get_or_init(|| typescript::declarations(&Sdk::of(self, None)))
-                .clone(),
-            some => typescript::declarations(&Sdk::of(self, some)),
+    /// The tools as TypeScript declarations (`.d.ts`): those of `server`, or of all, as in
+    /// [`Catalog::python_stubs`].
+    pub fn typescript_declarations(
+        &self,
+        server: Option<&str>,
+        observed: Option<&Observations>,
+    ) -> String {
+        let seen = Seen::of(self, observed);
+        let write = || typescript::declarations(&Sdk::of(self, server, &seen));
+        match (server, observed) {
+            (None, None) => self.typescript.get_or_init(write).clone(),
+            _ => write(),
         }
+    }
+}
+
+/// By tool's path, the schema of what its results were observed to be, and of how many.
+#[derive(Default)]
+struct Seen(HashMap<String, (Value, u32)>);
+
+impl Seen {
+    fn of(catalog: &Catalog, observed: Option<&Observations>) -> Seen {
+        let Some(observed) = observed else {
+            return Seen::default();
+        };
+        let seen = catalog.tools().filter_map(|tool| {
+            let observed = observed.of(tool)?;
+            let schema = observed.shape.schema();
+            Some((tool.path().to_owned(), (schema, observed.results)))
+        });
+        Seen(seen.collect())
     }
 }
 
@@ -136,8 +163,10 @@ struct ToolTypes<'a> {
     tool: &'a Tool,
     /// The types that have names. The first is that of the arguments.
     declared: Vec<Declared<'a>>,
-    /// `None` when the tool promises nothing.
+    /// `None` when the tool promises nothing, and nothing was observed.
     result: Option<Type<'a>>,
+    /// Of how many results the type of the result was learned.
+    observed: Option<u32>,
     /// Where something is not typed, and why.
     untyped: Vec<String>,
 }
@@ -196,7 +225,7 @@ enum Type<'a> {
 }
 
 impl<'a> Sdk<'a> {
-    fn of(catalog: &'a Catalog, server: Option<&str>) -> Sdk<'a> {
+    fn of(catalog: &'a Catalog, server: Option<&str>, seen: &'a Seen) -> Sdk<'a> {
         let mut servers: Vec<ServerTypes> = catalog
             .servers()
             .map(|server| ServerTypes {
@@ -205,7 +234,7 @@ impl<'a> Sdk<'a> {
                 tools: server
                     .tools()
                     .iter()
-                    .map(|tool| ToolTypes::of(tool))
+                    .map(|tool| ToolTypes::of(tool, seen))
                     .collect(),
             })
             .collect();
@@ -275,10 +304,11 @@ fn type_name(mut name: String) -> String {
 }
 
 impl<'a> ToolTypes<'a> {
-    fn of(tool: &'a Tool) -> ToolTypes<'a> {
+    fn of(tool: &'a Tool, seen: &'a Seen) -> ToolTypes<'a> {
         let input = tool.input_schema();
         let mut reading = Reading {
             root: input,
+            null_says_nothing: false,
             declared: Vec::new(),
             finished: HashMap::new(),
             open: Vec::new(),
@@ -287,14 +317,24 @@ impl<'a> ToolTypes<'a> {
             untyped: Vec::new(),
         };
         reading.arguments(input);
-        let result = tool.output_schema().map(|output| {
-            reading.root = output;
-            reading.value(unwrapped(output), "Result")
-        });
+        let seen = seen.0.get(tool.path());
+        let result = match (seen, tool.output_schema()) {
+            (Some((schema, _)), _) => {
+                reading.root = schema;
+                reading.null_says_nothing = true;
+                Some(reading.value(schema, RESULT))
+            }
+            (None, Some(output)) => {
+                reading.root = output;
+                Some(reading.value(unwrapped(output), RESULT))
+            }
+            (None, None) => None,
+        };
         ToolTypes {
             tool,
             declared: reading.declared,
             result,
+            observed: seen.map(|(_, results)| *results),
             untyped: reading.untyped,
         }
     }
@@ -315,6 +355,7 @@ impl<'a> ToolTypes<'a> {
             tool: self.tool,
             declared: vec![arguments],
             result: None,
+            observed: None,
             untyped: vec![format!(
                 "everything: the declarations would exceed {LONGEST_TOOL_BYTES} bytes"
             )],
@@ -333,6 +374,15 @@ impl<'a> ToolTypes<'a> {
         let mut lines = plain::lines(self.tool.description(), DESCRIPTION_CHARS);
         lines.extend(self.tool.effects().map(str::to_owned));
         lines
+    }
+
+    /// The lines of comment beside the method: how its result is known, and what is not typed, why.
+    fn comments(&self) -> impl Iterator<Item = String> {
+        let observed = self.observed;
+        let observed = observed.map(|results| format!("result: observed ×{results}"));
+        let untyped = self.untyped.iter();
+        let untyped = untyped.map(|reason| format!("not typed: {reason}"));
+        observed.into_iter().chain(untyped)
     }
 
     /// The types and the method that `write` makes of the tool, or of the tool without its types
@@ -377,6 +427,8 @@ impl Member<'_> {
 /// The reading of one tool's schemas.
 struct Reading<'a> {
     root: &'a Value,
+    /// Where nothing but null was observed, type checkers are not to refuse everything else.
+    null_says_nothing: bool,
     declared: Vec<Declared<'a>>,
     /// What has been read, by where it lies: references lead to the same place many times.
     finished: HashMap<*const Value, Type<'a>>,
@@ -412,6 +464,7 @@ impl<'a> Reading<'a> {
             Type::Union(none) if none.is_empty() => {
                 self.any(place, "it contains nothing but itself")
             }
+            Type::Plain(Kind::Null) if self.null_says_nothing => Type::Any,
             some => some,
         }
     }

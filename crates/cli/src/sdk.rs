@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use gateway::Catalog;
 use tokio::time::Instant;
 
 use crate::args::{Sdk, SdkLanguage, Source};
@@ -57,11 +56,16 @@ pub(crate) fn run(source: &Source, args: Sdk) -> Result<ExitCode> {
         if !health.iter().any(|server| server.state == "ready") {
             return Ok(ExitCode::from(exit::NO_SETTINGS_OR_UPSTREAM));
         }
+        let observed = gateway.recall_results().await;
         let server = args.server.as_deref();
+        let declarations = |language| match language {
+            SdkLanguage::Python => catalog.python_stubs(server, Some(&observed)),
+            SdkLanguage::Typescript => catalog.typescript_declarations(server, Some(&observed)),
+        };
         match &args.out {
             None => {
                 let language = args.language.unwrap_or(SdkLanguage::Python);
-                print(&declarations(&catalog, language, server))?;
+                print(&declarations(language))?;
             }
             Some(folder) => {
                 let languages = match args.language {
@@ -69,19 +73,12 @@ pub(crate) fn run(source: &Source, args: Sdk) -> Result<ExitCode> {
                     None => vec![SdkLanguage::Python, SdkLanguage::Typescript],
                 };
                 for language in languages {
-                    write(folder, language, &declarations(&catalog, language, server))?;
+                    write(folder, language, &declarations(language))?;
                 }
             }
         }
         Ok(ExitCode::SUCCESS)
     })
-}
-
-fn declarations(catalog: &Catalog, language: SdkLanguage, server: Option<&str>) -> String {
-    match language {
-        SdkLanguage::Python => catalog.python_stubs(server),
-        SdkLanguage::Typescript => catalog.typescript_declarations(server),
-    }
 }
 
 fn write(folder: &Path, language: SdkLanguage, text: &str) -> Result<()> {

@@ -640,7 +640,7 @@ impl Calls {
             .await
         {
             Ok(result) => match self.spend(result.raw.get().len()) {
-                Ok(()) => read(self, tool, result.raw, form).await,
+                Ok(()) => read(self, tool, arguments, result.raw, form).await,
                 Err(raised) => Err(raised),
             },
             Err(error) => {
@@ -651,11 +651,6 @@ impl Calls {
             }
         };
         self.resuming.ended(noted, answer.as_ref());
-        if let Ok(Returned::Json(result)) = &answer
-            && form == Form::Value
-        {
-            self.sample(tool, arguments, result);
-        }
         let text = answer.as_ref().map(Returned::text);
         let bytes = answer.as_ref().map_or(0, Returned::bytes);
         open.end(text.as_deref().map_err(|raised| raised.code), bytes);
@@ -742,7 +737,13 @@ fn as_call<'a>(
 }
 
 /// What the program gets of a result.
-async fn read(calls: &Calls, tool: &Tool, result: Box<RawValue>, form: Form) -> Answer {
+async fn read(
+    calls: &Calls,
+    tool: &Arc<Tool>,
+    arguments: &RawValue,
+    result: Box<RawValue>,
+    form: Form,
+) -> Answer {
     let session = &calls.session;
     let unwrapped = value::unwrap(&result, Reading::of(tool));
     // What is kept is written to disk first: boxed, as it would be room in every call.
@@ -757,7 +758,10 @@ async fn read(calls: &Calls, tool: &Tool, result: Box<RawValue>, form: Form) -> 
             let pieces = vec![Piece::Value(value)];
             Box::pin(calls.held(tool, handles::kept_whole(session, pieces))).await
         }
-        (Ok(Unwrapped::Value(value)), _) => Ok(value.into()),
+        (Ok(Unwrapped::Value(value)), _) => {
+            calls.sample(tool, arguments, &value);
+            Ok(value.into())
+        }
         (Ok(Unwrapped::Mixed(pieces)), Form::Keep) => {
             Box::pin(calls.held(tool, handles::kept_whole(session, pieces))).await
         }

@@ -262,9 +262,9 @@ impl Gateway {
         self.upstreams.catalog()
     }
 
-    /// Makes sure that [`Gateway::signature`] knows all that was learned of results until now.
-    pub async fn recall_results(&self) {
-        self.learning.up_to_date().await;
+    /// All that was learned of results until now, which [`Gateway::signature`] then knows too.
+    pub async fn recall_results(&self) -> Arc<catalog::Observations> {
+        self.learning.up_to_date().await
     }
 
     /// One line that says what a tool takes and gives, by what is known of its results.

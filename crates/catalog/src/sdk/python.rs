@@ -375,8 +375,8 @@ impl<'t, 'a> Writer<'t, 'a> {
         } else {
             push_docstring(&mut out, "        ", &prose);
         }
-        for reason in &self.types.untyped {
-            let _ = writeln!(out, "        # not typed: {reason}");
+        for comment in self.types.comments() {
+            let _ = writeln!(out, "        # {comment}");
         }
         out
     }

@@ -5,6 +5,7 @@ use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
 use crate::catalog::{Catalog, Server};
+use crate::observed::{Observations, Observed, Shape};
 
 fn server(name: &str, tools: &[Value]) -> Server {
     Server {
@@ -21,8 +22,12 @@ fn server(name: &str, tools: &[Value]) -> Server {
 /// What both languages say of the tools of one server, without what they say of every catalog.
 fn written(tools: &[Value]) -> String {
     let catalog = Catalog::new(vec![server("x", tools)]);
-    let python = catalog.python_stubs(None);
-    let typescript = catalog.typescript_declarations(None);
+    written_of(&catalog, None)
+}
+
+fn written_of(catalog: &Catalog, observed: Option<&Observations>) -> String {
+    let python = catalog.python_stubs(None, observed);
+    let typescript = catalog.typescript_declarations(None, observed);
     let (_, python) = python.split_once("a step of the task.\"\"\"\n\n").unwrap();
     let (python, _) = python.split_once("\nclass Tools:\n").unwrap();
     let (_, typescript) = typescript.split_once("Promise<string>;\n\n").unwrap();
@@ -734,8 +739,8 @@ fn hostile_text_stays_where_it_is_put() {
             })],
         )]);
         let (python, typescript) = (
-            catalog.python_stubs(None),
-            catalog.typescript_declarations(None),
+            catalog.python_stubs(None, None),
+            catalog.typescript_declarations(None, None),
         );
         for c in python.chars().chain(typescript.chars()) {
             assert!(
@@ -810,10 +815,13 @@ fn types_have_one_name_in_any_order_and_selection() {
         .iter_mut()
         .for_each(|server| server.tools.reverse());
     let again = Catalog::new(shuffled);
-    assert_eq!(catalog.python_stubs(None), again.python_stubs(None));
     assert_eq!(
-        catalog.typescript_declarations(None),
-        again.typescript_declarations(None)
+        catalog.python_stubs(None, None),
+        again.python_stubs(None, None)
+    );
+    assert_eq!(
+        catalog.typescript_declarations(None, None),
+        again.typescript_declarations(None, None)
     );
 
     let classes = |text: &str| -> Vec<String> {
@@ -825,12 +833,12 @@ fn types_have_one_name_in_any_order_and_selection() {
             })
             .collect()
     };
-    let all = classes(&catalog.python_stubs(None));
+    let all = classes(&catalog.python_stubs(None, None));
     let distinct: std::collections::HashSet<&String> = all.iter().collect();
     assert_eq!(all.len(), distinct.len());
     let selected: Vec<String> = catalog
         .servers()
-        .flat_map(|server| classes(&catalog.python_stubs(Some(server.name()))))
+        .flat_map(|server| classes(&catalog.python_stubs(Some(server.name()), None)))
         .collect();
     assert_eq!(all, selected);
     insta::assert_snapshot!(all.join(" "), @"GitHubXArgsV GitHubXResult GitHubXResultV GitHubXResultVV GitHubTools _3d1ArgsV _3d1Result _3d1ResultV _3d1ResultVV _3d_06d9aa ABCArgsV_6d5e25 ABCResult_d42949 ABCResultV_0d3d92 ABCResultVV_e4249b AGetArgsV AGetResult AGetResultV AGetResultVV AGetArgsArgsV AGetArgsResult AGetArgsResultV AGetArgsResultVV AGetArgsB262f6ArgsV AGetArgsB262f6Result AGetArgsB262f6ResultV AGetArgsB262f6ResultVV AToolsArgsV AToolsResult AToolsResultV AToolsResultVV A ABCArgsV_ba2a53 ABCResult_38672d ABCResultV_9e8de7 ABCResultVV_bad51f ABRawArgsV ABRawResult ABRawResultV ABRawResultVV AB GithubXArgsV GithubXResult GithubXResultV GithubXResultVV Github NonePrintArgsV NonePrintResult NonePrintResultV NonePrintResultVV None_beac3e StrSelfArgsV StrSelfResult StrSelfResultV StrSelfResultVV Str ToolsAnyArgsV ToolsAnyResult ToolsAnyResultV ToolsAnyResultVV Tools_1fa8ac");
@@ -842,16 +850,145 @@ fn one_server_is_written_alone() {
         server("my-one", &[with(json!({}))]),
         server("elsewhere", &[with(json!({}))]),
     ]);
-    let text = catalog.python_stubs(Some("my-one"));
+    let text = catalog.python_stubs(Some("my-one"), None);
     assert!(
         text.contains("my_one: MyOne\n") && !text.contains("elsewhere"),
         "{text}"
     );
-    let text = catalog.typescript_declarations(Some("myOne"));
+    let text = catalog.typescript_declarations(Some("myOne"), None);
     assert!(
         text.contains("  my_one: {\n") && !text.contains("elsewhere"),
         "{text}"
     );
-    let none = catalog.python_stubs(Some("nothing"));
-    assert_eq!(none, Catalog::new(Vec::new()).python_stubs(None));
+    let none = catalog.python_stubs(Some("nothing"), None);
+    assert_eq!(none, Catalog::new(Vec::new()).python_stubs(None, None));
+}
+
+#[test]
+fn results_that_no_tool_describes_are_as_observed() {
+    let tool = |name: &str, output: Value| {
+        let mut tool = json!({"name": name, "inputSchema": {"type": "object"}});
+        if !output.is_null() {
+            tool["outputSchema"] = output;
+        }
+        tool
+    };
+    let text = json!({"type": "object", "properties": {"result": {"type": "string"}}, "required": ["result"]});
+    let number =
+        json!({"type": "object", "properties": {"n": {"type": "number"}}, "required": ["n"]});
+    let tools = [
+        tool("list", Value::Null),
+        tool("wrapped", text),
+        tool("said", number),
+        tool("unseen", Value::Null),
+    ];
+    let catalog = Catalog::new(vec![server("x", &tools)]);
+    let mut observed = Observations::default();
+    let results = [
+        r#"{"items": [{"id": 1, "name": "a", "tags": [], "parent": null}], "next": null}"#,
+        r#"{"items": [{"id": 2, "name": null, "tags": [], "parent": null}], "next": 2, "total": 1}"#,
+    ];
+    let mut shape = Shape::default();
+    for (call, result) in results.iter().enumerate() {
+        shape.join(&Shape::of(result, call as u32));
+    }
+    for tool in catalog.tools() {
+        if tool.name() != "unseen" {
+            let (shape, results) = (shape.clone(), results.len() as u32);
+            let known = Observed { shape, results };
+            observed.insert("x", tool.contract().to_owned(), known);
+        }
+    }
+    insta::assert_snapshot!(written_of(&catalog, Some(&observed)), @r#"
+class XListResult(TypedDict):
+    items: list[XListResultItemsItem]
+    next: int | None
+    total: NotRequired[int]
+
+class XListResultItemsItem(TypedDict):
+    id: int
+    name: str | None
+    tags: list[Any]
+    parent: Any
+
+class XSaidResult(TypedDict):
+    n: float
+
+class XWrappedResult(TypedDict):
+    items: list[XWrappedResultItemsItem]
+    next: int | None
+    total: NotRequired[int]
+
+class XWrappedResultItemsItem(TypedDict):
+    id: int
+    name: str | None
+    tags: list[Any]
+    parent: Any
+
+class X:
+    @__forms__
+    def list(self, **others: Any) -> XListResult:
+        """WRITES"""
+        # result: observed ×2
+
+    @__forms__
+    def said(self, **others: Any) -> XSaidResult:
+        """WRITES"""
+
+    @__forms__
+    def unseen(self, **others: Any) -> Any:
+        """WRITES"""
+
+    @__forms__
+    def wrapped(self, **others: Any) -> XWrappedResult:
+        """WRITES"""
+        # result: observed ×2
+----
+interface XListResult {
+  items: XListResultItemsItem[];
+  next: number | null;
+  total?: number;
+}
+
+interface XListResultItemsItem {
+  id: number;
+  name: string | null;
+  tags: any[];
+  parent: any;
+}
+
+interface XSaidResult {
+  n: number;
+}
+
+interface XWrappedResult {
+  items: XWrappedResultItemsItem[];
+  next: number | null;
+  total?: number;
+}
+
+interface XWrappedResultItemsItem {
+  id: number;
+  name: string | null;
+  tags: any[];
+  parent: any;
+}
+
+declare const tools: WithForms<{
+  x: {
+    // result: observed ×2
+    /** WRITES */
+    list(args?: { [key: string]: unknown }): Promise<XListResult>;
+    /** WRITES */
+    said(args?: { [key: string]: unknown }): Promise<XSaidResult>;
+    /** WRITES */
+    unseen(args?: { [key: string]: unknown }): Promise<any>;
+    // result: observed ×2
+    /** WRITES */
+    wrapped(args?: { [key: string]: unknown }): Promise<XWrappedResult>;
+  };
+}>;
+"#);
+    // Without it nothing is said of them.
+    assert!(!written_of(&catalog, None).contains("observed"));
 }

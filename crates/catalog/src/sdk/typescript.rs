@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{Body, DOCS_CHARS, MEMBER_CHARS, Member, Sdk, ToolTypes, Type};
+use super::{Body, DOCS_CHARS, MEMBER_CHARS, Member, RESULT, Sdk, ToolTypes, Type};
 use crate::plain;
 use crate::schema::Kind;
 use crate::signature::{Language, is_plain_parameter};
@@ -98,6 +98,7 @@ pub(super) fn declarations(sdk: &Sdk) -> String {
                 let mut writer = Writer {
                     types: tool,
                     docs: DOCS_CHARS,
+                    any: UNKNOWN,
                 };
                 (writer.declared(), writer.method())
             });
@@ -110,18 +111,35 @@ pub(super) fn declarations(sdk: &Sdk) -> String {
     out
 }
 
+/// What a schema leaves open has to be looked at first.
+const UNKNOWN: &str = "unknown";
+
 /// Writes down one tool.
 struct Writer<'t, 'a> {
     types: &'t ToolTypes<'a>,
     /// What its members' descriptions may still take.
     docs: usize,
+    /// The type of what has none.
+    any: &'static str,
 }
 
 impl Writer<'_, '_> {
+    /// Goes on with what the tool takes, or with what it gives: where nothing is promised, programs have to
+    /// do without being told, which `unknown` would refuse.
+    fn go_on_with(&mut self, is_result: bool) {
+        let is_promised = self.types.result.is_some() && self.types.observed.is_none();
+        self.any = if is_result && !is_promised {
+            "any"
+        } else {
+            UNKNOWN
+        };
+    }
+
     /// The types that the method mentions.
     fn declared(&mut self) -> String {
         let mut out = String::new();
         for declared in &self.types.declared {
+            self.go_on_with(declared.place.starts_with(RESULT));
             match &declared.body {
                 Body::Members { members, others } => {
                     let said = others.as_ref().is_some_and(|others| *others != Type::Any);
@@ -159,7 +177,7 @@ impl Writer<'_, '_> {
         let mut parts = vec![self.type_of(others)];
         for member in members {
             let part = self.type_of(&member.value);
-            if part == "unknown" {
+            if part == self.any {
                 return part;
             }
             if !parts.contains(&part) {
@@ -191,7 +209,7 @@ impl Writer<'_, '_> {
         let _ = writeln!(out, "  {name}{optional}: {};", self.type_of(&member.value));
     }
 
-    fn method(&self) -> String {
+    fn method(&mut self) -> String {
         let mut out = String::new();
         let path = self.types.tool.path();
         let name = path.split_once('.').map_or(path, |(_, tool)| tool);
@@ -204,14 +222,10 @@ impl Writer<'_, '_> {
             }
             _ => format!("args?: {}", self.types.declared[0].name),
         };
-        // Of a tool that promises nothing, programs have to look at the value: `unknown` would
-        // refuse that.
-        let result = match &self.types.result {
-            Some(result) => self.type_of(result),
-            None => "any".to_owned(),
-        };
-        for reason in &self.types.untyped {
-            let _ = writeln!(out, "    // not typed: {reason}");
+        self.go_on_with(true);
+        let result = self.type_of(self.types.result.as_ref().unwrap_or(&Type::Any));
+        for comment in self.types.comments() {
+            let _ = writeln!(out, "    // {comment}");
         }
         push_doc(&mut out, "    ", &self.types.prose());
         let _ = writeln!(out, "    {name}({arguments}): Promise<{result}>;");
@@ -229,7 +243,7 @@ impl Writer<'_, '_> {
 
     fn type_of(&self, value: &Type) -> String {
         match value {
-            Type::Any => "unknown".to_owned(),
+            Type::Any => self.any.to_owned(),
             Type::Plain(kind) => Language::TypeScript.word(*kind).to_owned(),
             Type::Literal(Value::String(text)) => string(text),
             Type::Literal(value) => value.to_string(),
@@ -257,7 +271,7 @@ impl Writer<'_, '_> {
             }
             Type::Map(values) => format!("{{ [key: string]: {} }}", self.type_of(values)),
             Type::Named(at) => self.types.declared[*at].name.clone(),
-            Type::Union(alternatives) if alternatives.is_empty() => "unknown".to_owned(),
+            Type::Union(alternatives) if alternatives.is_empty() => self.any.to_owned(),
             Type::Union(alternatives) => {
                 let null = Type::Plain(Kind::Null);
                 let (nulls, others): (Vec<&Type>, Vec<&Type>) =

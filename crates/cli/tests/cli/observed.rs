@@ -138,6 +138,56 @@ fn one_program_from_a_shell_is_learned_from() {
     );
 }
 
+#[test]
+fn a_call_from_a_shell_teaches_and_the_sdk_has_what_was_learned() {
+    let place = Place::with_fake();
+    let output = |arguments: &[&str]| {
+        let output = place.output(arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let sdk = |language: &str| output(&["sdk", "--language", language]);
+    for language in ["python", "typescript"] {
+        assert!(!sdk(language).contains("observed ×"));
+    }
+    output(&["call", "fake.list_records", "{}"]);
+    output(&["call", "fake.list_records", r#"{"page": 19}"#]);
+    // A file is a handle in a program and is learned in neither; of all that a server sent it is not known what
+    // a program has.
+    let image = r#"{"content": [{"type": "text", "text": "a"}, {"type": "image", "data": "AA==", "mimeType": "image/png"}]}"#;
+    output(&["call", "fake.blocks", image]);
+    output(&["call", "--raw", "fake.echo", r#"{"text": "a"}"#]);
+    let python = sdk("python");
+    for part in [
+        "\nclass FakeListRecordsResult(TypedDict):\n    records: list[FakeListRecordsResultRecordsItem]\n    next_page: int | None\n",
+        "\nclass FakeListRecordsResultRecordsItem(TypedDict):\n    id: int\n    name: str\n    city: str\n    amount: int\n    active: bool\n",
+        "(self, *, page: int = ..., size: int = ...) -> FakeListRecordsResult:\n",
+        "        # result: observed ×2\n",
+    ] {
+        assert!(python.contains(part), "{part}: {python}");
+    }
+    let typescript = sdk("typescript");
+    for part in [
+        "\ninterface FakeListRecordsResult {\n  records: FakeListRecordsResultRecordsItem[];\n  next_page: number | null;\n}\n",
+        "\ninterface FakeListRecordsResultRecordsItem {\n  id: number;\n  name: string;\n  city: string;\n  amount: number;\n  active: boolean;\n}\n",
+        "(args?: FakeListRecordsArgs): Promise<FakeListRecordsResult>;\n",
+        "    // result: observed ×2\n",
+    ] {
+        assert!(typescript.contains(part), "{part}: {typescript}");
+    }
+    for text in [&python, &typescript] {
+        assert_eq!(text.matches("observed ×").count(), 1, "{text}");
+    }
+    // An agent's gateway knows it too.
+    assert_eq!(
+        signature(&mut agent(&place), "fake.list_records", "python"),
+        format!(
+            "tools.fake.list_records(page?: int, size?: int) -> {} observed ×2",
+            RECORDS.replace("next_page: int", "next_page: int?")
+        )
+    );
+}
+
 /// What stands for values in the next test, in values and in names.
 const PLANTED: [&str; 4] = ["mallory", "zq77", "4111-secret", "trent"];
 

@@ -184,8 +184,8 @@ fn check(catalog: &Catalog) -> Option<Value> {
         declared.types.dedup();
         assert_eq!(given, declared.types.len(), "types share a name");
     };
-    declares_all(typescript(&catalog.typescript_declarations(None)));
-    let (declared, read) = python(&catalog.python_stubs(None))?;
+    declares_all(typescript(&catalog.typescript_declarations(None, None)));
+    let (declared, read) = python(&catalog.python_stubs(None, None))?;
     declares_all(declared);
     for tool in catalog.tools() {
         let properties = tool.input_schema().get("properties");
@@ -252,14 +252,14 @@ fn upstream_text_declares_nothing() {
         Catalog::new(vec![wordy])
     };
     let plain = of("plain");
-    let plain_typescript = typescript(&plain.typescript_declarations(None)).nodes;
-    let plain_python = python(&plain.python_stubs(None));
+    let plain_typescript = typescript(&plain.typescript_declarations(None, None)).nodes;
+    let plain_python = python(&plain.python_stubs(None, None));
     for text in HOSTILE {
         let hostile = of(text);
-        let nodes = typescript(&hostile.typescript_declarations(None)).nodes;
+        let nodes = typescript(&hostile.typescript_declarations(None, None)).nodes;
         assert_eq!(nodes, plain_typescript, "{text:?}");
         if let Some((plain, _)) = &plain_python {
-            let (declared, _) = python(&hostile.python_stubs(None)).unwrap();
+            let (declared, _) = python(&hostile.python_stubs(None, None)).unwrap();
             assert_eq!(declared.nodes, plain.nodes, "{text:?}");
         }
     }
@@ -394,10 +394,10 @@ fn recorded_catalogs_are_declared_whole() {
     }
 
     let begun = Instant::now();
-    let python = catalog.python_stubs(None);
+    let python = catalog.python_stubs(None, None);
     let python_time = begun.elapsed();
     let begun = Instant::now();
-    let typescript = catalog.typescript_declarations(None);
+    let typescript = catalog.typescript_declarations(None, None);
     let typescript_time = begun.elapsed();
     let mut shuffled = read(&folder).servers;
     shuffled.reverse();
@@ -405,8 +405,8 @@ fn recorded_catalogs_are_declared_whole() {
         .iter_mut()
         .for_each(|server| server.tools.reverse());
     let shuffled = Catalog::new(shuffled);
-    assert_eq!(python, shuffled.python_stubs(None));
-    assert_eq!(typescript, shuffled.typescript_declarations(None));
+    assert_eq!(python, shuffled.python_stubs(None, None));
+    assert_eq!(typescript, shuffled.typescript_declarations(None, None));
 
     let read = check(&catalog).expect("a Python interpreter");
     println!(
