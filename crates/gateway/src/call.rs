@@ -316,12 +316,17 @@ impl Calls {
         };
         self.spend(bound.json.get().len())?;
         let next = self.count.load(Ordering::Relaxed) + 1;
-        let fate = self
-            .resuming
-            .decide(&tool, &bound.json, call.form, next, || {
+        let fate = self.resuming.decide(
+            &tool,
+            || self.gateway.upstreams.digest(tool.server()),
+            &bound.json,
+            call.form,
+            next,
+            || {
                 let arguments = cut(&as_written(&bound.json, self.language));
                 format!("{}({arguments})", tool.path())
-            });
+            },
+        );
         if let Fate::Taken(returned) = fate.map_err(|raised| *raised)? {
             return Ok(self.taken_up(&tool, &bound.json, call.form, returned));
         }
@@ -513,12 +518,13 @@ impl Calls {
     /// A call that an earlier run has made.
     fn taken_up(
         &self,
-        tool: &Tool,
+        tool: &Arc<Tool>,
         arguments: &RawValue,
         form: Form,
         returned: Returned,
     ) -> Returned {
-        let noted = self.resuming.sent(tool, arguments, form);
+        let stanza = self.gateway.upstreams.digest(tool.server());
+        let noted = self.resuming.sent(tool, stanza, arguments, form);
         self.resuming.ended(noted, Ok(&returned));
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let bytes = returned.bytes();
@@ -595,7 +601,7 @@ impl Calls {
         form: Form,
         deadline: Instant,
     ) -> Answer {
-        let Some((upstream, process)) = self.gateway.upstreams.get(tool.server()) else {
+        let Some((upstream, process, stanza)) = self.gateway.upstreams.get(tool.server()) else {
             return Err(raise(
                 ErrorCode::UpstreamDown,
                 tool,
@@ -615,7 +621,7 @@ impl Calls {
             bytes: arguments.get().len() as u64,
             writes: tool.effects().is_some(),
         });
-        let noted = self.resuming.sent(tool, arguments, form);
+        let noted = self.resuming.sent(tool, stanza, arguments, form);
         let mut open = OpenCall {
             calls: self,
             tool,

@@ -9,6 +9,7 @@ mod admission;
 mod alarm;
 pub mod asking;
 mod call;
+mod canonical;
 mod check;
 mod clock;
 mod earlier;

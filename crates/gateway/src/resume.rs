@@ -3,13 +3,14 @@
 //! A run notes the calls that it makes. When it fails they are kept, with their results as the program
 //! saw them, and a corrected program that names the run takes them up:
 //!
-//! - A call is taken up, once, by one of the same tool, arguments and form, in the order of sending.
+//! - A call is taken up, once, by one of the same tool, arguments and form, in the order of sending, as
+//!   long as the tool's server is started in the same way.
 //!   Calls that were under way together have no order among themselves: a call may be taken up
 //!   unless one that writes and was sent after its end has been taken up before it.
 //! - A read that failed is made again. The first other read that is not taken up, and the first call
 //!   that writes and is made, end the taking up of reads: what they returned may no longer be so.
 //! - A call that wrote is never made again: it is taken up, or refused where the order or its result
-//!   is lost. One of which nobody knows whether it was done is refused. One that failed is made.
+//!   is lost, or its server is another one now. One of which nobody knows whether it was done is refused. One that failed is made.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,6 +24,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use crate::call::Returned;
+use crate::canonical::canonical;
 use crate::{Session, Short};
 
 /// Results that one run holds for this while it runs, and all runs of a gateway together. Those beyond
@@ -37,7 +39,7 @@ const NEVER: u32 = u32::MAX;
 /// What makes two calls the same.
 type Key = [u8; 16];
 
-fn key_of(tool: &Tool, arguments: &RawValue, form: Form) -> Key {
+fn key_of(tool: &Tool, arguments: &str, form: Form) -> Key {
     let mut hash = Sha256::new();
     hash.update(tool.path());
     hash.update(b"\0");
@@ -45,27 +47,19 @@ fn key_of(tool: &Tool, arguments: &RawValue, form: Form) -> Key {
     if tool.effects().is_none() {
         hash.update([form as u8]);
     }
-    // Named arguments are the same in any order.
-    match serde_json::from_str::<std::collections::BTreeMap<String, &RawValue>>(arguments.get()) {
-        Ok(named) => {
-            for (name, value) in named {
-                hash.update((name.len() as u64).to_le_bytes());
-                hash.update(name);
-                hash.update((value.get().len() as u64).to_le_bytes());
-                hash.update(value.get());
-            }
-        }
-        Err(_) => hash.update(arguments.get()),
-    }
+    hash.update(canonical(arguments));
     let mut key = Key::default();
     key.copy_from_slice(&hash.finalize()[..16]);
     key
 }
 
-/// A call that a run made.
+/// A call that a run made: known by what makes it the same as another, or while the run lasts as
+/// [`What`] it is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Made {
-    key: Key,
+struct Made<K = Key> {
+    key: K,
+    /// Of its server's stanza.
+    stanza: Arc<str>,
     /// In which its result was wanted.
     form: Form,
     writes: bool,
@@ -73,6 +67,31 @@ struct Made {
     sent: u32,
     ended: u32,
     outcome: Outcome,
+}
+
+/// What was called. Most runs succeed, and nobody asks for the keys of their calls.
+#[derive(Debug)]
+enum What {
+    Call(Arc<Tool>, Box<str>),
+    /// Where there was no room for the arguments.
+    Key(Key),
+}
+
+impl Made<What> {
+    fn keyed(self) -> Made {
+        Made {
+            key: match self.key {
+                What::Call(tool, arguments) => key_of(&tool, &arguments, self.form),
+                What::Key(key) => key,
+            },
+            stanza: self.stanza,
+            form: self.form,
+            writes: self.writes,
+            sent: self.sent,
+            ended: self.ended,
+            outcome: self.outcome,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -160,7 +179,7 @@ struct State {
     taken_afterwards: usize,
     /// The number of the call that ended the taking up of reads.
     diverged: Option<u32>,
-    made: Vec<Made>,
+    made: Vec<Made<What>>,
     clock: u32,
     held_bytes: usize,
 }
@@ -197,13 +216,14 @@ impl Resuming {
         }
     }
 
-    /// Decides about the call with this number. `shown` says what it is.
+    /// Decides about the call with this number. `stanza` tells its server's, and `shown` says what it is.
     ///
     /// # Errors
     /// It must not be made, and cannot be taken up.
     pub(crate) fn decide(
         &self,
         tool: &Tool,
+        stanza: impl FnOnce() -> Arc<str>,
         arguments: &RawValue,
         form: Form,
         number: u32,
@@ -213,7 +233,7 @@ impl Resuming {
         let Some(earlier) = state.earlier.clone() else {
             return Ok(Fate::Make);
         };
-        let key = key_of(tool, arguments, form);
+        let key = key_of(tool, arguments.get(), form);
         let writes = tool.effects().is_some();
         let front = state.left.get(&key).and_then(VecDeque::front).copied();
         let Some(call) = front.map(|index| &earlier.calls[index]) else {
@@ -222,8 +242,9 @@ impl Resuming {
         };
         let in_order = state.latest_write.is_none_or(|sent| sent < call.ended);
         let run = earlier.short;
+        let same_server = call.stanza == stanza();
         if !writes {
-            let returned = match in_order && state.diverged.is_none() {
+            let returned = match same_server && in_order && state.diverged.is_none() {
                 true => call.outcome.returned(),
                 false => None,
             };
@@ -249,6 +270,10 @@ impl Resuming {
             Err(Box::new(raised))
         };
         match (&call.outcome, call.outcome.returned()) {
+            (outcome, _) if outcome.is_done() && !same_server => refuse(format!(
+                "{run} has done it on {}, whose settings name another server since. Leave it out, or run without `resume`",
+                tool.server()
+            )),
             (outcome, _) if outcome.is_done() && call.form != form => refuse(format!(
                 "{run} has done it and took its result in another form. Take it in that form, or leave it out"
             )),
@@ -281,12 +306,23 @@ impl Resuming {
     }
 
     /// Notes a call that is about to be sent, or is taken up.
-    pub(crate) fn sent(&self, tool: &Tool, arguments: &RawValue, form: Form) -> Noted {
-        if self.held.is_none() {
+    pub(crate) fn sent(
+        &self,
+        tool: &Arc<Tool>,
+        stanza: Arc<str>,
+        arguments: &RawValue,
+        form: Form,
+    ) -> Noted {
+        let Some(held) = &self.held else {
             return Noted(0);
-        }
+        };
+        let arguments = arguments.get();
         let call = Made {
-            key: key_of(tool, arguments, form),
+            key: match self.hold(held, arguments.len()) {
+                true => What::Call(tool.clone(), arguments.into()),
+                false => What::Key(key_of(tool, arguments, form)),
+            },
+            stanza,
             form,
             writes: tool.effects().is_some(),
             sent: 0,
@@ -359,7 +395,7 @@ impl Resuming {
 
     /// The calls of this run for a later one: its own, and those of the earlier run that it did not
     /// come to.
-    fn to_keep(&self) -> Vec<Made> {
+    fn to_keep(&self) -> Vec<Made<What>> {
         let mut state = self.state();
         let mut calls = std::mem::take(&mut state.made);
         if let Some(earlier) = state.earlier.take() {
@@ -369,9 +405,13 @@ impl Resuming {
                 // What was read before something else was done may no longer be so.
                 if call.writes || state.diverged.is_none() {
                     calls.push(Made {
+                        key: What::Key(call.key),
+                        stanza: call.stanza.clone(),
+                        form: call.form,
+                        writes: call.writes,
                         sent: state.clock.saturating_add(call.sent),
                         ended: state.clock.saturating_add(call.ended),
-                        ..call.clone()
+                        outcome: call.outcome.clone(),
                     });
                 }
             }
@@ -458,12 +498,13 @@ impl Resumable {
     /// Keeps the calls of a run that failed; whether there are any worth it.
     pub(crate) async fn keep(&self, id: &str, short: Short, run: &Resuming) -> bool {
         let calls = run.to_keep();
-        let worth = |call: &Made| call.outcome.is_done() || call.writes;
+        let worth = |call: &Made<What>| call.outcome.is_done() || call.writes;
         if !calls.iter().any(worth) {
             return false;
         }
         let (results, run) = (self.results.clone(), id.to_owned());
         let kept = tokio::task::spawn_blocking(move || {
+            let calls = calls.into_iter().map(Made::keyed).collect();
             let json = serde_json::to_vec(&Calls { run, calls }).ok()?;
             results.keep(Content::Json, &json).ok()
         });
@@ -614,8 +655,13 @@ mod tests {
         serde_json::value::to_raw_value(&json!({ "n": n })).unwrap()
     }
 
-    fn noted(run: &Resuming, tool: &Tool, n: i32, came: Option<Came>) -> Noted {
-        let noted = run.sent(tool, &arguments(&json!(n)), Form::Value);
+    /// That of every call, where nothing else is said.
+    fn stanza() -> Arc<str> {
+        "one".into()
+    }
+
+    fn noted(run: &Resuming, tool: &Arc<Tool>, n: i32, came: Option<Came>) -> Noted {
+        let noted = run.sent(tool, stanza(), &arguments(&json!(n)), Form::Value);
         if let Some(came) = came {
             came_to(run, noted, n, came);
         }
@@ -636,11 +682,11 @@ mod tests {
         }
     }
 
-    fn taking_up(calls: Vec<Made>) -> Resuming {
+    fn taking_up(calls: Vec<Made<What>>) -> Resuming {
         let earlier = Earlier {
             id: "x_1".into(),
             short: Short('x', 1),
-            calls,
+            calls: calls.into_iter().map(Made::keyed).collect(),
         };
         Resuming::new(Some(Arc::new(earlier)), Arc::default())
     }
@@ -660,6 +706,7 @@ mod tests {
                 let number = index as u32 + 1;
                 let decided = again.decide(
                     tool(*kind),
+                    stanza,
                     &arguments(&json!(n)),
                     Form::Value,
                     number,
@@ -707,6 +754,41 @@ mod tests {
     }
 
     #[test]
+    fn of_a_server_whose_stanza_changed_nothing_is_taken_up_and_no_write_repeated() {
+        let (read, write) = tools();
+        let run = Resuming::new(None, Arc::default());
+        noted(&run, &read, 1, Some(Back));
+        noted(&run, &write, 2, Some(Back));
+        noted(&run, &write, 3, Some(Failed));
+        noted(&run, &write, 4, Some(Away));
+        let kept = run.to_keep();
+        let again = taking_up(kept);
+        let other = || Arc::from("two");
+        for (tool, n, expected) in [
+            (&read, 1, "made"),
+            (&write, 2, "has done"),
+            (&write, 3, "made"),
+            (&write, 4, "sent it"),
+            (&write, 5, "made"),
+        ] {
+            let decided = again.decide(tool, other, &arguments(&json!(n)), Form::Value, 1, || {
+                "it".into()
+            });
+            assert_eq!(fate(decided), expected, "{n}");
+        }
+        // What was kept with it is kept as it was by a run that does not come to it.
+        let decided = again.decide(
+            &write,
+            stanza,
+            &arguments(&json!(2)),
+            Form::Value,
+            2,
+            String::new,
+        );
+        assert_eq!(fate(decided), "taken 2");
+    }
+
+    #[test]
     fn what_was_under_way_together_has_no_order() {
         let (_, write) = tools();
         let run = Resuming::new(None, Arc::default());
@@ -716,7 +798,14 @@ mod tests {
         }
         let again = taking_up(run.to_keep());
         for n in [2, 1] {
-            let decided = again.decide(&write, &arguments(&json!(n)), Form::Value, 1, String::new);
+            let decided = again.decide(
+                &write,
+                stanza,
+                &arguments(&json!(n)),
+                Form::Value,
+                1,
+                String::new,
+            );
             assert_eq!(fate(decided), format!("taken {n}"));
         }
     }
@@ -730,8 +819,9 @@ mod tests {
             came_to(&run, made, 1, Back);
         }
         let again = taking_up(run.to_keep());
-        let decided =
-            |tool, form| fate(again.decide(tool, &arguments(&json!(1)), form, 1, || "it".into()));
+        let decided = |tool, form| {
+            fate(again.decide(tool, stanza, &arguments(&json!(1)), form, 1, || "it".into()))
+        };
         assert_eq!(decided(&write, Form::Raw), "has done");
         assert_eq!(decided(&write, Form::Value), "taken 1");
         assert_eq!(decided(&read, Form::Raw), "made");
@@ -740,11 +830,16 @@ mod tests {
     #[test]
     fn arguments_are_the_same_in_any_order_and_digit_by_digit() {
         let (read, _) = tools();
-        let key = |json: &str| {
-            let raw = RawValue::from_string(json.into()).unwrap();
-            key_of(&read, &raw, Form::Value)
-        };
-        assert_eq!(key(r#"{"a":1,"b":2}"#), key(r#"{"b":2,"a":1}"#));
+        let key = |json: &str| key_of(&read, json, Form::Value);
+        for (one, other) in [
+            (r#"{"a":1,"b":2}"#, r#"{"b":2,"a":1}"#),
+            (
+                r#"{"a":[{"b":{"c":1,"d":[2]},"e":"é"}]}"#,
+                r#"{ "a": [{"e": "\u00e9", "b": {"d": [2], "c": 1}}] }"#,
+            ),
+        ] {
+            assert_eq!(key(one), key(other), "{one} {other}");
+        }
         for (one, other) in [
             (r#"{"a":1}"#, r#"{"a":1.0}"#),
             (
@@ -753,6 +848,8 @@ mod tests {
             ),
             (r#"{"a":"1"}"#, r#"{"a":1}"#),
             (r#"{"ab":"c"}"#, r#"{"a":"bc"}"#),
+            (r#"{"a":[1,2]}"#, r#"{"a":[2,1]}"#),
+            (r#"{"a":{"b":1},"c":2}"#, r#"{"a":{"b":1,"c":2}}"#),
         ] {
             assert_ne!(key(one), key(other), "{one} {other}");
         }
@@ -771,7 +868,11 @@ mod tests {
         drop(run);
         assert_eq!(held.load(Ordering::Relaxed), ALL_BYTES - 1);
         let decide = |tool: &Tool, n: i32| {
-            fate(again.decide(tool, &arguments(&json!(n)), Form::Value, 1, || "it".into()))
+            fate(
+                again.decide(tool, stanza, &arguments(&json!(n)), Form::Value, 1, || {
+                    "it".into()
+                }),
+            )
         };
         assert_eq!(decide(&read, 1), "taken 1");
         assert_eq!(decide(&write, 12), "has done");

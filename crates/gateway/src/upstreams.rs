@@ -60,7 +60,7 @@ pub(crate) struct Upstreams {
 struct Running {
     configured: Configured,
     /// [`Transport::digest`](upstream::Transport::digest) of the stanza.
-    digest: String,
+    digest: Arc<str>,
     /// None while blocked.
     upstream: Option<Upstream>,
     process: Arc<ServerProcess>,
@@ -129,7 +129,7 @@ impl Upstreams {
                 running.insert(
                     name,
                     Running {
-                        digest: configured.stanza.transport.digest(),
+                        digest: configured.stanza.transport.digest().into(),
                         configured,
                         upstream,
                         process,
@@ -215,10 +215,23 @@ impl Upstreams {
         self.catalog.borrow().clone()
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<(Upstream, Arc<ServerProcess>)> {
+    /// A server, its process, and what tells its stanza from others.
+    pub(crate) fn get(&self, name: &str) -> Option<(Upstream, Arc<ServerProcess>, Arc<str>)> {
         let running = self.running.read().expect("no panics under this lock");
         let server = running.get(name)?;
-        Some((server.upstream.clone()?, server.process.clone()))
+        Some((
+            server.upstream.clone()?,
+            server.process.clone(),
+            server.digest.clone(),
+        ))
+    }
+
+    /// What tells a server's stanza from others; nothing of one that is not configured.
+    pub(crate) fn digest(&self, name: &str) -> Arc<str> {
+        let running = self.running.read().expect("no panics under this lock");
+        running
+            .get(name)
+            .map_or_else(|| "".into(), |one| one.digest.clone())
     }
 
     /// By server's name, what tells its stanza from others.
@@ -226,7 +239,7 @@ impl Upstreams {
         let running = self.running.read().expect("no panics under this lock");
         running
             .iter()
-            .map(|(name, one)| (name.clone(), one.digest.clone()))
+            .map(|(name, one)| (name.clone(), one.digest.to_string()))
             .collect()
     }
 

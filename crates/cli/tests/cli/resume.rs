@@ -364,6 +364,65 @@ fn what_a_second_failure_did_not_come_to_is_still_not_repeated() {
 }
 
 #[test]
+fn members_in_another_order_are_the_same_call() {
+    for (language, first, second) in [
+        (
+            "python",
+            "tools.fake.structured(value={'a': [{'b': 1, 'c': {'d': 2, 'e': 3}}]})\n1 / 0",
+            "tools.fake.structured(value={'a': [{'c': {'e': 3, 'd': 2}, 'b': 1}]})\n'done'",
+        ),
+        (
+            "typescript",
+            "await tools.fake.structured({value: {a: [{b: 1, c: {d: 2, e: 3}}]}});\nthrow Error('no')",
+            "await tools.fake.structured({value: {a: [{c: {e: 3, d: 2}, b: 1}]}});\nreturn 'done'",
+        ),
+    ] {
+        let place = place();
+        let mut agent = agent(&place);
+        assert!(agent.execute(language, first).1);
+        let (text, _) = agent.call("execute_code", resumed(language, second, "x1"));
+        assert_eq!(note(&text), "replayed 1 call of x1", "{text}");
+        assert_eq!(called(&place).into_values().sum::<usize>(), 1, "{text}");
+    }
+}
+
+#[test]
+fn what_another_server_did_is_not_taken_up() {
+    let place = place();
+    let mut agent = agent(&place);
+    let code = |end: &str| {
+        format!("tools.fake.echo(text='r')\ntools.fake.write(key='a', value='v')\n{end}")
+    };
+    let (text, _) = agent.execute("python", &code("1 / 0"));
+    assert!(text.starts_with("error x1 exception"), "{text}");
+    let path = place.path("config/toolmill/toolmill.toml");
+    let settings = std::fs::read_to_string(&path).unwrap();
+    let other = fake(
+        "fake",
+        &[
+            "--record",
+            place.path("tmp/record").to_str().unwrap(),
+            "--tools",
+            "3",
+        ],
+    );
+    let rest = &settings[settings.find("[upstream.slow]").unwrap()..];
+    place.write("config/toolmill/toolmill.toml", &(other + rest));
+    assert!(place.output(&["reload"]).status.success());
+    let (text, is_error) = agent.call("execute_code", resumed("python", &code("'done'"), "x1"));
+    assert!(is_error, "{text}");
+    let refused = "fake.write(key=\"a\", value=\"v\") was not made: x1 has done it on fake, whose settings name another \
+                   server since. Leave it out, or run without `resume`";
+    assert!(text.contains(refused), "{text}");
+    assert_eq!(
+        note(&text),
+        "replayed 0 calls of x1; from call 1 on they were made"
+    );
+    let expected = [("echo r".to_owned(), 2), ("write a".to_owned(), 1)];
+    assert_eq!(called(&place), BTreeMap::from(expected));
+}
+
+#[test]
 fn there_is_not_always_something_to_resume() {
     let place = place();
     let mut agent = agent(&place);
