@@ -405,8 +405,11 @@ impl<'a> Ranking<'a> {
         for ranked in &mut best {
             ranked.path = self.index.tool(ranked.document).path();
         }
+        if best.len() > count {
+            best.select_nth_unstable_by(count - 1, Ranked::order);
+            best.truncate(count);
+        }
         best.sort_unstable_by(Ranked::order);
-        best.truncate(count);
         best
     }
 
