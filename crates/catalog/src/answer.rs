@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -103,11 +104,27 @@ pub struct Signals<'a> {
     pub likeness: Option<&'a HashMap<String, Vec<f32>>>,
     /// What results were like; it puts no tool before another.
     pub observed: Option<&'a Observations>,
+    /// What becomes of calls.
+    pub policy: Option<Policy<'a>>,
+}
+
+/// Says in a word what becomes of a tool's calls, when they do not simply pass.
+#[derive(Clone, Copy)]
+pub struct Policy<'a>(pub &'a dyn Fn(&Arc<Tool>) -> Option<&'static str>);
+
+impl std::fmt::Debug for Policy<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Policy")
+    }
 }
 
 impl<'a> Signals<'a> {
     fn of_results(&self, tool: &Tool) -> Option<&'a Observed> {
         self.observed.and_then(|observed| observed.of(tool))
+    }
+
+    fn of_policy(&self, tool: &Arc<Tool>) -> Option<&'static str> {
+        self.policy.and_then(|policy| policy.0(tool))
     }
 }
 
@@ -126,6 +143,9 @@ pub struct Row {
     /// `WRITES` or `DESTROYS`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effects: Option<&'static str>,
+    /// What becomes of its calls, when they do not simply pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<&'static str>,
     /// Paths of tools of other servers that do the same.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also_on: Vec<String>,
@@ -161,6 +181,7 @@ pub fn rows(
                 _ => hit.tool.summary(),
             },
             effects: hit.tool.effects(),
+            policy: signals.of_policy(&hit.tool),
             also_on: twins(&hit),
             score: hit.score,
             why: request.explain.then(|| sum(&catalog.explain(&query, &hit))),
@@ -323,12 +344,14 @@ impl Hits<'_> {
 fn push_hit(out: &mut String, hit: &Hit, request: &SearchRequest, signals: Signals) {
     let tool = &*hit.tool;
     let observed = signals.of_results(tool);
+    let policy = signals.of_policy(&hit.tool);
+    let mark = policy.map_or_else(String::new, |policy| format!(" · {policy}"));
     match request.detail {
         Detail::Name => {
-            let _ = writeln!(out, "tools.{}", tool.path());
+            let _ = writeln!(out, "tools.{}{mark}", tool.path());
         }
         Detail::Description => {
-            let _ = writeln!(out, "tools.{}", tool.path());
+            let _ = writeln!(out, "tools.{}{mark}", tool.path());
             push_indented(
                 out,
                 tool,
@@ -336,11 +359,11 @@ fn push_hit(out: &mut String, hit: &Hit, request: &SearchRequest, signals: Signa
             );
         }
         Detail::Signature => {
-            let _ = writeln!(out, "{}", tool.signature(request.language, observed));
+            let _ = writeln!(out, "{}{mark}", tool.signature(request.language, observed));
             push_indented(out, tool, &tool.summary());
         }
         Detail::Full => {
-            let _ = writeln!(out, "{}", tool.signature(request.language, observed));
+            let _ = writeln!(out, "{}{mark}", tool.signature(request.language, observed));
             push_indented(
                 out,
                 tool,

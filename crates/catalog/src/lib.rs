@@ -33,7 +33,7 @@ mod tool;
 mod validate;
 mod words;
 
-pub use answer::{Detail, Found, Row, SearchRequest, Signals, answer, rows};
+pub use answer::{Detail, Found, Policy, Row, SearchRequest, Signals, answer, rows};
 pub use bind::{
     Argument, ArgumentError, ArgumentErrorCode, Arguments, BoundArguments, Position, Validation,
 };

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use catalog::{Catalog, Found, Observations, Row, SearchRequest, Signals};
+use catalog::{Catalog, Found, Observations, Policy, Row, SearchRequest, Signals, Tool};
 
+use crate::policy::Decision;
 use crate::{Gateway, short_hash};
 
 /// How long the first search waits for what the journal knows.
@@ -22,7 +23,9 @@ const MOST_SNAPSHOTS: usize = 8;
 pub async fn search(gateway: &Gateway, request: &SearchRequest) -> Found {
     let known = gateway.known_for(request).await;
     let unavailable = gateway.unavailable();
-    let mut found = catalog::answer(&known.catalog, request, known.signals(), &unavailable);
+    let policy = |tool: &Arc<Tool>| gateway.said_of(tool);
+    let signals = known.signals(&policy);
+    let mut found = catalog::answer(&known.catalog, request, signals, &unavailable);
     if let Some(reason) = known.by_words_alone {
         found.text.push_str(&format!("by words alone: {reason}\n"));
     }
@@ -35,7 +38,8 @@ pub async fn search(gateway: &Gateway, request: &SearchRequest) -> Found {
 /// There is no such server; the text says which there are.
 pub async fn search_rows(gateway: &Gateway, request: &SearchRequest) -> Result<Vec<Row>, String> {
     let known = gateway.known_for(request).await;
-    catalog::rows(&known.catalog, request, known.signals())
+    let policy = |tool: &Arc<Tool>| gateway.said_of(tool);
+    catalog::rows(&known.catalog, request, known.signals(&policy))
 }
 
 /// What a search goes by.
@@ -49,16 +53,29 @@ struct Known {
 }
 
 impl Known {
-    fn signals(&self) -> Signals<'_> {
+    fn signals<'a>(
+        &'a self,
+        policy: &'a dyn Fn(&Arc<Tool>) -> Option<&'static str>,
+    ) -> Signals<'a> {
         Signals {
             used: self.used.as_ref(),
             likeness: Some(&self.likeness),
             observed: Some(&self.observed),
+            policy: Some(Policy(policy)),
         }
     }
 }
 
 impl Gateway {
+    /// What becomes of a tool's calls, when they do not simply pass.
+    fn said_of(&self, tool: &Arc<Tool>) -> Option<&'static str> {
+        match self.decide(tool).decision {
+            Decision::Allow => None,
+            Decision::Ask => Some("asks"),
+            Decision::Deny => Some("denied"),
+        }
+    }
+
     async fn known_for(&self, request: &SearchRequest) -> Known {
         let catalog = self.indexed_catalog();
         let mut known = Known {

@@ -60,6 +60,60 @@ fn a_program_gets_what_it_finds_as_a_list() {
 }
 
 #[test]
+fn tools_that_ask_or_are_denied_are_marked_wherever_they_are_found() {
+    let settings = format!("{}[rules]\n\"fake.write\" = \"deny\"\n", fake("fake", &[]));
+    let place = Place::new(&settings);
+    // What a tool's line ends with, or nothing.
+    let mark = |text: &str, path: &str| {
+        let line = text.lines().find(|line| {
+            let rest = line.strip_prefix(path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['(', ' ']))
+        });
+        let line = line.unwrap_or_else(|| panic!("no {path}: {text}"));
+        line.split_once(" · ").map(|(_, mark)| mark.to_owned())
+    };
+    let (asks, denied) = (Some("asks".to_owned()), Some("denied".to_owned()));
+    let expected = [
+        ("erase", "tools.fake.erase", asks),
+        ("write", "tools.fake.write", denied),
+        ("echo", "tools.fake.echo", None),
+    ];
+    let mut agent = place.serve();
+    agent.initialize();
+    for (query, path, wanted) in &expected {
+        for detail in ["name", "description", "signature", "full"] {
+            let arguments = json!({"queries": [query], "detail": detail, "limit": 20});
+            let (text, _) = agent.call("search_tools", arguments);
+            assert_eq!(&mark(&text, path), wanted, "{detail}: {text}");
+        }
+        let text = search(&place, &["--limit", "20", query]);
+        assert_eq!(&mark(&text, path), wanted, "{text}");
+        let of_path = |rows: &[Value]| {
+            let row = rows.iter().find(|row| row["path"] == *path).unwrap();
+            row.get("policy")
+                .map(|said| said.as_str().unwrap().to_owned())
+        };
+        let found = rows(&place, &["--limit", "20", query]);
+        assert_eq!(&of_path(&found), wanted);
+        for (language, code) in [
+            ("python", format!("search_tools('{query}', limit=20)")),
+            (
+                "typescript",
+                format!("return await search_tools('{query}', {{limit: 20}})"),
+            ),
+        ] {
+            let found = place.value(language, &code);
+            assert_eq!(&of_path(found.as_array().unwrap()), wanted, "{language}");
+        }
+    }
+    // What the rules are now, not what they were.
+    place.write("config/toolmill/toolmill.toml", &fake("fake", &[]));
+    assert!(place.output(&["reload"]).status.success());
+    let (text, _) = agent.call("search_tools", json!({"queries": ["write"], "limit": 20}));
+    assert_eq!(mark(&text, "tools.fake.write"), None, "{text}");
+}
+
+#[test]
 fn a_score_is_explained_as_the_sum_that_it_is() {
     let place = Place::with_fake();
     let text = search(&place, &["--explain", "--limit", "1", "add numbers"]);
