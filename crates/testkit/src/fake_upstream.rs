@@ -569,6 +569,8 @@ impl Call<'_> {
 pub(crate) enum Reply {
     Result(Box<RawValue>),
     Rpc(i32, String),
+    /// An error of JSON-RPC with all that it has.
+    Error(Value),
     /// A line as it is, whether or not it makes sense.
     Line(String),
 }
@@ -614,9 +616,10 @@ impl Reply {
             }
             Self::Result(result) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
             Self::Rpc(code, message) => {
-                let error = json!({ "code": code, "message": message });
-                format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#)
+                return Self::Error(json!({ "code": code, "message": message }))
+                    .send(id, modern, output);
             }
+            Self::Error(error) => format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#),
             Self::Line(line) => line,
         };
         output(&line);
@@ -828,13 +831,15 @@ const TOOLS: &[Tool] = &[
     Tool {
         name: "rpc_error",
         description: "Fails by an error of JSON-RPC.",
-        arguments: "message?: string",
+        arguments: "message?: string, code?: integer, data?: any",
         hints: Hints::ReadOnly,
         run: |call| {
-            Ok(Reply::Rpc(
-                -32050,
-                call.get_or("message", "told to fail".to_owned())?,
-            ))
+            let code = call.get_or("code", -32050)?;
+            let message = call.get_or("message", "told to fail".to_owned())?;
+            Ok(match call.get_or("data", Value::Null)? {
+                Value::Null => Reply::Rpc(code, message),
+                data => Reply::Error(json!({ "code": code, "message": message, "data": data })),
+            })
         },
     },
     Tool {

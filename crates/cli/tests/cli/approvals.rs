@@ -577,6 +577,62 @@ fn a_server_that_asks_reaches_the_human_in_every_era() {
 }
 
 #[test]
+fn a_call_before_which_the_user_has_to_visit_a_page_says_whose_move_it_is() {
+    let place = Place::with_fake();
+    for (era, language) in [(false, "python"), (true, "typescript")] {
+        let mut agent = client(&place, era);
+        let mut fails = |message: &str, data: Value| {
+            let arguments = json!({"code": -32042, "message": message, "data": data});
+            let code = match language {
+                "python" => format!(
+                    "import json\ntools.fake.rpc_error(**json.loads({}))",
+                    json!(arguments.to_string())
+                ),
+                _ => format!("await tools.fake.rpc_error({arguments})"),
+            };
+            let (text, is_error) = agent.execute(language, &code);
+            assert!(is_error, "{text}");
+            let said = text.split_once("fake.rpc_error: ");
+            let (_, text) = said.unwrap_or_else(|| panic!("{text}"));
+            text.lines()
+                .take_while(|line| !line.starts_with("already done"))
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        let visit = |url: &str, message: &str| json!({"mode": "url", "elicitationId": "1", "url": url, "message": message});
+        let pages = [
+            visit(
+                "https://a.example/go?id=1&to=b",
+                "So that files can be read",
+            ),
+            visit(
+                "https://github.com@evil.example/\u{202e}a b",
+                "one\ntwo\u{1b}[0m",
+            ),
+            visit("javascript:alert(1)", ""),
+            visit("https://a.example/4", ""),
+            visit("https://a.example/5", ""),
+        ];
+        assert_eq!(
+            fails("Connect\nfirst", json!({"elicitations": pages})),
+            r#"the server has done nothing: the user has to visit a page first. Show them the address, and make the call again when they have been there. Server fake says: "Connect\u000afirst"
+https://a.example/go?id=1&to=b (a page of a.example): "So that files can be read"
+https://github.com@evil.example/%E2%80%AEa%20b (a page of evil.example): "one\u000atwo\u001b[0m"
+an address that is no page of the web, and is not shown
+and 2 more"#
+        );
+        // The number alone says nothing: others use it too.
+        assert_eq!(
+            fails("pay", json!({"challenge": 1})),
+            "the server answered with error -32042: pay (not retryable)"
+        );
+    }
+    let caught = "try:\n    tools.fake.rpc_error(code=-32042, data={'elicitations': [{'url': 'https://a.example/'}]})\nexcept ToolError as error:\n    print(error.code)";
+    let (text, _) = client(&place, false).execute("python", caught);
+    assert!(text.ends_with("login_needed"), "{text}");
+}
+
+#[test]
 fn a_servers_form_is_filled_in_at_a_terminal() {
     let place = Place::with_fake();
     let mut agent = place.serve();
