@@ -597,6 +597,29 @@ fn results_are_resources_of_their_session_in_both_eras() {
 }
 
 #[test]
+fn half_a_surrogate_pair_in_a_text_does_not_stand_in_the_way_of_the_rest() {
+    let place = Place::with_fake();
+    for (language, code) in [
+        ("python", r"'a\ud800b' + 'x' * 100_000"),
+        ("typescript", r"'a\ud800b' + 'x'.repeat(100_000)"),
+        (
+            "python",
+            r"tools.fake.structured.keep(value={'at': 'a\ud800b'})",
+        ),
+    ] {
+        let mut agent = agent(&place);
+        let (text, is_error) = agent.execute(language, code);
+        assert!(!is_error, "{text}");
+        let uri = match code.contains("keep") {
+            true => "toolmill://results/r_1?at=/at",
+            false => "toolmill://results/r_1?at=&from=0&to=3",
+        };
+        assert_eq!(read(&mut agent, uri).unwrap()[0]["text"], "a\u{fffd}b");
+        agent.close();
+    }
+}
+
+#[test]
 fn a_person_lists_prints_and_removes_what_sessions_keep() {
     let place = Place::with_fake();
     let text = |arguments: &[&str]| {
