@@ -1,14 +1,13 @@
 //! Humans are asked: through the agent's client in both eras, or at a terminal.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::fd::OwnedFd;
+use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
+use std::time::Duration;
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 
 use crate::http::{Legacy, Served, modern};
-use crate::place::{Agent, Place, fake};
+use crate::place::{Agent, Place, at_terminal, fake};
 
 /// Makes this many writes together and returns what became of each.
 fn writes(language: &str, count: usize) -> String {
@@ -400,41 +399,18 @@ fn a_client_that_leaves_while_its_human_is_asked_takes_nothing_back() {
     assert_eq!(written(&mut agent), ["a"]);
 }
 
-/// Runs a command at a terminal where these lines are typed, each when it is asked for, and returns
-/// what is read there.
-fn at_terminal(place: &Place, arguments: &[&str], typed: &str) -> (String, bool) {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap();
-    let open = || {
-        let mut side = std::fs::File::options();
-        let side = side.read(true).write(true).open(name.to_str().unwrap());
-        Stdio::from(OwnedFd::from(side.unwrap()))
-    };
-    let mut command = place.command(arguments);
-    command.stdin(open()).stdout(open()).stderr(open());
-    let mut child = command.spawn().unwrap();
-    drop(command);
-    let mut terminal = std::fs::File::from(terminal);
-    let mut lines = typed.split_inclusive('\n');
-    let mut read = Vec::new();
-    let mut chunk = [0; 4096];
-    // When the last of the other side is closed, reading fails.
-    while let Ok(length @ 1..) = terminal.read(&mut chunk) {
-        read.extend_from_slice(&chunk[..length]);
-        if read.ends_with(b": ")
-            && let Some(line) = lines.next()
-        {
-            terminal.write_all(line.as_bytes()).unwrap();
-        }
-    }
-    let status = child.wait().unwrap();
-    (
-        String::from_utf8(read).unwrap().replace("\r\n", "\n"),
-        status.success(),
-    )
+/// Answers at a terminal what programs wait for, and returns what is read there and whether that went well.
+fn approvals(place: &Place, dialogue: &[(&str, &str)]) -> (String, bool) {
+    let command = place.command(&["approvals"]);
+    let output = at_terminal(&command, 80, Duration::ZERO, dialogue).output();
+    let output = output.unwrap();
+    let read = String::from_utf8(output.stdout).unwrap();
+    (read.replace("\r\n", "\n"), output.status.success())
 }
+
+/// How the prompts end that a question begins with, and that follow it.
+const BEGIN: &str = "[q]uit and leave it open: ";
+const EACH: &str = "[N]o: ";
 
 #[test]
 fn a_client_without_dialogs_is_told_and_a_human_answers_at_a_terminal() {
@@ -486,9 +462,12 @@ fn a_client_without_dialogs_is_told_and_a_human_answers_at_a_terminal() {
     );
 
     // Left open, it stays so.
-    let (read, _) = at_terminal(&place, &["approvals"], "q\n");
+    let (read, _) = approvals(&place, &[(BEGIN, "q\n")]);
     assert!(read.contains("it stays open"), "{read}");
-    let (read, success) = at_terminal(&place, &["approvals"], "s\ny\nn\ny\n");
+    let (read, success) = approvals(
+        &place,
+        &[(BEGIN, "s\n"), (EACH, "y\n"), (EACH, "n\n"), (EACH, "y\n")],
+    );
     assert!(
         success && read.contains("these 3 calls wait for your approval"),
         "{read}"
@@ -503,7 +482,7 @@ fn a_client_without_dialogs_is_told_and_a_human_answers_at_a_terminal() {
     );
     assert_eq!(written(&mut agent).len(), 2);
 
-    let (read, success) = at_terminal(&place, &["approvals"], "");
+    let (read, success) = approvals(&place, &[]);
     assert!(
         success && read == "no program waits for a human\n",
         "{read}"
