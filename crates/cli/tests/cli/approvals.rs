@@ -97,14 +97,9 @@ fn call(agent: &mut Agent, params: Value, human: &dyn Fn(&Value) -> Value) -> (V
 
 /// The keys that the fake server has recorded, sorted.
 fn written(agent: &mut Agent) -> Vec<String> {
-    let log = agent.request("tools/call", program("python", "tools.fake.read_log()"));
-    let writes = value(&log)["writes"].clone();
-    let keys = writes.as_array().unwrap().iter();
-    let mut keys: Vec<String> = keys
-        .map(|write| write["key"].as_str().unwrap().to_owned())
-        .collect();
-    keys.sort();
-    keys
+    let keys = "{'keys': sorted(write['key'] for write in tools.fake.read_log()['writes'])}";
+    let log = agent.request("tools/call", program("python", keys));
+    serde_json::from_value(value(&log)["keys"].clone()).unwrap()
 }
 
 #[test]
@@ -490,6 +485,79 @@ fn a_client_without_dialogs_is_told_and_a_human_answers_at_a_terminal() {
 }
 
 #[test]
+fn what_was_typed_before_a_question_is_no_answer_to_it() {
+    let place = asks();
+    let mut agent = place.serve();
+    agent.initialize();
+    let (told, _) = agent.execute("python", &writes("python", 1));
+    assert!(
+        told.starts_with("running x1 · waiting for approval of 1 call"),
+        "{told}"
+    );
+    let (read, success) = approvals(&place, &[("", "y\n"), (BEGIN, "n\n")]);
+    assert!(success && read.ends_with("answered\n"), "{read}");
+    let (told, _) = agent.call("wait_execution", json!({"execution": "x1"}));
+    assert!(told.ends_with("[\"denied\"]"), "{told}");
+    assert_eq!(written(&mut agent), Vec::<String>::new());
+}
+
+#[test]
+fn calls_with_large_arguments_are_asked_about_as_any() {
+    let place = asks();
+    let code = "import asyncio
+await asyncio.gather(*[tools.fake.write(key=f'k{n}', value=chr(0xe9) * 300_000) for n in range(3)])";
+    for modern in [false, true] {
+        let mut agent = client(&place, modern);
+        let yes = |dialog: &Value| {
+            // A human reads it, and it fits what carries it.
+            assert!(dialog["message"].as_str().unwrap().chars().count() < 20_000);
+            allow(json!({"decision": "allow all once"}))
+        };
+        let (told, dialogs) = call(&mut agent, program("python", code), &yes);
+        assert_eq!(value(&told), json!(["written", "written", "written"]));
+        assert_eq!(dialogs.len(), 1);
+        assert_eq!(written(&mut agent), ["k0", "k1", "k2"]);
+        agent.close();
+    }
+    let mut agent = place.serve();
+    agent.initialize();
+    let (told, _) = agent.execute("python", code);
+    assert!(
+        told.starts_with("running x1 · waiting for approval of 3 calls"),
+        "{told}"
+    );
+    let (read, success) = approvals(&place, &[(BEGIN, "y\n")]);
+    assert!(success && read.ends_with("answered\n"), "{read}");
+    let (told, _) = agent.call("wait_execution", json!({"execution": "x1"}));
+    let outcomes: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+    assert_eq!(outcomes, json!(["written", "written", "written"]), "{told}");
+}
+
+#[test]
+fn a_server_that_takes_its_question_back_lets_the_program_go_on() {
+    let place = Place::new(&fake("fake", &["--era", "legacy"]));
+    let mut agent = place.serve();
+    agent.initialize();
+    let (told, _) = agent.execute("python", "tools.fake.elicit(withdrawn=True)");
+    assert!(
+        told.starts_with("running x1 · 1 call, 1 open · waiting for a human's answer to fake"),
+        "{told}"
+    );
+    // Only now, when it has been asked, does the server take it back.
+    assert_eq!(
+        agent
+            .execute("python", "tools.fake.meet(parties=1)")
+            .0
+            .lines()
+            .last(),
+        Some("met")
+    );
+    let (told, _) = agent.call("wait_execution", json!({"execution": "x1"}));
+    assert!(told.ends_with("\nwithdrawn"), "{told}");
+    assert_eq!(approvals(&place, &[]).0, "no program waits for a human\n");
+}
+
+#[test]
 fn a_server_that_asks_reaches_the_human_in_every_era() {
     for of_server in ["legacy", "modern"] {
         for modern in [false, true] {
@@ -622,7 +690,16 @@ fn a_servers_form_is_filled_in_at_a_terminal() {
         &format!("tools.fake.elicit(message='Who?', schema={schema})"),
     );
     assert!(told.starts_with("running x1 · 1 call, 1 open · waiting for a human's answer to fake · a human answers with: toolmill approvals · "), "{told}");
-    let (read, _) = at_terminal(&place, &["approvals"], "y\n\nAda\nold\n41\n");
+    let (read, _) = approvals(
+        &place,
+        &[
+            (BEGIN, "y\n"),
+            ("text, required: ", "\n"),
+            ("text, required: ", "Ada\n"),
+            ("number, may be empty: ", "old\n"),
+            ("number, may be empty: ", "41\n"),
+        ],
+    );
     assert!(
         read.contains(
             "server fake asks, in the middle of a call; these are its words:\n  > Who?\n"
