@@ -8,6 +8,8 @@
 //! Names of members can be values too (`{"alice": 3}`). What is shown and kept is the
 //! [discreet](Shape::discreet) shape, in which a name must have earned its place.
 
+mod outline;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 

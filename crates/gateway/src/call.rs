@@ -29,7 +29,7 @@ use crate::store::{self, LOAD, STORE};
 use crate::suspended::Suspended;
 use crate::turns::ServerProcess;
 use crate::value::{self, Piece, Reading, Unwrapped};
-use crate::{Gateway, Limits, Session};
+use crate::{Gateway, Limits, Session, lock};
 
 /// Arguments and results kept of one call for the agent's own answer.
 const SHOWN_CHARACTERS: usize = 80;
@@ -50,6 +50,9 @@ pub(crate) struct Calls {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) limits: Limits,
     pub(crate) cancel: CancellationToken,
+    /// Calls of tools, whether or not they were sent.
+    made: AtomicU32,
+    /// Those that reached a server, or that an earlier run had made.
     count: AtomicU32,
     /// Calls that have been recorded and have not ended.
     open: AtomicU32,
@@ -68,6 +71,8 @@ pub(crate) struct Calls {
     /// What the first call that was sent in spite of its schema had against it, and how many there
     /// were.
     sent_anyway: Mutex<Option<(String, u32)>>,
+    /// What is said of the first result of which files were left out.
+    left_out: Mutex<Option<String>>,
     /// How the program writes a handle among arguments.
     pub(crate) mark: String,
     pub(crate) showing: Showing,
@@ -170,6 +175,7 @@ impl Calls {
             catalog,
             limits,
             cancel,
+            made: AtomicU32::new(0),
             count: AtomicU32::new(0),
             open: AtomicU32::new(0),
             all_ended: Notify::new(),
@@ -181,6 +187,7 @@ impl Calls {
             resuming: Resuming::default(),
             progress: Arc::new(watch::Sender::new(None)),
             sent_anyway: Mutex::default(),
+            left_out: Mutex::default(),
             mark: crate::id::fresh('h'),
             showing: Showing::default(),
             fetching: tokio::sync::Mutex::default(),
@@ -216,6 +223,24 @@ impl Calls {
             1 => first.clone(),
             more => format!("{first}; so were {} more calls like it", more - 1),
         })
+    }
+
+    /// One line about files that were left out of a result.
+    pub(crate) fn left_out(&self) -> Option<String> {
+        lock(&self.left_out).clone()
+    }
+
+    /// What is held of a tool's result, whose surplus files the agent is told of.
+    async fn held(
+        &self,
+        tool: &Tool,
+        held: impl Future<Output = Result<(Returned, usize), Raise>>,
+    ) -> Answer {
+        let (returned, left_out) = held.await?;
+        if left_out > 0 {
+            lock(&self.left_out).get_or_insert_with(|| handles::left_out(tool.path(), left_out));
+        }
+        Ok(returned)
     }
 
     /// Every call that reached a server, by number.
@@ -281,6 +306,7 @@ impl Calls {
         if call.path == SHOW {
             return Box::pin(self.showing.show(&self.session, &call)).await;
         }
+        self.one_more()?;
         let mut deadline = Instant::now() + self.limits.call_time;
         let tool = self.resolve(&call, deadline).await?;
         let validation = self.gateway.upstreams.validation(tool.server());
@@ -463,6 +489,17 @@ impl Calls {
         })
     }
 
+    /// Counts a call of a tool before anything becomes of it: what is refused is journalled too.
+    fn one_more(&self) -> Result<(), Raise> {
+        if self.made.fetch_add(1, Ordering::Relaxed) < self.limits.calls {
+            return Ok(());
+        }
+        Err(limit_of_calls(format!(
+            "this program has made {} calls, which is the limit",
+            self.limits.calls
+        )))
+    }
+
     fn spend(&self, bytes: usize) -> Result<(), Raise> {
         let spent = self.bytes.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
         if spent <= self.limits.call_bytes {
@@ -571,12 +608,6 @@ impl Calls {
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(process);
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        if number > self.limits.calls {
-            return Err(limit_of_calls(format!(
-                "this program has made {} calls, which is the limit",
-                self.limits.calls
-            )));
-        }
         self.gateway.recorder().append(Event::CallStarted {
             execution: self.execution.clone(),
             call: number,
@@ -733,19 +764,21 @@ async fn read(
         (Ok(_), Form::Raw) => Ok(String::from(Box::<str>::from(result)).into()),
         (Ok(Unwrapped::Value(value)), Form::Keep) => {
             let pieces = vec![Piece::Value(value)];
-            Box::pin(handles::kept_whole(session, pieces)).await
+            Box::pin(calls.held(tool, handles::kept_whole(session, pieces))).await
         }
         (Ok(Unwrapped::Value(value)), _) => {
             calls.sample(tool, arguments, &value);
             Ok(value.into())
         }
         (Ok(Unwrapped::Mixed(pieces)), Form::Keep) => {
-            Box::pin(handles::kept_whole(session, pieces)).await
+            Box::pin(calls.held(tool, handles::kept_whole(session, pieces))).await
         }
         (Ok(Unwrapped::Mixed(pieces)), Form::Whole) => {
             Ok(value::joined(pieces, |file| file.block.get().to_owned()).into())
         }
-        (Ok(Unwrapped::Mixed(pieces)), _) => Box::pin(handles::held(session, pieces)).await,
+        (Ok(Unwrapped::Mixed(pieces)), _) => {
+            Box::pin(calls.held(tool, handles::held(session, pieces))).await
+        }
         (Err(error), _) => Err(raise(
             ErrorCode::Protocol,
             tool,

@@ -48,7 +48,7 @@ impl Language {
     }
 
     /// The words in which signatures and fixes are written for it.
-    fn words(self) -> catalog::Language {
+    pub(crate) fn words(self) -> catalog::Language {
         match self {
             Language::Python => catalog::Language::Python,
             Language::TypeScript | Language::JavaScript => catalog::Language::TypeScript,
@@ -133,7 +133,8 @@ pub(crate) async fn run(
     };
     let first = request.language.unwrap_or(Language::Python);
     let mut language = first;
-    gateway.recorder().record(Event::ExecutionStarted {
+    // Written with the next event at the latest, which comes before anything is sent.
+    gateway.recorder().append(Event::ExecutionStarted {
         execution: id.clone(),
         session: session.id().to_owned(),
         language: first.as_str().into(),
@@ -365,6 +366,7 @@ impl Run<'_> {
         let notes = calls.notes(ended.done.error.as_ref());
         ended.done.notes.extend(notes);
         ended.done.notes.extend(calls.sent_anyway());
+        ended.done.notes.extend(calls.left_out());
         ended.done.notes.extend(calls.resuming.note());
         self.dry_run = calls.permits.dry_run();
         ended.done.notes.extend(unseen(&ended));

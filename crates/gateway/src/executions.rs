@@ -61,20 +61,14 @@ impl Executions {
         let running = live.clone();
         gateway.clone().tasks.spawn(async move {
             let ending = Ending(&running);
-            let mut run = std::pin::pin!(execute::run(&gateway, &session, request, &running));
-            let mut execution = tokio::select! {
-                execution = run.as_mut() => execution,
-                () = running.unasked() => {
-                    running.cancel("nobody has asked for it during 10 minutes");
-                    run.await
-                }
-            };
+            let run = execute::run(&gateway, &session, request, &running);
+            let mut execution = running.while_asked_for(run).await;
             running.keep_calls(&gateway, &session, &mut execution).await;
             running.end(execution);
             drop(ending);
             if running.was_left() {
                 // What it holds may be large; what is said of it is not.
-                running.answer(&session).await;
+                running.answer(&gateway, &session).await;
                 running.stage.send_replace(Stage::Told);
             } else {
                 session.executions().forget(&running);
@@ -242,15 +236,32 @@ impl Live {
         let asks = suspended
             .as_ref()
             .map(|suspended| gateway.askers.register(&id, short.to_string(), suspended));
+        let total_time = gateway.config.limits.total_time;
         Live {
             suspended,
-            told_of: AtomicU32::new(0),
             _asks: asks,
+            telling,
+            ..Live::named(id, short, session.id(), total_time, cancel)
+        }
+    }
+
+    /// A program of this name.
+    fn named(
+        id: String,
+        short: Short,
+        session: &str,
+        total_time: Duration,
+        cancel: CancellationToken,
+    ) -> Live {
+        Live {
+            suspended: None,
+            told_of: AtomicU32::new(0),
+            _asks: None,
             id,
             short,
-            session: session.id().to_owned(),
+            session: session.to_owned(),
             begun: Instant::now(),
-            total_time: gateway.config.limits.total_time,
+            total_time,
             cancel,
             why: OnceLock::new(),
             stage: watch::Sender::new(Stage::Running),
@@ -264,7 +275,7 @@ impl Live {
             progress: Arc::new(watch::Sender::new(None)),
             notes_calls: false,
             earlier: None,
-            telling,
+            telling: Telling::default(),
             answer: OnceCell::new(),
         }
     }
@@ -399,7 +410,7 @@ impl Live {
     }
 
     /// What the agent is told of a program that has ended. It is made once.
-    pub(crate) async fn answer(&self, session: &Session) -> Answer {
+    pub(crate) async fn answer(&self, gateway: &Gateway, session: &Session) -> Answer {
         let stage = self.stage.borrow().clone();
         let telling = &self.telling;
         let made = self.answer.get_or_init(async || match stage {
@@ -412,7 +423,9 @@ impl Live {
             }
             Stage::Running | Stage::Told => unreachable!("it has ended, and has not been told"),
         });
-        made.await.clone()
+        let answer = made.await.clone();
+        gateway.sessions.has_run(gateway, session);
+        answer
     }
 
     /// The question that is open.
@@ -492,6 +505,18 @@ impl Live {
     /// Whether it ended so long ago that nobody will ask for it.
     fn is_stale(&self) -> bool {
         self.ended().is_some_and(|ended| ended.elapsed() > KEPT)
+    }
+
+    /// Waits for the program's end, and cancels it once nobody has asked for it for too long.
+    async fn while_asked_for<T>(&self, run: impl Future<Output = T>) -> T {
+        let mut run = std::pin::pin!(run);
+        tokio::select! {
+            ended = run.as_mut() => ended,
+            () = self.unasked() => {
+                self.cancel("nobody has asked for it during 10 minutes");
+                run.await
+            }
+        }
     }
 
     /// Waits until nobody has asked for a program that was left for too long.
@@ -601,5 +626,70 @@ impl Drop for Ending<'_> {
                 dry_run: None,
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is done with a program so many seconds after its start.
+    #[derive(Debug, Clone, Copy)]
+    enum Step {
+        Left,
+        /// Somebody waits for it, for so long.
+        Waits(u64),
+        Ends,
+    }
+    use Step::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_program_that_was_left_ends_once_nobody_has_asked_for_it_during_10_minutes() {
+        // Until when it ran, and whether it was cancelled.
+        let check = async |steps: &[(u64, Step)], until: u64, is_cancelled: bool| {
+            let cancel = CancellationToken::new();
+            let short = Short('x', 1);
+            let total_time = Duration::from_secs(3600);
+            let live = Live::named("x_1".into(), short, "s_1", total_time, cancel.clone());
+            let ends = CancellationToken::new();
+            let program = async {
+                tokio::select! {
+                    () = cancel.cancelled() => {}
+                    () = ends.cancelled() => {}
+                }
+                live.begun.elapsed().as_secs()
+            };
+            let others = async {
+                for (at, step) in steps {
+                    tokio::time::sleep_until(live.begun + Duration::from_secs(*at)).await;
+                    match step {
+                        Left => assert!(live.leave()),
+                        Waits(seconds) => {
+                            assert!(!live.wait(Duration::from_secs(*seconds)).await);
+                        }
+                        Ends => ends.cancel(),
+                    }
+                }
+            };
+            let (ran, ()) = tokio::join!(live.while_asked_for(program), others);
+            assert_eq!(ran, until, "{steps:?}");
+            assert_eq!(cancel.is_cancelled(), is_cancelled, "{steps:?}");
+            let mut error = ProgramError::new(ErrorCode::Cancelled, "the run was cancelled");
+            live.explain(&mut error);
+            let why = match is_cancelled {
+                true => "the run was cancelled: nobody has asked for it during 10 minutes",
+                false => "the run was cancelled",
+            };
+            assert_eq!(error.message, why);
+        };
+        // Nobody comes, or nobody comes back.
+        check(&[(1, Left)], 600, true).await;
+        check(&[(1, Left), (590, Waits(45))], 1235, true).await;
+        check(&[(1, Left), (599, Waits(0)), (1198, Waits(0))], 1798, true).await;
+        // Whoever waits, however long, and whose request it still is, keep it.
+        check(&[(1, Left), (2, Waits(2000)), (2100, Ends)], 2100, false).await;
+        check(&[(3000, Ends)], 3000, false).await;
+        check(&[(0, Waits(1000)), (1000, Left)], 1600, true).await;
+        check(&[(0, Waits(1000)), (1000, Left), (1599, Ends)], 1599, false).await;
     }
 }

@@ -25,6 +25,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Place;
+use crate::alarm::Alarm;
 use crate::call::{Answer, Calls, Returned};
 use crate::clock::Clock;
 use crate::limits::Limits;
@@ -339,6 +340,7 @@ async fn serve(
     let mut tick = interval(WATCH);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let total = Instant::now() + watch.limits.total_time;
+    let mut alarm = Alarm::new(total);
     loop {
         loop {
             match decoder.next() {
@@ -422,6 +424,8 @@ async fn serve(
             }
         }
         let own_deadline = watch.clock.deadline(watch.limits.guest_time);
+        let deadline = calls.permits.deadline(total);
+        alarm.ring_at([own_deadline, deadline].into_iter().flatten().min());
         tokio::select! {
             read = from_guest.read(&mut buffer) => match read {
                 Ok(0) | Err(_) => return Outcome::Gone,
@@ -454,11 +458,17 @@ async fn serve(
                     }
                 }
             },
-            () = sleep_until(own_deadline) => return Outcome::Stopped(watch.out_of_own_time()),
-            () = sleep_until(calls.permits.deadline(total)) => return Outcome::Stopped(ProgramError::new(
-                ErrorCode::LimitTime,
-                format!("the run took longer than {} s, calls included", watch.limits.total_time.as_secs()),
-            )),
+            now = &mut alarm => {
+                if own_deadline.is_some_and(|deadline| deadline <= now) {
+                    return Outcome::Stopped(watch.out_of_own_time());
+                }
+                if deadline.is_some_and(|deadline| deadline <= now) {
+                    return Outcome::Stopped(ProgramError::new(
+                        ErrorCode::LimitTime,
+                        format!("the run took longer than {} s, calls included", watch.limits.total_time.as_secs()),
+                    ));
+                }
+            }
         }
     }
 }
@@ -625,13 +635,6 @@ impl<'a> Watch<'a> {
 
 const SIGXCPU: i32 = 24;
 const SIGSYS: i32 = 31;
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
-}
 
 /// What a guest is told while its program runs.
 enum Reply {

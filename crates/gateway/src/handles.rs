@@ -13,29 +13,40 @@ use serde_json::value::RawValue;
 
 use crate::Session;
 use crate::call::Returned;
+use crate::output::thousands;
 use crate::results::{self as kept, handle_of_file, raised};
 use crate::value::{File, Piece, joined};
 
-/// The files of a result by handle, between its other values.
-pub(crate) async fn held(session: &Session, pieces: Vec<Piece<'_>>) -> Result<Returned, Raise> {
+/// How many files of one result are kept: half of what a session keeps, so that none of them has gone
+/// before the program comes to it.
+const FILES: usize = 500;
+
+/// The files of a result by handle, between its other values, and how many of them were left out.
+pub(crate) async fn held(
+    session: &Session,
+    pieces: Vec<Piece<'_>>,
+) -> Result<(Returned, usize), Raise> {
+    let mut files = Files::of(session);
     let mut parts = Vec::with_capacity(pieces.len());
     for piece in pieces {
         parts.push(match piece {
             Piece::Value(value) => Part::Value(raw(value)?),
-            Piece::File(file) => keep(session, &file).await?,
+            Piece::File(file) => files.keep(&file).await?,
         });
     }
-    Ok(Returned::Handles(Handles {
+    let held = Returned::Handles(Handles {
         alone: parts.len() == 1,
         parts,
-    }))
+    });
+    Ok((held, files.left_out()))
 }
 
-/// All of a result by one handle; a file alone is its own.
+/// All of a result by one handle, and how many of its files were left out; a file alone is its own.
 pub(crate) async fn kept_whole(
     session: &Session,
     mut pieces: Vec<Piece<'_>>,
-) -> Result<Returned, Raise> {
+) -> Result<(Returned, usize), Raise> {
+    let mut files = Files::of(session);
     let handle = match &pieces[..] {
         [Piece::File(_)] => return held(session, pieces).await,
         [Piece::Value(_)] => {
@@ -49,7 +60,7 @@ pub(crate) async fn kept_whole(
             for piece in pieces {
                 values.push(match piece {
                     Piece::Value(value) => Piece::Value(value),
-                    Piece::File(file) => Piece::Value(match keep(session, &file).await? {
+                    Piece::File(file) => Piece::Value(match files.keep(&file).await? {
                         Part::Handle(handle) => shown(&handle),
                         Part::Value(value) => value.get().to_owned(),
                     }),
@@ -59,28 +70,64 @@ pub(crate) async fn kept_whole(
             kept::keep_value(session, json).await
         }
     };
-    Ok(Returned::Handles(Handles {
+    let held = Returned::Handles(Handles {
         alone: true,
         parts: vec![Part::Handle(handle.map_err(raised)?)],
-    }))
+    });
+    Ok((held, files.left_out()))
 }
 
-/// Keeps a file. One whose data is not Base64 is passed on as it is.
-async fn keep(session: &Session, file: &File<'_>) -> Result<Part, Raise> {
-    let Ok(bytes) = BASE64.decode(file.base64.as_bytes()) else {
-        return Ok(Part::Value(file.block.to_owned()));
-    };
-    let media = MediaType::parse(file.mime_type.as_deref().unwrap_or_default());
-    // The tool has run: without room for the file the program gets the block as it came.
-    let Ok(kept) = kept::keep(session, Content::Media(media), bytes).await else {
-        return Ok(Part::Value(file.block.to_owned()));
-    };
-    let handle = handle_of_file(&kept).expect("it was kept as a file");
-    Ok(Part::Handle(Handle {
-        id: Some(kept.id()),
-        uri: file.uri.as_deref().map(str::to_owned),
-        ..handle
-    }))
+/// What is said of files that were left out of a tool's result.
+pub(crate) fn left_out(tool: &str, count: usize) -> String {
+    format!(
+        "{tool} returned {} files at once, of which the first {FILES} are kept; ask it for fewer",
+        thousands(count + FILES)
+    )
+}
+
+/// The files of one result.
+struct Files<'a> {
+    session: &'a Session,
+    count: usize,
+}
+
+impl Files<'_> {
+    fn of(session: &Session) -> Files<'_> {
+        Files { session, count: 0 }
+    }
+
+    fn left_out(&self) -> usize {
+        self.count.saturating_sub(FILES)
+    }
+
+    /// Keeps a file, or says in its place that it is left out. One whose data is not Base64 is passed on
+    /// as it is.
+    async fn keep(&mut self, file: &File<'_>) -> Result<Part, Raise> {
+        let media = MediaType::parse(file.mime_type.as_deref().unwrap_or_default());
+        self.count += 1;
+        if self.count > FILES {
+            let said = format!("the first {FILES} files of a result are kept");
+            let instead = serde_json::json!({
+                "type": media.kind(),
+                "mimeType": media.as_str(),
+                "left_out": said,
+            });
+            return Ok(Part::Value(raw(instead.to_string())?));
+        }
+        let Ok(bytes) = BASE64.decode(file.base64.as_bytes()) else {
+            return Ok(Part::Value(file.block.to_owned()));
+        };
+        // The tool has run: without room for the file the program gets the block as it came.
+        let Ok(kept) = kept::keep(self.session, Content::Media(media), bytes).await else {
+            return Ok(Part::Value(file.block.to_owned()));
+        };
+        let handle = handle_of_file(&kept).expect("it was kept as a file");
+        Ok(Part::Handle(Handle {
+            id: Some(kept.id()),
+            uri: file.uri.as_deref().map(str::to_owned),
+            ..handle
+        }))
+    }
 }
 
 /// A handle as an agent sees it.

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,6 +15,7 @@ use results::{Quota, Results};
 use sandbox::{Usage, Workspace};
 use sessions::{Ended, Error, Opened, Opener};
 
+use crate::session::CALLS;
 use crate::{Face, Gateway, Limits, Session};
 
 /// How long who comes back is told what became of a session, and of how many.
@@ -26,6 +27,11 @@ const LEFT: Duration = Duration::from_secs(7 * 86_400);
 const IDLE: Duration = Duration::from_secs(3600);
 /// How often what is kept is looked through, whatever happens.
 const BETWEEN: Duration = Duration::from_secs(600);
+/// What is kept is looked through once programs have kept this part more of what all sessions may hold;
+const GROWN: u64 = 16;
+/// and so long after the last look, or so many times as long as that took, once one may have left files.
+const BETWEEN_FILES: Duration = Duration::from_secs(60);
+const TIMES_LONGER: u32 = 50;
 /// Names a file whose time is that of the last look.
 const LOOKED: &str = "looked-through";
 /// What is counted of a workspace; a hostile one may be larger.
@@ -59,13 +65,15 @@ pub struct KeptSession {
     pub workspace_files: u64,
     pub results: u64,
     pub results_bytes: u64,
+    /// Results that no handle names: those kept for `resume`, and those that are being written.
+    pub other_results_bytes: u64,
     pub stored: u64,
     pub store_bytes: u64,
 }
 
 impl KeptSession {
     fn bytes(&self) -> u64 {
-        self.workspace_bytes + self.results_bytes + self.store_bytes
+        self.workspace_bytes + self.results_bytes + self.other_results_bytes + self.store_bytes
     }
 }
 
@@ -146,6 +154,9 @@ impl KeptSessions {
         let results = Results::of_session(&self.results, &kept.id, Quota::default())
             .list()
             .unwrap_or_default();
+        let results_bytes = results.iter().map(|one| one.bytes).sum();
+        let folder = self.results.join(&kept.id);
+        let all = results::bytes_in(&folder) + results::bytes_in(&folder.join(CALLS));
         KeptSession {
             face: kept.record.face,
             opened: SystemTime::UNIX_EPOCH + Duration::from_secs(kept.record.opened),
@@ -156,7 +167,8 @@ impl KeptSessions {
             workspace_bytes: workspace.bytes,
             workspace_files: workspace.entries,
             results: results.len() as u64,
-            results_bytes: results.iter().map(|one| one.bytes).sum(),
+            results_bytes,
+            other_results_bytes: all.saturating_sub(results_bytes),
             stored: kept.stored_values,
             store_bytes: kept.stored_bytes,
             id: kept.id,
@@ -265,6 +277,10 @@ pub(crate) struct Sessions {
     /// About how many are kept, open or not.
     count: Arc<AtomicUsize>,
     is_looking: Arc<AtomicBool>,
+    /// Bytes that were kept since the last look began.
+    grown: Arc<AtomicU64>,
+    /// When the next look is due for files that programs may have left; none before the first look.
+    next_for_files: Arc<Mutex<Option<Instant>>>,
     warned: AtomicBool,
 }
 
@@ -358,13 +374,6 @@ impl Sessions {
         Ok(session)
     }
 
-    /// The first thing that `find` finds in a session that is open.
-    pub(crate) fn with<T>(&self, find: impl Fn(&Arc<Session>) -> Option<T>) -> Option<T> {
-        lock(&self.open)
-            .values()
-            .find_map(|(session, _)| find(session))
-    }
-
     /// Looks through what is kept, in the background, unless that is being done.
     pub(crate) fn look_through(&self, gateway: &Gateway) {
         if self.is_looking.swap(true, Ordering::AcqRel) {
@@ -376,12 +385,38 @@ impl Sessions {
             self.count.clone(),
             self.is_looking.clone(),
         );
-        // Ends by itself: it waits for nothing but the file system.
+        let (grown, next) = (self.grown.clone(), self.next_for_files.clone());
+        // Ends by itself: it waits for nothing but the file system, and looks again only at as much as
+        // was kept meanwhile.
         tokio::task::spawn_blocking(move || {
-            let left = kept.look_through(&limits, |id| close(&open, id));
-            count.store(left, Ordering::Relaxed);
+            loop {
+                let begun = Instant::now();
+                grown.store(0, Ordering::Relaxed);
+                let left = kept.look_through(&limits, |id| close(&open, id));
+                count.store(left, Ordering::Relaxed);
+                let pause = BETWEEN_FILES.max(begun.elapsed() * TIMES_LONGER);
+                *crate::lock(&next) = Some(Instant::now() + pause);
+                if grown.load(Ordering::Relaxed) < (limits.session_bytes / GROWN).max(1) {
+                    break;
+                }
+            }
             is_looking.store(false, Ordering::Release);
         });
+    }
+
+    /// To be called when a program of a session has ended and its answer is made: looks through what is
+    /// kept where all of it may have come to be too large.
+    pub(crate) fn has_run(&self, gateway: &Gateway, session: &Session) {
+        let more = session.take_written();
+        let grown = self.grown.fetch_add(more, Ordering::Relaxed) + more;
+        let is_due = || {
+            let next = *crate::lock(&self.next_for_files);
+            next.is_none_or(|next| next <= Instant::now())
+        };
+        let share = (gateway.config.limits.session_bytes / GROWN).max(1);
+        if (more > 0 && grown >= share) || (session.has_workspace() && is_due()) {
+            self.look_through(gateway);
+        }
     }
 
     /// As [`Sessions::look_through`], if nobody has for a while.
@@ -525,6 +560,34 @@ mod tests {
         );
         let left = std::fs::read_dir(&place.kept.results).unwrap().count();
         assert_eq!(left, 1, "the results of those that ended are gone");
+    }
+
+    #[test]
+    fn what_is_kept_for_resume_and_what_is_being_written_count_too() {
+        let place = Place::new();
+        for (id, hours) in [("s_a", 3), ("s_b", 2), ("s_c", 1)] {
+            drop(place.session(id, hours, 1 << 20));
+        }
+        let folder = |id: &str| place.kept.results.join(id);
+        let calls = Results::of_session(&folder("s_a"), CALLS, Quota::default());
+        let kept = calls.keep(results::Content::Json, &vec![b'2'; 1 << 20]);
+        kept.unwrap();
+        // Of a process that was killed.
+        std::fs::write(folder("s_b").join("draft-0-1.unfinished"), vec![0; 1 << 20]).unwrap();
+        let bytes = |kept: Vec<KeptSession>| -> Vec<(u64, u64)> {
+            kept.iter()
+                .map(|one| (one.results_bytes >> 20, one.other_results_bytes))
+                .collect()
+        };
+        assert_eq!(
+            bytes(place.kept.list()),
+            [(1, 1 << 20), (1, 1 << 20), (1, 0)]
+        );
+        assert_eq!(place.kept.look_through(&limits(9, 24, 5), |_| false), 3);
+        assert_eq!(place.kept.look_through(&limits(9, 24, 4), |_| false), 2);
+        assert_eq!(place.there(), ["s_b", "s_c"]);
+        assert_eq!(place.kept.look_through(&limits(9, 24, 2), |_| false), 1);
+        assert_eq!(place.there(), ["s_c"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! what the agent gets to see. Each step is recorded in the journal.
 
 mod admission;
+mod alarm;
 pub mod asking;
 mod call;
 mod check;

@@ -21,6 +21,7 @@ pub struct Limits {
     pub output_bytes: usize,
     /// What a program may print in all before it is ended.
     pub printed_bytes: u64,
+    /// Calls of tools, sent or refused.
     pub calls: u32,
     /// Arguments and results of all calls of a run.
     pub call_bytes: u64,

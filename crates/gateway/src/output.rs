@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use ::results::Content;
+use catalog::Shape;
 use journal::{Past, PastCall};
 use protocol::{ErrorCode, ProgramError};
 use serde_json::Value;
@@ -27,6 +28,12 @@ pub const BUDGET_TOKENS: usize = 8_000;
 /// Bytes a token of JSON holds at least, near enough: what is counted exactly costs a tokenizer in
 /// every gateway, and the bound in bytes holds anyway.
 const BYTES_A_TOKEN: usize = 4;
+/// A line of a text is shown up to here: common clients drop longer ones.
+const LINE_BYTES: usize = 1800;
+/// A member of a large object that is longer is shown by what it is, in as many bytes.
+const SUMMARY_BYTES: usize = 300;
+/// What is read of an array to say what its elements are like.
+const OUTLINED_BYTES: usize = 64 << 10;
 /// The stdout of an answer, when the value needs no more of the budget.
 const STDOUT_SHARE: usize = 4;
 
@@ -196,7 +203,7 @@ pub fn answer(execution: &Execution, style: &Style) -> Answer {
 }
 
 /// The answer while a program runs: how far it is, and the end of what it has printed.
-pub(crate) fn running(live: &Live, name: &str, name_session: bool) -> Answer {
+pub(crate) fn running(live: &Live, name_session: bool) -> Answer {
     const PRINTED_BYTES: usize = 4000;
     let so_far = live.so_far();
     let calls = so_far.calls.len() + so_far.open;
@@ -218,10 +225,14 @@ pub(crate) fn running(live: &Live, name: &str, name_session: bool) -> Answer {
         so_far.duration.as_secs(),
         so_far.total_time.as_secs()
     ));
-    if name_session {
-        facts.push(format!("session {}", live.session));
-    }
-    facts.push(format!("continue: wait_execution(execution=\"{name}\")"));
+    let session = match name_session {
+        true => format!(", session=\"{}\"", live.session),
+        false => String::new(),
+    };
+    let short = live.short;
+    facts.push(format!(
+        "continue: wait_execution(execution=\"{short}\"{session})"
+    ));
     let mut text = facts.join(" · ");
     if let Some(progress) = &so_far.progress {
         text.push_str("\nprogress:");
@@ -417,7 +428,13 @@ fn describe_value(text: &mut String, execution: &Execution, budget: usize, style
         return true;
     }
     let room = budget - budget / STDOUT_SHARE;
-    let (size, preview) = preview(value, plain.as_deref(), room, &style.value);
+    let (size, preview) = preview(
+        value,
+        plain.as_deref(),
+        room,
+        &style.value,
+        execution.language,
+    );
     let whole = match &style.value {
         Handle::Kept(id) => {
             format!("preview below, whole value: results.open(\"{id}\") in a later program")
@@ -708,6 +725,7 @@ fn preview(
     text: Option<&str>,
     budget: usize,
     handle: &Handle,
+    language: Language,
 ) -> (String, String) {
     let mark = match handle {
         Handle::Kept(id) => format!("{id:?}"),
@@ -721,42 +739,33 @@ fn preview(
     );
     if let Some(text) = text {
         let lines = text.lines().count();
-        let json = |part: &str| serde_json::to_string(part).expect("a string is always JSON");
-        // An escaped character takes at most six bytes.
-        let half = budget / 14;
-        let (head, tail) = (
-            &text[..floor(text, half)],
-            &text[ceil(text, text.len() - half)..],
-        );
+        let (head, tail) = ends(text, budget / 3);
         let preview = format!(
-            r#"{{"$preview":{mark},"type":"text","bytes":{},"lines":{lines},"head":{},"tail":{}}}"#,
+            r#"{{"$preview":{mark},"type":"text","bytes":{},"lines":{lines},"head":[{head}],"tail":[{tail}]}}"#,
             text.len(),
-            json(head),
-            json(tail)
         );
         return (format!("{} lines, {size}", thousands(lines)), preview);
     }
     if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(value.get()) {
+        let outline = item_outline(value, budget / 16, language);
         let mut head = String::new();
         let mut shown = 0;
         for item in &items {
-            if head.len() + item.get().len() + 2 > budget * 3 / 4 {
+            if head.len() + item.get().len() + 2 > budget * 5 / 8 {
                 break;
             }
-            let _ = write!(
-                head,
-                "{}\n{}",
-                if head.is_empty() { "" } else { "," },
-                item.get()
-            );
+            add_line(&mut head, item.get());
             shown += 1;
         }
-        let tail = items
-            .last()
-            .filter(|last| shown < items.len() && last.get().len() < budget / 8)
-            .map_or(String::new(), |last| format!("\n{}", last.get()));
+        let mut tail = String::new();
+        if let Some(last) = items.last()
+            && shown < items.len()
+            && last.get().len() < budget / 8
+        {
+            add_line(&mut tail, last.get());
+        }
         let preview = format!(
-            r#"{{"$preview":{mark},"type":"array","length":{},"head":[{head}],"tail":[{tail}]}}"#,
+            r#"{{"$preview":{mark},"type":"array","length":{}{outline},"head":[{head}],"tail":[{tail}]}}"#,
             items.len()
         );
         return (format!("{} items, {size}", thousands(items.len())), preview);
@@ -764,16 +773,12 @@ fn preview(
     if let Ok(Members(members)) = serde_json::from_str(value.get()) {
         let mut shown = String::new();
         for (name, member) in &members {
-            let member = summary(member);
+            let member = summary(member, language);
             let name = serde_json::to_string(name).expect("a string is always JSON");
             if shown.len() + name.len() + member.len() + 4 > budget * 3 / 4 {
                 break;
             }
-            let _ = write!(
-                shown,
-                "{}\n{name}:{member}",
-                if shown.is_empty() { "" } else { "," }
-            );
+            add_line(&mut shown, &format!("{name}:{member}"));
         }
         let preview = format!(
             r#"{{"$preview":{mark},"type":"object","members":{},"shown":{{{shown}}}}}"#,
@@ -789,6 +794,62 @@ fn preview(
         size,
         format!(r#"{{"$preview":{mark},"type":"number","bytes":{bytes}}}"#),
     )
+}
+
+/// Clients drop long lines whole: each element has one of its own.
+fn add_line(list: &mut String, element: &str) {
+    let comma = if list.is_empty() { "" } else { "," };
+    let _ = write!(list, "{comma}\n{element}");
+}
+
+/// The first and the last lines of a text as elements of JSON arrays, in about so many bytes each. A
+/// line that is too long has its end or its beginning cut off.
+fn ends(text: &str, budget: usize) -> (String, String) {
+    let json = |line: &str| serde_json::to_string(line).expect("a string is always JSON");
+    let (mut head, mut begun, mut rest) = (String::new(), 0, text);
+    for line in text.split_inclusive('\n') {
+        let whole = line.trim_end_matches(['\n', '\r']);
+        let shown = &whole[..floor(whole, LINE_BYTES)];
+        let is_cut = shown.len() < whole.len();
+        let element = json(&format!("{shown}{}", if is_cut { "…" } else { "" }));
+        if head.len() + element.len() + 2 > budget {
+            break;
+        }
+        add_line(&mut head, &element);
+        // Of a last line that is cut the end is shown, too.
+        rest = &text[begun + if is_cut { shown.len() } else { line.len() }..];
+        begun += line.len();
+    }
+    let (mut last, mut used) = (Vec::new(), 0);
+    for line in rest.lines().rev() {
+        let element = match line.len() > LINE_BYTES {
+            true => json(&format!(
+                "…{}",
+                &line[ceil(line, line.len() - LINE_BYTES)..]
+            )),
+            false => json(line),
+        };
+        used += element.len() + 2;
+        if used > budget {
+            break;
+        }
+        last.push(element);
+    }
+    let mut tail = String::new();
+    for element in last.iter().rev() {
+        add_line(&mut tail, element);
+    }
+    (head, tail)
+}
+
+/// `,"item":{"id":"int"}`: what the elements of an array are like, by its beginning; nothing if they are
+/// unlike each other.
+fn item_outline(array: &RawValue, most_bytes: usize, language: Language) -> String {
+    let beginning = &array.get()[..floor(array.get(), OUTLINED_BYTES)];
+    match Shape::of(beginning, 0).outline(language.words(), most_bytes) {
+        Value::Array(items) if !items.is_empty() => format!(r#","item":{}"#, items[0]),
+        _ => String::new(),
+    }
 }
 
 /// The members of an object, in its order; what is in them is not read.
@@ -818,15 +879,16 @@ impl<'de: 'a, 'a> serde::Deserialize<'de> for Members<'a> {
 }
 
 /// A member of a large object: itself when small, else what it is.
-fn summary(member: &RawValue) -> String {
+fn summary(member: &RawValue, language: Language) -> String {
     let whole = member.get();
-    if whole.len() <= 300 {
+    if whole.len() <= SUMMARY_BYTES {
         return whole.to_owned();
     }
     if let Ok(items) = serde_json::from_str::<Vec<serde::de::IgnoredAny>>(whole) {
         return format!(
-            r#"{{"$preview":true,"type":"array","length":{}}}"#,
-            items.len()
+            r#"{{"$preview":true,"type":"array","length":{}{}}}"#,
+            items.len(),
+            item_outline(member, SUMMARY_BYTES, language)
         );
     }
     if let Ok(Members(members)) = serde_json::from_str(whole) {
@@ -860,7 +922,7 @@ fn ceil(text: &str, at: usize) -> usize {
         .unwrap_or(text.len())
 }
 
-fn thousands(number: usize) -> String {
+pub(crate) fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

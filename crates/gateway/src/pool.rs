@@ -209,18 +209,22 @@ impl Waiting {
 
     /// A guest that is in this workspace already, or else in none yet.
     fn take(&mut self, workspace: Option<&Workspace>) -> Option<ReadyGuest> {
-        self.guests.retain(|guest| !guest.has_ended());
-        let found = self
+        while let Some(found) = self
             .guests
             .iter()
             .position(|guest| workspace.is_some_and(|workspace| guest.is_in(workspace)))
-            .or_else(|| self.guests.iter().position(|guest| guest.is_nowhere()));
-        if found.is_none() {
-            self.depth = (self.depth + 1).min(DEEPEST);
-            // One that waits for another workspace makes room for one that may go anywhere.
-            self.guests.pop_front();
+            .or_else(|| self.guests.iter().position(|guest| guest.is_nowhere()))
+        {
+            // One that has ended while it waited is passed over.
+            let guest = self.guests.remove(found)?;
+            if !guest.has_ended() {
+                return Some(guest);
+            }
         }
-        self.guests.remove(found?)
+        self.depth = (self.depth + 1).min(DEEPEST);
+        // One that waits for another workspace makes room for one that may go anywhere.
+        self.guests.pop_front();
+        None
     }
 }
 

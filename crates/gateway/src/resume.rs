@@ -450,6 +450,11 @@ impl Resumable {
         }
     }
 
+    /// How many bytes were kept since this was asked last.
+    pub(crate) fn take_written(&self) -> u64 {
+        self.results.take_written()
+    }
+
     /// Keeps the calls of a run that failed; whether there are any worth it.
     pub(crate) async fn keep(&self, id: &str, short: Short, run: &Resuming) -> bool {
         let calls = run.to_keep();

@@ -41,7 +41,7 @@ impl Face {
 const OVERSHOOT: (u64, u64) = (4, 64);
 
 /// The folder, within that of a session's results, of the calls of failed runs.
-const CALLS: &str = "calls";
+pub(crate) const CALLS: &str = "calls";
 const CALLS_QUOTA: Quota = Quota {
     bytes: 128 << 20,
     values: 32,
@@ -228,6 +228,16 @@ impl Session {
     /// Its programs that run, or have ended and may still be asked for.
     pub(crate) fn executions(&self) -> &Executions {
         &self.live
+    }
+
+    /// How many bytes of results and stored values it keeps more than when this was asked last.
+    pub(crate) fn take_written(&self) -> u64 {
+        self.results.take_written() + self.resumable.take_written() + self.store.take_written()
+    }
+
+    /// Whether a program of its may have left files.
+    pub(crate) fn has_workspace(&self) -> bool {
+        self.has_workspace.load(Ordering::Relaxed)
     }
 
     /// Id and short id of a new execution.

@@ -161,12 +161,21 @@ impl Turns {
         }
         self.since_tick += 1;
         self.in_a_row += 1;
-        if self.in_a_row.is_multiple_of(TURNS) {
+        if self.in_a_row.is_multiple_of(TURNS) && !self.holds(server) {
             match server.and_then(|server| server.reader()) {
                 Some(reader) if alone() => self.hold(reader),
                 _ => self.broken(),
             }
         }
+    }
+
+    /// Whether nothing is to be done: the server keeps to the core already, or there is only one.
+    fn holds(&self, server: Option<&Arc<ServerProcess>>) -> bool {
+        let Some(held) = &self.held else {
+            return sched_getaffinity(None).is_ok_and(|ours| ours.count() < 2);
+        };
+        let reader = server.and_then(|server| Pid::from_raw(server.reader.load(Ordering::Relaxed)));
+        held.servers.iter().any(|(held, _)| Some(*held) == reader)
     }
 
     /// Something else is going on.
@@ -196,7 +205,7 @@ impl Turns {
             let (Ok(ours), Some(core)) = (sched_getaffinity(None), core_of(server)) else {
                 return;
             };
-            if ours.count() < 2 || !ours.is_set(core) {
+            if !ours.is_set(core) {
                 return;
             }
             let mut only = CpuSet::new();

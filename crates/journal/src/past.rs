@@ -17,6 +17,9 @@ pub struct Past {
     pub short: u32,
     /// When it was started, as the journal writes times.
     pub started: String,
+    /// How the agent reached its gateway, and the hash of the folder in which that worked.
+    pub face: String,
+    pub project: String,
     /// The process of its gateway.
     pub gateway: String,
     /// Calls that were recorded before they were sent, by number.
@@ -41,82 +44,61 @@ pub struct PastCall {
 pub enum Wanted<'a> {
     /// By its whole id.
     Id(&'a str),
-    /// The latest with this short id among those that agents of `face` were told of, for work in the
-    /// folder with the hash `project`.
-    Short {
-        number: u32,
-        face: &'a str,
-        project: &'a str,
-    },
+    /// The latest with a short id of this number.
+    Short(u32),
 }
 
-/// The program that is wanted, if an agent was ever told of it and `of_gateway` takes its gateway's
-/// process.
+/// The program that is wanted, if an agent was ever told of it, among those that are `theirs` of whoever
+/// asks; of its calls and of its end that knows nothing.
 ///
 /// # Errors
 /// As of [`crate::trace`].
 pub fn past(
     folder: &Path,
     wanted: Wanted,
-    of_gateway: impl Fn(&str) -> bool,
+    theirs: impl Fn(&Past) -> bool,
 ) -> Result<Option<Past>, Error> {
     let days = days(folder)?;
-    let fits = |event: &Event| match event {
-        Event::ExecutionLeft {
+    let find = |entry: Entry| {
+        let Event::ExecutionLeft {
             execution,
+            session,
             short,
             face,
             project,
             gateway,
-            ..
-        } => {
-            let is_it = match wanted {
-                Wanted::Id(id) => execution == id,
-                Wanted::Short {
-                    number,
-                    face: wanted_face,
-                    project: wanted_project,
-                } => *short == number && face == wanted_face && project == wanted_project,
-            };
-            is_it && of_gateway(gateway)
-        }
-        _ => false,
+        } = entry.event
+        else {
+            return None;
+        };
+        let is_it = match wanted {
+            Wanted::Id(id) => execution == id,
+            Wanted::Short(number) => short == number,
+        };
+        let past = Past {
+            execution,
+            session,
+            short,
+            started: entry.at,
+            face,
+            project,
+            gateway,
+            calls: Vec::new(),
+            ended: None,
+        };
+        (is_it && theirs(&past)).then_some(past)
     };
     let mut left = None;
     for path in days.iter().rev().take(DAYS) {
-        left = read_day(path)?
-            .into_iter()
-            .rev()
-            .find(|entry| fits(&entry.event));
+        left = read_day(path)?.into_iter().rev().find_map(find);
         if left.is_some() {
             break;
         }
     }
-    let Some(Entry {
-        event:
-            Event::ExecutionLeft {
-                execution,
-                session,
-                short,
-                gateway,
-                ..
-            },
-        at,
-        ..
-    }) = left
-    else {
+    let Some(mut past) = left else {
         return Ok(None);
     };
-    let entries = crate::trace(folder, &execution)?;
-    let mut past = Past {
-        execution,
-        session,
-        short,
-        started: at,
-        gateway,
-        calls: Vec::new(),
-        ended: None,
-    };
+    let entries = crate::trace(folder, &past.execution)?;
     let mut calls: BTreeMap<u32, PastCall> = BTreeMap::new();
     for Entry { at, event, .. } in entries {
         match event {
@@ -157,12 +139,12 @@ mod tests {
     use super::*;
     use crate::Journal;
 
-    fn left(execution: &str, number: u32, face: &str, gateway: &str) -> Event {
+    fn left(execution: &str, number: u32, session: &str, gateway: &str) -> Event {
         Event::ExecutionLeft {
             execution: execution.into(),
-            session: "s_1".into(),
+            session: session.into(),
             short: number,
-            face: face.into(),
+            face: "stdio".into(),
             project: "p".into(),
             gateway: gateway.into(),
         }
@@ -194,22 +176,23 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::new(folder.path());
         for event in [
-            left("x_a", 1, "stdio", "dead"),
-            left("x_b", 1, "stdio", "dead"),
+            left("x_a", 1, "s_1", "dead"),
+            left("x_b", 1, "s_1", "dead"),
             call("x_b", 2),
             call("x_b", 1),
             call_ended("x_b", 2),
-            left("x_c", 1, "stdio", "alive"),
-            left("x_d", 1, "http", "dead"),
+            left("x_c", 1, "s_1", "alive"),
+            left("x_d", 1, "s_2", "dead"),
             call("x_d", 1),
             // An end without a beginning is of no call.
             call_ended("x_d", 7),
-            left("x_e", 2, "stdio", "dead"),
+            left("x_e", 2, "s_1", "dead"),
         ] {
             journal.record(event).unwrap();
         }
-        let find = |wanted| {
-            let past = past(folder.path(), wanted, |gateway| gateway == "dead").unwrap();
+        let find_of = |wanted, session: &str| {
+            let theirs = |past: &Past| past.session == session && past.gateway == "dead";
+            let past = past(folder.path(), wanted, theirs).unwrap();
             past.map(|past| {
                 let calls: Vec<_> = past
                     .calls
@@ -219,27 +202,18 @@ mod tests {
                 (past.execution, calls)
             })
         };
-        let short = |number, face| Wanted::Short {
-            number,
-            face,
-            project: "p",
-        };
+        let find = |wanted| find_of(wanted, "s_1");
         let ok = Some("ok".to_owned());
         let b = Some(("x_b".to_owned(), vec![(1, None), (2, ok)]));
-        assert_eq!(find(short(1, "stdio")), b);
+        assert_eq!(find(Wanted::Short(1)), b);
         assert_eq!(find(Wanted::Id("x_b")), b);
+        assert_eq!(find_of(Wanted::Id("x_b"), "s_2"), None);
         assert_eq!(
-            find(Wanted::Id("x_d")),
+            find_of(Wanted::Short(1), "s_2"),
             Some(("x_d".into(), vec![(1, None)]))
         );
         assert_eq!(find(Wanted::Id("x_c")), None, "its gateway is there");
         assert_eq!(find(Wanted::Id("x_f")), None);
-        assert_eq!(find(short(3, "stdio")), None);
-        let elsewhere = Wanted::Short {
-            number: 1,
-            face: "stdio",
-            project: "q",
-        };
-        assert_eq!(find(elsewhere), None);
+        assert_eq!(find(Wanted::Short(3)), None);
     }
 }

@@ -16,7 +16,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
@@ -130,6 +130,8 @@ pub struct Results {
     places: Arc<Mutex<Places>>,
     /// How many drafts were begun, which tells their files apart.
     drafts: AtomicU32,
+    /// Since somebody asked.
+    written: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -154,7 +156,13 @@ impl Results {
             index: Mutex::new(None),
             places: Arc::default(),
             drafts: AtomicU32::new(0),
+            written: AtomicU64::new(0),
         }
+    }
+
+    /// How many bytes of values were kept since this was asked last.
+    pub fn take_written(&self) -> u64 {
+        self.written.swap(0, Ordering::Relaxed)
     }
 
     /// Keeps the JSON of a value, or the bytes of a file, if they are not kept already, and makes room
@@ -212,6 +220,7 @@ impl Results {
             .map_err(failed("write"))?;
         index.next += 1;
         index.kept.push(kept.clone());
+        self.written.fetch_add(bytes, Ordering::Relaxed);
         Ok(kept)
     }
 
@@ -429,6 +438,17 @@ pub fn sessions(folder: &Path) -> Result<Vec<String>, Error> {
         .collect();
     sessions.sort();
     Ok(sessions)
+}
+
+/// How many bytes the files in a folder of values have, those included that are no values yet.
+pub fn bytes_in(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name() != NEXT)
+        .filter_map(|entry| entry.metadata().ok())
+        .filter(fs::Metadata::is_file)
+        .map(|file| file.len())
+        .sum()
 }
 
 /// Removes the folders of sessions, below `folder`, in which nothing has changed for `age`, but for

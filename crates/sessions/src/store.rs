@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
@@ -121,6 +122,8 @@ pub struct Store {
     quota: StoreQuota,
     /// What is stored; absent until first asked for.
     index: Mutex<Option<BTreeMap<String, Entry>>>,
+    /// Since somebody asked.
+    written: AtomicU64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -146,7 +149,13 @@ impl Store {
             folder,
             quota,
             index: Mutex::new(None),
+            written: AtomicU64::new(0),
         }
+    }
+
+    /// How many bytes of values were stored since this was asked last.
+    pub fn take_written(&self) -> u64 {
+        self.written.swap(0, Ordering::Relaxed)
     }
 
     /// Stores the JSON of a value under a key, in place of what was there.
@@ -197,6 +206,7 @@ impl Store {
         .map_err(failed("write"))?;
         let since = SystemTime::now();
         index.insert(key.to_owned(), Entry { bytes, since });
+        self.written.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
     }
 

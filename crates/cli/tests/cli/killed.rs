@@ -219,7 +219,7 @@ fn whatever_is_answered_after_a_kill_is_true() {
 }
 
 #[test]
-fn over_http_the_whole_id_tells_what_became_of_it() {
+fn over_http_the_session_tells_what_became_of_it() {
     let place = Place::new("");
     let record = place.path("tmp/record");
     let options = ["--tools", "9", "--record", record.to_str().unwrap()];
@@ -229,12 +229,12 @@ fn over_http_the_whole_id_tells_what_became_of_it() {
     let arguments = json!({"language": "python", "code": code, "wait_seconds": 0});
     let call = json!({"name": "execute_code", "arguments": arguments});
     let (text, _) = modern_call(&served, call);
-    let id = text.split('"').nth(1).unwrap().to_owned();
+    let session = text.split('"').nth(3).unwrap().to_owned();
     wait_until("the last call has arrived", || {
         std::fs::read_to_string(&record).is_ok_and(|text| text.contains("\"meet\""))
     });
     let wait = |served: &Served, id: &str| {
-        let arguments = json!({"execution": id, "wait_seconds": 0});
+        let arguments = json!({"execution": id, "session": session, "wait_seconds": 0});
         let (text, is_error) = modern_call(
             served,
             json!({"name": "wait_execution", "arguments": arguments}),
@@ -243,12 +243,12 @@ fn over_http_the_whole_id_tells_what_became_of_it() {
     };
     // Another gateway of the same user does not know it, and does not say that it ended.
     let beside = Served::new(&place);
-    let (text, is_error) = wait(&beside, &id);
+    let (text, is_error) = wait(&beside, "x1");
     assert!(is_error && text.contains("unknown execution"), "{text}");
-    assert!(wait(&served, &id).0.starts_with("running x1 · "));
+    assert!(wait(&served, "x1").0.starts_with("running x1 · "));
     drop(served);
     for _ in 0..2 {
-        let (text, is_error) = wait(&beside, &id);
+        let (text, is_error) = wait(&beside, "x1");
         assert!(is_error);
         let (status, rest) = text.split_once('\n').unwrap();
         let status = status.split(" · started ").next().unwrap();
@@ -261,6 +261,6 @@ fn over_http_the_whole_id_tells_what_became_of_it() {
              sent, outcome unknown: fake.meet (may have been done; check before repeating)"
         );
     }
-    assert!(wait(&beside, "x1").0.contains("unknown execution"));
+    assert!(wait(&beside, "x2").0.contains("unknown execution"));
     assert!(!place.every_file().contains("planted"));
 }

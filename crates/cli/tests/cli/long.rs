@@ -231,35 +231,44 @@ fn calls<'a>(served: &'a Served, era: &str) -> Calls<'a> {
     }
 }
 
+/// Starts a program that waits for a second call of `meet`; its short id, and its session's id.
+#[track_caller]
+fn left_over_http(call: &Calls) -> (String, String) {
+    let (text, is_error) = call("execute_code", left(MEETS[0].0, MEETS[0].1));
+    assert!(!is_error && text.starts_with("running x1 · "), "{text}");
+    let quoted: Vec<&str> = text.split('"').collect();
+    let (id, session) = (quoted[1].to_owned(), quoted[3].to_owned());
+    assert!(session.starts_with("s_"), "{text}");
+    let continued =
+        format!(r#" · continue: wait_execution(execution="{id}", session="{session}")"#);
+    assert!(text.lines().next().unwrap().ends_with(&continued), "{text}");
+    (id, session)
+}
+
 #[test]
-fn over_http_a_program_is_named_by_its_whole_id() {
+fn over_http_a_program_is_named_by_its_session_too() {
     for era in ["legacy", "modern"] {
         let place = Place::with_fake();
         let served = Served::new(&place);
         let call = calls(&served, era);
-        let (text, _) = call("execute_code", left(MEETS[0].0, MEETS[0].1));
-        let session = session_of(&text);
-        let id = text.split('"').nth(1).unwrap();
-        assert!(
-            id.starts_with("x_") && text.starts_with("running x1 · "),
-            "{text}"
-        );
-        // Another client of the same user knows it by this id alone, or by its session.
-        let (text, _) = modern_call(
-            &served,
-            json!({"name": "wait_execution", "arguments": {"execution": "x1", "session": session, "wait_seconds": 0}}),
-        );
+        let (id, session) = left_over_http(&call);
+        // Another client of the same user knows it by its session.
+        let ask = json!({"execution": id, "session": session, "wait_seconds": 0});
+        let other = calls(&served, "modern");
+        let (text, _) = other("wait_execution", ask);
         assert!(text.starts_with("running x1 · "), "{text}");
-        let (text, is_error) = modern_call(
-            &served,
-            json!({"name": "wait_execution", "arguments": {"execution": "x1", "wait_seconds": 0}}),
+        let (text, is_error) = other("wait_execution", json!({"execution": id}));
+        assert!(is_error);
+        assert_eq!(
+            text,
+            "error unknown execution \"x1\"\nname its session too, as the answer did that told of it: session=\"s_…\""
         );
-        assert!(is_error && text.contains("unknown execution"), "{text}");
         // A client that goes away while it waits ends nothing.
+        let ask = json!({"execution": id, "session": session});
         let (request, body) = modern(
             &served,
             "tools/call",
-            json!({"name": "wait_execution", "arguments": {"execution": id}}),
+            json!({"name": "wait_execution", "arguments": ask}),
         );
         drop(request.send(&body.to_string()));
         let (text, _) = call(
@@ -267,12 +276,92 @@ fn over_http_a_program_is_named_by_its_whole_id() {
             json!({"language": "python", "code": "tools.fake.meet(parties=2)"}),
         );
         assert!(text.ends_with("\nmet"), "{text}");
-        let (text, is_error) = call("wait_execution", json!({"execution": id}));
+        // A legacy client's session is its own without being named.
+        let ask = match era {
+            "legacy" => json!({"execution": id}),
+            _ => ask,
+        };
+        let (text, is_error) = call("wait_execution", ask);
         assert!(!is_error, "{text}");
         assert_eq!(
             timeless(&text),
             format!("ok x1 · 1 call · session {session}\nmet at last\n--- stdout\npage 41")
         );
+    }
+}
+
+/// The whole id of the first program of a session, as the journal has it.
+fn whole_id(place: &Place, session: &str) -> String {
+    let files = std::fs::read_dir(place.path("state/toolmill/journal")).unwrap();
+    let lines: Vec<Value> = files
+        .flat_map(|file| {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            text.lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect::<Vec<Value>>()
+        })
+        .collect();
+    let started = lines
+        .iter()
+        .find(|line| line["event"] == "execution_started" && line["session"] == session);
+    started.unwrap()["execution"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn over_http_a_stolen_id_neither_waits_nor_cancels() {
+    for era in ["legacy", "modern"] {
+        let place = Place::with_fake();
+        let served = Served::new(&place);
+        let owner = calls(&served, era);
+        let (id, session) = left_over_http(&owner);
+        let whole = whole_id(&place, &session);
+        let owns = json!({"execution": whole, "session": session, "wait_seconds": 0});
+        let (text, _) = owner("wait_execution", owns.clone());
+        assert!(text.starts_with("running x1 · "), "{text}");
+
+        // What the thief of an id is told, who has the token and a session of their own.
+        let steals = |served: &Served| {
+            for thief in ["legacy", "modern"] {
+                let call = calls(served, thief);
+                let own = json!({"language": "python", "code": "1"});
+                let own = session_of(&call("execute_code", own).0);
+                for mut ask in [
+                    json!({"execution": whole, "wait_seconds": 0}),
+                    json!({"execution": whole, "cancel": true}),
+                    json!({"execution": whole, "session": "s_guessed", "cancel": true}),
+                    json!({"execution": whole, "session": own, "cancel": true}),
+                ] {
+                    let (text, is_error) = call("wait_execution", ask.take());
+                    let expected = format!("error unknown execution \"{whole}\"\n");
+                    assert!(is_error && text.starts_with(&expected), "{thief}: {text}");
+                }
+            }
+        };
+        steals(&served);
+        let (text, _) = owner("wait_execution", owns.clone());
+        assert!(text.starts_with("running x1 · 1 call, 1 open · "), "{text}");
+
+        // Killed: the session is taken up by who names it, and answers for what it ran.
+        drop(owner);
+        drop(served);
+        let served = Served::new(&place);
+        steals(&served);
+        for again in ["legacy", "modern"] {
+            let call = calls(&served, again);
+            for id in [&whole, &id] {
+                let ask = json!({"execution": id, "session": session});
+                let (text, is_error) = call("wait_execution", ask);
+                let expected = "error x1 interrupted · 1 call, 1 unknown · started ";
+                assert!(is_error && text.starts_with(expected), "{text}");
+            }
+        }
+        // A connection over standard input is no way to it.
+        let mut agent = connected(&place);
+        for ask in [json!({"execution": whole}), owns] {
+            let (text, is_error) = agent.call("wait_execution", ask);
+            let expected = "it is none of this session, or has ended and was answered";
+            assert!(is_error && text.ends_with(expected), "{text}");
+        }
     }
 }
 

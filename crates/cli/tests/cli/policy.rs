@@ -530,6 +530,59 @@ fn quotas_bound_the_calls_of_a_run() {
 }
 
 #[test]
+fn calls_that_are_not_sent_count_against_the_limit_and_the_journal_ends_with_it() {
+    let desk = Desk::new(
+        "",
+        "",
+        "[rules]\n\"fake.echo\" = \"deny\"\n[limits]\ncalls = 5\n",
+    );
+    let message = "this program has made 5 calls, which is the limit";
+    // A call that was sent, one that is denied, one that nobody can approve, two that cannot be.
+    for (language, code) in [
+        (
+            "python",
+            "r = []\ndef one(call):\n    try: r.append(call())\n    except ToolError as e: r.append([e.code, e.message][-(e.code == 'limit_calls')])\n\
+             one(lambda: tools.fake.echo(text='a'))\none(lambda: tools.fake.write(key='a', value='1'))\n\
+             one(lambda: tools.fake.erase())\none(lambda: call_tool('fake.nothing', {}))\none(lambda: call_tool('fake.write', {'key': 1}))\n\
+             for i in range(20): one(lambda: tools.fake.echo(text='a'))\none(lambda: tools.fake.write(key='b', value='2'))\nr",
+        ),
+        (
+            "typescript",
+            "const r = []; const one = async (call) => { try { r.push(await call()) } catch (e) { r.push(e.code === 'limit_calls' ? e.message : e.code) } };\n\
+             await one(() => tools.fake.echo({text: 'a'})); await one(() => tools.fake.write({key: 'a', value: '1'}));\n\
+             await one(() => tools.fake.erase()); await one(() => call_tool('fake.nothing', {})); await one(() => call_tool('fake.write', {key: 1}));\n\
+             for (let i = 0; i < 20; i++) await one(() => tools.fake.echo({text: 'a'})); await one(() => tools.fake.write({key: 'b', value: '2'})); return r",
+        ),
+    ] {
+        let value = desk.place.value(language, code);
+        let all = value.as_array().unwrap();
+        let (first, rest) = all.split_at(5);
+        assert_eq!(
+            json!(first),
+            json!([
+                "denied",
+                "written",
+                "approval_needed",
+                "unknown_tool",
+                "missing_argument"
+            ])
+        );
+        assert_eq!(rest.len(), 21);
+        assert!(rest.iter().all(|one| one == message), "{rest:?}");
+        assert_eq!(desk.called(), [r#"write {"key":"a","value":"1"}"#]);
+        assert_eq!(
+            desk.trace(),
+            [
+                "not sent: fake.echo: rule",
+                "call 1 sent: fake.write",
+                "call 1 ended: ok",
+                "not sent: fake.erase: nobody_to_ask"
+            ]
+        );
+    }
+}
+
+#[test]
 fn a_dry_run_makes_only_calls_that_a_trusted_server_marks_read_only() {
     let desk = Desk::new(
         "",

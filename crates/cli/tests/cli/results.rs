@@ -86,6 +86,67 @@ return [
 }
 
 #[test]
+fn a_preview_says_what_is_in_the_value() {
+    let place = Place::with_fake();
+    let mut agent = agent(&place);
+    let python =
+        "[{'id': n, 'tags': ['a'], **({'score': .5} if n % 2 else {})} for n in range(20000)]";
+    let typescript = "[...Array(20000).keys()].map(n => n % 2 ? {id: n, tags: ['a'], score: .5} : {id: n, tags: ['a']})";
+    for (language, code, item) in [
+        (
+            "python",
+            python,
+            json!({"id": "int", "tags": ["str"], "score": "float?"}),
+        ),
+        (
+            "typescript",
+            typescript,
+            json!({"id": "number", "tags": ["string"], "score": "number?"}),
+        ),
+    ] {
+        let (_, preview) = run(&mut agent, language, code);
+        assert_eq!(preview["item"], item, "{language}");
+    }
+    // Where the elements are unlike one another, or there is nothing to say, it says less.
+    let mixed = "[n if n % 2 else {'a': n} for n in range(50000)]";
+    assert_eq!(run(&mut agent, "python", mixed).1["item"], "dict|int");
+    let one =
+        "{'total': 9, 'rows': [[n, None] for n in range(50000)], 'text': 'x' * 400, 'empty': []}";
+    assert_eq!(
+        run(&mut agent, "python", one).1["shown"],
+        json!({
+            "total": 9,
+            "rows": {"$preview": true, "type": "array", "length": 50000, "item": ["int?"]},
+            "text": {"$preview": true, "type": "text", "bytes": 400, "head": "x".repeat(200)},
+            "empty": [],
+        })
+    );
+    // A text is shown line by line, of one long line both ends.
+    let lines = "'\\r\\n'.join(f'line {n} é' for n in range(20000))";
+    let (status, preview) = run(&mut agent, "python", lines);
+    assert!(
+        status.contains(" · value too large: 20,000 lines, "),
+        "{status}"
+    );
+    let ends = ["head", "tail"].map(|end| preview[end].as_array().unwrap());
+    assert_eq!(
+        (&ends[0][0], &ends[0][1]),
+        (&json!("line 0 é"), &json!("line 1 é"))
+    );
+    assert_eq!(ends[1].last().unwrap(), "line 19999 é");
+    assert!(
+        ends[0].len() > 500 && ends[1].len() > 400,
+        "{}, {}",
+        ends[0].len(),
+        ends[1].len()
+    );
+    let (_, preview) = run(&mut agent, "python", "'ü' * 60000 + 'end'");
+    let cut = "ü".repeat(900);
+    assert_eq!(preview["head"], json!([format!("{cut}…")]));
+    assert_eq!(preview["tail"], json!([format!("…{}end", "ü".repeat(898))]));
+}
+
+#[test]
 fn what_was_printed_and_long_texts_are_kept_too() {
     let place = Place::with_fake();
     let mut agent = agent(&place);
@@ -369,6 +430,37 @@ refused"
             .map(|block| block["data"].as_str().unwrap())
             .collect();
         assert_eq!(shown.len(), 4, "{content:#}");
+    }
+}
+
+#[test]
+fn of_more_files_than_can_be_kept_the_first_are_and_the_rest_is_told() {
+    let note = "\n--- note\nfake.blocks returned 1,200 files at once, of which the first 500 are kept; ask it for fewer";
+    let expected = json!([
+        1200, 500, "r_1", "MA==", "NDk5", 700,
+        {"type": "image", "mimeType": "image/png", "left_out": "the first 500 files of a result are kept"},
+    ]);
+    for (language, code) in [
+        (
+            "python",
+            "import base64\nof = lambda i: base64.b64encode(str(i).encode()).decode()\n\
+             all = tools.fake.blocks(content=[{'type': 'image', 'data': of(i), 'mimeType': 'image/png'} for i in range(1200)])\n\
+             kept = [one for one in all if type(one) is not dict]\nrest = [one for one in all if type(one) is dict]\n\
+             [len(all), len(kept), kept[0].id, kept[0]['data'], kept[499]['data'], len(rest), rest[0]]",
+        ),
+        (
+            "javascript",
+            "const all = await tools.fake.blocks({content: Array.from({length: 1200}, (_, i) => ({type: 'image', data: btoa(`${i}`), mimeType: 'image/png'}))});\n\
+             const rest = all.filter((one) => one.left_out !== undefined); const kept = all.slice(0, 500);\n\
+             return [all.length, all.length - rest.length, kept[0].id, await kept[0].base64(), await kept[499].base64(), rest.length, rest[0]]",
+        ),
+    ] {
+        let place = Place::with_fake();
+        let (text, is_error) = agent(&place).execute(language, code);
+        let (_, answer) = text.split_once('\n').unwrap();
+        let value = answer.split("\n--- ").next().unwrap();
+        assert!(!is_error && text.ends_with(note), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(value).unwrap(), expected);
     }
 }
 

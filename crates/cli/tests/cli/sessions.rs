@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use crate::http::{Legacy, Served, execute, modern_call, session_of};
-use crate::place::{Place, wait_until};
+use crate::place::{Place, fake, wait_until};
 
 const LEAVE: &str = "open('note', 'w').write('kept')\nstore('key', 'planted')\n'x' * 200_000";
 const LOOK: &str = "[open('note').read(), load('key'), len(results.open('r_1'))]";
@@ -283,6 +283,32 @@ fn beyond_their_size_sessions_end_at_the_next_start() {
         "{text}"
     );
     finds(&served, &second);
+}
+
+#[test]
+fn beyond_their_size_sessions_end_while_the_gateway_runs() {
+    let place = Place::new(&format!(
+        "{SETTINGS}[limits]\nsession_mib = 3\n{}",
+        fake("fake", &[])
+    ));
+    let served = serve(&place, "one");
+    // What fails is kept to be resumed, and counts.
+    let fails = "tools.fake.echo(text='y' * 3_000_000)\n1 / 0";
+    let (text, is_error) = modern_call(&served, execute("python", fails, None));
+    assert!(is_error && text.contains("resume=\"x1\""), "{text}");
+    let first = session_of(&text);
+    assert_eq!(state_of(&place, &first), "open");
+    let second = leave(&served);
+    wait_until("the older has ended", || {
+        state_of(&place, &first) == "ended"
+    });
+    let (text, _) = look(&served, &first);
+    assert!(
+        text.contains("all sessions together held more than 3 MiB"),
+        "{text}"
+    );
+    finds(&served, &second);
+    assert!(!place.every_file().contains("yyyyyyyy"));
 }
 
 #[test]

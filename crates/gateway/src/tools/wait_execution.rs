@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal::{Event, Wanted};
+use journal::{Event, Past, Wanted};
 use serde_json::{Map, Value};
 
 use super::watched::{Human, Told, Waiter, told};
@@ -13,7 +13,7 @@ use crate::output::{self, Answer};
 use crate::server::Agent;
 use crate::{Face, Session, process};
 
-pub(super) const DEFINITION: &str = r#"{"name":"wait_execution","description":"Wait for, or cancel, a program reported as running.","inputSchema":{"type":"object","properties":{"execution":{"type":"string"},"wait_seconds":{"type":"number"},"cancel":{"type":"boolean"}},"required":["execution"]},"_meta":{"anthropic/alwaysLoad":true}}"#;
+pub(super) const DEFINITION: &str = r#"{"name":"wait_execution","description":"Wait for, or cancel, a program reported as running.","inputSchema":{"type":"object","properties":{"execution":{"type":"string"},"wait_seconds":{"type":"number"},"cancel":{"type":"boolean"},"session":{"type":"string"}},"required":["execution"]},"_meta":{"anthropic/alwaysLoad":true}}"#;
 
 /// The longest wait; some clients give up after a minute.
 const MOST: Duration = Duration::from_secs(45);
@@ -33,8 +33,13 @@ pub(super) async fn call(
     let Some(id) = string(&arguments, &["execution", "execution_id", "id"]) else {
         return invalid("execution is missing: name the one that an answer called running".into());
     };
-    let Some((session, live)) = agent.execution(id, string(&arguments, &["session"])) else {
-        return not_here(agent, id).await.into();
+    let named = string(&arguments, &["session"]);
+    let session = agent.session_of_executions(named);
+    let live = session
+        .as_ref()
+        .and_then(|session| session.executions().get(id));
+    let (Some(session), Some(live)) = (&session, live) else {
+        return not_here(agent, session.as_deref(), named, id).await.into();
     };
     let cancel = arguments
         .get("cancel")
@@ -45,9 +50,9 @@ pub(super) async fn call(
             human: Human::Out,
             ..*waiter
         };
-        return told(agent, &session, &live, LAST_STEPS, &nobody).await;
+        return told(agent, session, &live, LAST_STEPS, &nobody).await;
     }
-    told(agent, &session, &live, most, waiter).await
+    told(agent, session, &live, most, waiter).await
 }
 
 /// How long this request is to wait at most.
@@ -80,47 +85,47 @@ pub(super) fn leave(agent: &Agent, live: &Live) {
 
 /// The answer while it runs.
 pub(super) fn running(agent: &Agent, live: &Arc<Live>) -> Answer {
-    // Over HTTP a request may come without a session, in which the short id would mean something.
-    let short = live.short.to_string();
-    match agent.face {
-        Face::Http => output::running(live, &live.id, true),
-        _ => output::running(live, &short, false),
-    }
+    // Over HTTP a request may come without a session.
+    output::running(live, agent.face == Face::Http)
 }
 
 /// What is known of a program that does not run here: the journal has those of gateways that have
-/// ended, and those whose answer is no longer kept.
-async fn not_here(agent: &Agent, id: &str) -> Answer {
+/// ended, and those whose answer is no longer kept. It says nothing of a program that is not of
+/// `session`, which is the agent's; over stdio, where a new gateway has a new session, nothing but of
+/// those of earlier gateways that were started in this folder.
+async fn not_here(
+    agent: &Agent,
+    session: Option<&Session>,
+    named: Option<&str>,
+    id: &str,
+) -> Answer {
     let gateway = &agent.gateway;
     gateway.recorder().flush();
     let folder = gateway.config.state.join("journal");
     let project = gateway.recorder().usage().project().to_owned();
     let (wanted, face) = (id.to_owned(), agent.face);
+    let of_session = session.map(|session| session.id().to_owned());
     let found = tokio::task::spawn_blocking(move || {
         let number = wanted.strip_prefix('x').and_then(|n| n.parse().ok());
-        match number {
-            // A short id means something over stdio alone, where a new gateway has a new session.
-            Some(number) if face == Face::Stdio => {
-                let wanted = Wanted::Short {
-                    number,
-                    face: face.as_str(),
-                    project: &project,
-                };
-                journal::past(&folder, wanted, process::has_gone)
-            }
-            Some(_) => Ok(None),
-            None => journal::past(&folder, Wanted::Id(&wanted), |_| true),
-        }
+        let is_own = |past: &Past| of_session.as_deref() == Some(&past.session);
+        let was_here = |past: &Past| {
+            face != Face::Http
+                && past.face == face.as_str()
+                && past.project == project
+                && process::has_gone(&past.gateway)
+        };
+        let which = match number {
+            Some(number) => Wanted::Short(number),
+            None => Wanted::Id(&wanted),
+        };
+        journal::past(&folder, which, |past| is_own(past) || was_here(past))
     });
-    let own = agent
-        .opened_session()
-        .map_or(0, |session| session.latest_execution());
     match found.await {
         Ok(Ok(Some(past)))
-            if id.starts_with('x')
-                && !id.starts_with("x_")
-                && past.short <= own
-                && process::has_gone(&past.gateway) =>
+            if !id.starts_with("x_")
+                && session.is_some_and(|own| {
+                    past.session != own.id() && past.short <= own.latest_execution()
+                }) =>
         {
             let mut answer = output::interrupted(&past);
             answer.text.push_str(&format!(
@@ -132,9 +137,13 @@ async fn not_here(agent: &Agent, id: &str) -> Answer {
         Ok(Ok(Some(past))) if process::has_gone(&past.gateway) => output::interrupted(&past),
         Ok(Ok(_)) => {
             let id: String = id.chars().take(40).collect();
-            Answer::error(format!(
-                "error unknown execution {id:?}\nit is none of this session, or has ended and was answered"
-            ))
+            let why = match (agent.face, session, named) {
+                (Face::Http, None, None) => {
+                    "name its session too, as the answer did that told of it: session=\"s_…\""
+                }
+                _ => "it is none of this session, or has ended and was answered",
+            };
+            Answer::error(format!("error unknown execution {id:?}\n{why}"))
         }
         Ok(Err(error)) => Answer::error(format!(
             "error interrupted\nit does not run here, and what became of it is not known: {error}"
@@ -146,24 +155,12 @@ async fn not_here(agent: &Agent, id: &str) -> Answer {
 }
 
 impl Agent {
-    /// A program of this agent's, by its short id in the session or by its whole id.
-    pub(super) fn execution(
-        &self,
-        id: &str,
-        session: Option<&str>,
-    ) -> Option<(Arc<Session>, Arc<Live>)> {
-        let of = |session: &Arc<Session>| Some((session.clone(), session.executions().get(id)?));
-        let named = match session {
-            Some(_) => self.session(session).ok(),
+    /// The session whose programs a request may ask for: the one that it names, or the connection's own.
+    /// That somebody knows a program's id is no right to it.
+    pub(super) fn session_of_executions(&self, named: Option<&str>) -> Option<Arc<Session>> {
+        match named {
+            Some(_) => self.session(named).ok(),
             None => self.opened_session().cloned(),
-        };
-        if let Some(found) = named.as_ref().and_then(of) {
-            return Some(found);
-        }
-        // Over HTTP whoever knows the whole id has been told it.
-        match self.face {
-            Face::Http if id.starts_with("x_") => self.gateway.sessions.with(of),
-            _ => None,
         }
     }
 }

@@ -98,7 +98,7 @@ pub(super) async fn told(
         let question = tokio::select! {
             ended = live.wait(most) => {
                 if ended {
-                    return live.answer(session).await.into();
+                    return live.answer(&agent.gateway, session).await.into();
                 }
                 break;
             }
@@ -108,7 +108,7 @@ pub(super) async fn told(
                     live.cancel("its request was");
                 }
                 if live.wait(wait_execution::LAST_STEPS).await {
-                    return live.answer(session).await.into();
+                    return live.answer(&agent.gateway, session).await.into();
                 }
                 break;
             }
@@ -213,7 +213,10 @@ fn answer(agent: &Agent, carried: &Carried, answers: BTreeMap<String, Value>) {
         Face::Http => Some(&carried.session[..]),
         _ => None,
     };
-    let Some((session, live)) = agent.execution(&carried.execution, session) else {
+    let Some(session) = agent.session_of_executions(session) else {
+        return;
+    };
+    let Some(live) = session.executions().get(&carried.execution) else {
         return;
     };
     let Some(question) = live

@@ -204,9 +204,11 @@
     return promise;
   };
 
-  // Nothing is known here of which tools there are: every path is one until the host says no.
-  const toolAt = (path, depth) =>
-    new BuiltinProxy(() => {}, {
+  // Nothing is known here of which tools there are: every path is one until the host says no. Each
+  // is made once, as a loop asks for the same ones at every call.
+  const toolAt = (path, depth) => {
+    const below = { __proto__: null };
+    return new BuiltinProxy(() => {}, {
       __proto__: null,
       get(_, key) {
         if (typeof key === "symbol") {
@@ -218,7 +220,7 @@
         // A thenable would be called by every await, `toJSON` by every stringify.
         if (key === "then" || key === "toJSON" || key === "constructor") return undefined;
         if ((key === "raw" || key === "keep") && depth >= 2) return (...args) => invoke(path, key, args);
-        return toolAt(path === "" ? key : path + "." + key, depth + 1);
+        return (below[key] ??= toolAt(path === "" ? key : path + "." + key, depth + 1));
       },
       apply(_, self, args) {
         if (path === "") throw new BuiltinTypeError("tools is not a function: call tools.server.tool(…)");
@@ -237,6 +239,7 @@
         throw new BuiltinTypeError("tools cannot be changed");
       },
     });
+  };
 
   const name = (path) => (path === "" ? "tools" : "tools." + path);
 
