@@ -28,8 +28,8 @@ pub(crate) struct Matches<'a> {
     scores: Vec<f32>,
     /// The greatest score of each [`PART`].
     peaks: Vec<f32>,
-    /// The least score of a document that is kept whatever it is worth.
-    least_named: f32,
+    /// What is kept whatever it is worth.
+    named: Vec<u32>,
 }
 
 /// Neighbours of which the greatest score is looked at first.
@@ -37,36 +37,28 @@ const PART: usize = 16;
 
 impl<'a> Matches<'a> {
     pub(crate) fn of(index: &'a Index, phrase: &Phrase, sought: Sought) -> Matches<'a> {
-        let mut scores = match sought.group {
-            None => scores(index, phrase, |_| true),
-            Some(group) => scores_of_group(index, phrase, group),
-        };
-        scores.truncate(index.names.len());
-        let matching = scores.iter().map(|&score| u32::from(score > 0.0));
-        let total = matching.sum::<u32>() as usize;
+        let Added {
+            scores,
+            peaks,
+            matching,
+        } = Added::up(index, phrase, sought.group);
         let unmatched = sought.first.filter(|&first| scores[first as usize] == 0.0);
-        let greatest = |scores: &[f32]| scores.iter().copied().fold(0.0, greater);
-        let named = named(index, &scores, sought.name).chain(sought.first);
+        let named = with_name(index, sought.name);
+        let named = named.filter(|&named| scores[named as usize] > 0.0);
         Matches {
-            total: total + usize::from(unmatched.is_some()),
-            least_named: named.fold(f32::INFINITY, |least, named| {
-                least.min(scores[named as usize])
-            }),
-            peaks: scores.chunks(PART).map(greatest).collect(),
+            total: matching + usize::from(unmatched.is_some()),
+            named: named.chain(sought.first).collect(),
             index,
             sought,
             scores,
+            peaks,
         }
     }
 
     /// With what each is worth by itself: the matches that can be among the best `count`, those that are
     /// named, and the best of each server that has one of them.
     pub(crate) fn promising(&self, count: usize) -> Vec<(u32, f32)> {
-        let mut floor = self.floor(count);
-        // The best of the server of what is named may be worth less than the others.
-        if self.least_named < floor {
-            floor = 0.0;
-        }
+        let floor = self.floor(count);
         let mut promising = Vec::new();
         for (part, scores) in self.scores.chunks(PART).enumerate() {
             if self.peaks[part] < floor {
@@ -80,26 +72,42 @@ impl<'a> Matches<'a> {
             }
             promising.extend_from_slice(&kept[..count]);
         }
-        let first = self.sought.first;
-        let unmatched = first.filter(|&first| self.scores[first as usize] == 0.0);
-        promising.extend(unmatched.map(|first| (first, 0.0)));
+        promising.extend(self.named_below(floor));
         promising
+    }
+
+    /// What is named and worth less than `floor`, and all of its server that is: among it may be the best
+    /// of the server.
+    fn named_below(&self, floor: f32) -> Vec<(u32, f32)> {
+        let below = |document: &u32| self.score(*document) < floor || self.score(*document) == 0.0;
+        let named = self.named.iter().copied().filter(below);
+        let mut groups: Vec<u32> = named.map(|named| self.index.group_of(named)).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        let groups = groups.iter().map(|&group| self.index.group(group));
+        let documents = groups.flat_map(|group| group.documents.iter().copied());
+        documents
+            .filter(below)
+            .filter(|&document| self.score(document) > 0.0 || self.sought.first == Some(document))
+            .map(|document| (document, self.score(document)))
+            .collect()
     }
 
     /// What a document must be worth by itself to be one of the best `count`, or the best of a server
     /// that has one of these.
     ///
-    /// The last of the best is worth no less than the last of the best by words alone, and all but what
-    /// its server adds is its own. The best of its server is worth more by itself than this too.
+    /// The best `count` by words alone get at least a share of what they are worth themselves. So does
+    /// none of the best `count` end up with less than the last of these then, and all but what its server
+    /// adds is its own. The best of its server is worth more by itself than this too.
     fn floor(&self, count: usize) -> f32 {
-        let best = self.peaks.iter().copied().fold(0.0, greater);
-        let mut peaks = self.peaks.clone();
-        if peaks.len() <= count {
+        if count == 0 || self.peaks.len() < count {
             return 0.0;
         }
-        let (_, last, _) = peaks.select_nth_unstable_by(count, |a, b| b.total_cmp(a));
+        let best = self.peaks.iter().copied().fold(0.0, greater);
+        let mut peaks = self.peaks.clone();
+        let (_, last, _) = peaks.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
         // A sum of rounded numbers may be a little less than it should.
-        (*last * 0.9999 - SERVER_SHARE * best).max(0.0)
+        (*last * (1.0 + SERVER_SHARE) * 0.9999 - SERVER_SHARE * best).max(0.0)
     }
 
     /// What a document is worth by itself; 0 if it does not match.
@@ -117,8 +125,8 @@ impl<'a> Matches<'a> {
     }
 }
 
-/// The matches whose names have this hash.
-fn named<'a>(index: &'a Index, scores: &'a [f32], name: u32) -> impl Iterator<Item = u32> + 'a {
+/// The documents whose names have this hash.
+fn with_name(index: &Index, name: u32) -> impl Iterator<Item = u32> {
     let parts = index.names.chunks(PART).enumerate();
     let parts = parts.filter(move |(_, names)| {
         let any = |any: bool, other: &u32| any | (*other == name);
@@ -126,7 +134,7 @@ fn named<'a>(index: &'a Index, scores: &'a [f32], name: u32) -> impl Iterator<It
     });
     let documents = parts.flat_map(|(part, names)| ((part * PART) as u32..).zip(names));
     documents
-        .filter(move |(document, other)| **other == name && scores[*document as usize] > 0.0)
+        .filter(move |(_, other)| **other == name)
         .map(|(document, _)| document)
 }
 
@@ -134,87 +142,139 @@ pub(crate) fn greater(a: f32, b: f32) -> f32 {
     if b > a { b } else { a }
 }
 
-/// By document, what it is worth by itself; 0 if it does not match. Only blocks that are `wanted` are
-/// looked at.
-fn scores(index: &Index, phrase: &Phrase, wanted: impl Fn(u32) -> bool) -> Vec<f32> {
-    let readings = |wanted: &Wanted| -> Vec<List> {
-        let readings = wanted.readings.iter();
-        let lists = readings.map(|reading| List {
-            blocks: &index.term(reading.term).blocks,
-            weight: reading.weight,
-        });
-        lists.collect()
-    };
-    let mut words: Vec<Vec<List>> = phrase.wanted.iter().map(readings).collect();
-    let mut before = [0.0; SIZE];
-    let blocks = index.ends().0.div_ceil(BLOCK);
-    let mut scores = vec![0.0; blocks as usize * SIZE];
-    for (number, scores) in (0..blocks).zip(scores.as_chunks_mut::<SIZE>().0) {
-        if wanted(number) {
-            for lists in &mut words {
-                add_word(lists, number, scores, &mut before);
-            }
-        }
-    }
-    scores
-}
-
-fn scores_of_group(index: &Index, phrase: &Phrase, group: u32) -> Vec<f32> {
-    let documents = &index.group(group).documents;
-    let blocks: Vec<u32> = documents
-        .chunk_by(|a, b| a / BLOCK == b / BLOCK)
-        .map(|documents| documents[0] / BLOCK)
-        .collect();
-    let of_all = scores(index, phrase, |block| blocks.binary_search(&block).is_ok());
-    let mut scores = vec![0.0; of_all.len()];
-    for &document in documents.iter() {
-        scores[document as usize] = of_all[document as usize];
-    }
-    scores
-}
-
 const SIZE: usize = BLOCK as usize;
 
+/// What the words of a phrase add up to.
+#[derive(Default)]
+struct Added {
+    /// By document, what it is worth by itself; 0 if it does not match.
+    scores: Vec<f32>,
+    /// The greatest score of each [`PART`].
+    peaks: Vec<f32>,
+    /// How many documents match.
+    matching: usize,
+}
+
+impl Added {
+    /// Adds up a block of documents at a time, and looks it through while its scores are in the fastest
+    /// cache. Documents of other groups than the one that is wanted do not match.
+    fn up(index: &Index, phrase: &Phrase, group: Option<u32>) -> Added {
+        let readings = |wanted: &Wanted| -> Vec<List> {
+            let readings = wanted.readings.iter();
+            let lists = readings.map(|reading| List {
+                blocks: &index.term(reading.term).blocks,
+                weight: reading.weight,
+                postings: &[],
+            });
+            lists.collect()
+        };
+        let mut words: Vec<Vec<List>> = phrase.wanted.iter().map(readings).collect();
+        let mut of_group = group.map(|group| &index.group(group).documents[..]);
+        let mut of_word = [0.0; SIZE];
+        let blocks = index.ends().0.div_ceil(BLOCK);
+        let mut added = Added {
+            scores: vec![0.0; blocks as usize * SIZE],
+            peaks: Vec::with_capacity(blocks as usize * SIZE / PART),
+            matching: 0,
+        };
+        for (number, scores) in (0..blocks).zip(added.scores.as_chunks_mut::<SIZE>().0) {
+            let wanted = of_group.as_mut().map(|documents| {
+                let count = documents.partition_point(|document| document / BLOCK <= number);
+                documents.split_off(..count).unwrap_or_default()
+            });
+            if wanted.is_none_or(|documents| !documents.is_empty()) {
+                for lists in &mut words {
+                    add_word(lists, number, scores, &mut of_word);
+                }
+            }
+            if let Some(documents) = wanted {
+                let of_all = std::mem::replace(scores, [0.0; SIZE]);
+                for at in documents.iter().map(|document| *document as usize % SIZE) {
+                    scores[at] = of_all[at];
+                }
+            }
+            for part in scores.as_chunks::<PART>().0 {
+                let (matching, greatest) = looked_through(part);
+                added.matching += matching as usize;
+                added.peaks.push(greatest);
+            }
+        }
+        let end = index.names.len();
+        added.scores.truncate(end);
+        added.peaks.truncate(end.div_ceil(PART));
+        added
+    }
+}
+
+/// How many scores are above 0, and the greatest.
+fn looked_through(part: &[f32; PART]) -> (u32, f32) {
+    // As many sums as a step takes numbers at a time.
+    const LANES: usize = 4;
+    let (mut matching, mut greatest) = ([0; LANES], [0.0; LANES]);
+    for scores in part.as_chunks::<LANES>().0 {
+        for lane in 0..LANES {
+            matching[lane] += u32::from(scores[lane] > 0.0);
+            greatest[lane] = greater(greatest[lane], scores[lane]);
+        }
+    }
+    let greatest = greatest.into_iter().fold(0.0, greater);
+    (matching.iter().sum(), greatest)
+}
+
+/// The documents of one reading of a word.
 struct List<'a> {
     blocks: &'a [Block],
     weight: f32,
+    /// Those of the block at hand.
+    postings: &'a [Posting],
 }
 
-impl<'a> List<'a> {
-    /// The postings of a block, of which the numbers ascend.
-    fn of_block(&mut self, number: u32) -> &'a [Posting] {
+impl List<'_> {
+    /// Goes on to a block, of which the numbers ascend.
+    fn go_to(&mut self, number: u32) {
+        self.postings = &[];
         while let Some((block, rest)) = self.blocks.split_first()
             && block.number <= number
         {
             self.blocks = rest;
             if block.number == number {
-                return &block.postings;
+                self.postings = &block.postings;
             }
         }
-        &[]
+    }
+
+    /// Places in the block, and what the word is worth there.
+    fn worths(&self) -> impl Iterator<Item = (usize, f32)> {
+        let postings = self.postings.iter();
+        postings.map(|posting| {
+            let place = posting.place as usize % SIZE;
+            (place, self.weight * posting.impact())
+        })
     }
 }
 
-/// Adds one word to the scores of a block. Of several readings the one that is worth most counts.
-fn add_word(lists: &mut [List], number: u32, scores: &mut [f32; SIZE], before: &mut [f32; SIZE]) {
-    let mut lists = lists
-        .iter_mut()
-        .map(|list| (list.weight, list.of_block(number)))
-        .filter(|(_, postings)| !postings.is_empty());
-    let Some((weight, first)) = lists.next() else {
+/// Adds one word to the scores of a block. Of several readings the one that is worth most counts, which
+/// is found in `of_word`: all zeros before and after.
+fn add_word(lists: &mut [List], number: u32, scores: &mut [f32; SIZE], of_word: &mut [f32; SIZE]) {
+    for list in lists.iter_mut() {
+        list.go_to(number);
+    }
+    // The longest list is gone through once, the others twice.
+    let longest = (0..lists.len()).max_by_key(|at| lists[*at].postings.len());
+    let Some(longest) = longest else {
         return;
     };
-    let mut lists = lists.peekable();
-    if lists.peek().is_some() {
-        *before = *scores;
+    lists.swap(0, longest);
+    let (longest, others) = lists.split_at(1);
+    for (at, worth) in others.iter().flat_map(List::worths) {
+        of_word[at] = greater(of_word[at], worth);
     }
-    for posting in first {
-        scores[posting.place as usize % SIZE] += weight * posting.impact();
+    for (at, worth) in longest[0].worths() {
+        scores[at] += greater(of_word[at], worth);
+        of_word[at] = 0.0;
     }
-    for (weight, postings) in lists {
-        for posting in postings {
-            let at = posting.place as usize % SIZE;
-            scores[at] = greater(scores[at], before[at] + weight * posting.impact());
-        }
+    for (at, _) in others.iter().flat_map(List::worths) {
+        scores[at] += of_word[at];
+        of_word[at] = 0.0;
     }
 }

@@ -249,14 +249,15 @@ impl Ranked<'_> {
         self.of_words() + self.of_use + self.of_meaning
     }
 
-    /// The order of hits that are not equals.
-    fn worth(&self, other: &Ranked) -> Ordering {
-        let named = other.named.cmp(&self.named);
-        named.then_with(|| other.score().total_cmp(&self.score()))
+    /// The more, the better the hit; the same for equals. No score is below 0, so their bits are in the
+    /// order of what they say.
+    fn worth(&self) -> u64 {
+        u64::from(self.named) << 32 | u64::from(self.score().to_bits())
     }
 
     fn order(&self, other: &Ranked) -> Ordering {
-        self.worth(other).then_with(|| self.path.cmp(other.path))
+        let worth = other.worth().cmp(&self.worth());
+        worth.then_with(|| self.path.cmp(other.path))
     }
 }
 
@@ -379,13 +380,13 @@ impl<'a> Ranking<'a> {
         if count == 0 {
             return Vec::new();
         }
-        let promising = self.matches.promising(count);
+        let mut promising = self.matches.promising(count);
         let mut best_of_server = vec![0.0f32; self.index.ends().1 as usize];
         for &(document, own) in &promising {
             let best = &mut best_of_server[self.index.group_of(document) as usize];
             *best = greater(*best, own);
         }
-        let ranked = promising.into_iter().map(|(document, own)| Ranked {
+        let ranked = |(document, own)| Ranked {
             document,
             named: self.matches.named(document),
             own,
@@ -393,18 +394,22 @@ impl<'a> Ranking<'a> {
             of_use: 0.0,
             of_meaning: 0.0,
             path: "",
-        });
-        let mut best: Vec<Ranked> = ranked.collect();
-        if best.len() > count {
+        };
+        if promising.len() > count {
+            let mut worths: Vec<u64> = promising.iter().map(|&it| ranked(it).worth()).collect();
+            let (_, &mut last, _) = worths.select_nth_unstable_by(count - 1, |a, b| b.cmp(a));
             // Many a catalog has hundreds of equals, so the paths of those at the end count.
-            let (_, &mut last, _) = best.select_nth_unstable_by(count - 1, Ranked::worth);
-            best.retain(|ranked| ranked.worth(&last).is_le());
+            promising.retain(|&it| ranked(it).worth() >= last);
         }
+        let mut best: Vec<Ranked> = promising.into_iter().map(ranked).collect();
         for ranked in &mut best {
             ranked.path = self.index.tool(ranked.document).path();
         }
+        if best.len() > count {
+            best.select_nth_unstable_by(count - 1, Ranked::order);
+            best.truncate(count);
+        }
         best.sort_unstable_by(Ranked::order);
-        best.truncate(count);
         best
     }
 

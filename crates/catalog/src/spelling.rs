@@ -7,7 +7,6 @@
 use std::cmp::Reverse;
 
 use crate::index::Index;
-use crate::name::distance;
 
 const SHORTEST_WORD: usize = 4;
 /// Words of this length and more may have two mistakes.
@@ -42,11 +41,12 @@ pub(crate) fn repaired(index: &Index, written: &str) -> Vec<u32> {
     } else {
         (2, with_outline_like::<2>(index, wanted))
     };
+    let places = Places::of(written);
     let mut near: Vec<_> = similar
         .into_iter()
         .filter_map(|at| {
             let spelling = index.spelling(at);
-            let mistakes = distance(written.as_bytes(), spelling.text.as_bytes(), most);
+            let mistakes = places.mistakes(&spelling.text);
             let other_letter = spelling.text.as_bytes()[0] != written.as_bytes()[0];
             let key = (
                 mistakes,
@@ -70,14 +70,17 @@ pub(crate) fn repaired(index: &Index, written: &str) -> Vec<u32> {
 fn with_outline_like<const MOST: u32>(index: &Index, wanted: u32) -> Vec<u32> {
     let shortest = (wanted >> 26) - MOST;
     let similar = |outline: u32| {
-        let mut other_letters = (outline ^ wanted) & LETTERS;
-        for _ in 0..2 * MOST {
-            // Takes the lowest one away.
-            other_letters &= other_letters.wrapping_sub(1);
+        // An edit brings one letter at most, and takes one away.
+        let mut brought = wanted & !outline & LETTERS;
+        let mut taken = outline & !wanted & LETTERS;
+        for _ in 0..MOST {
+            // Without its lowest one.
+            brought &= brought.wrapping_sub(1);
+            taken &= taken.wrapping_sub(1);
         }
         let length = (outline >> 26).wrapping_sub(shortest);
         // Not `&&`: without branches, several words are looked at in one step.
-        (other_letters == 0) & (length <= 2 * MOST)
+        ((brought | taken) == 0) & (length <= 2 * MOST)
     };
     let mut found = Vec::new();
     for (first, outlines) in index.outlines.parts() {
@@ -96,4 +99,79 @@ fn with_outline_like<const MOST: u32>(index: &Index, wanted: u32) -> Vec<u32> {
         }
     }
     found
+}
+
+/// Where each letter stands in a word of plain letters, as bits, so that a step of [`Places::mistakes`]
+/// compares a letter with all of the word.
+struct Places {
+    of_letter: [u32; 32],
+    word_len: usize,
+}
+
+impl Places {
+    fn of(word: &str) -> Places {
+        let mut of_letter = [0; 32];
+        for (at, letter) in word.bytes().enumerate() {
+            of_letter[usize::from(letter % 32)] |= 1 << at;
+        }
+        Places {
+            of_letter,
+            word_len: word.len(),
+        }
+    }
+
+    /// The number of letters to insert, delete, replace or swap with their neighbour: that of
+    /// [`crate::name::distance`], a column of its table at a time, by the bits in which it differs from
+    /// the column before and each of its rows from the row above (Hyyrö, "A bit-vector algorithm for
+    /// computing Levenshtein and Damerau edit distances", 2003).
+    fn mistakes(&self, other: &str) -> usize {
+        let last_row = 1 << (self.word_len - 1);
+        let mut distance = self.word_len;
+        // Rows that are one more than the row above, and one less; and the diagonals that are the same.
+        let (mut more, mut less, mut same) = (u32::MAX, 0_u32, 0_u32);
+        let mut places_before = 0;
+        for letter in other.bytes() {
+            let places = self.of_letter[usize::from(letter % 32)];
+            let swapped = ((!same & places) << 1) & places_before;
+            let carried = (places & more).wrapping_add(more) ^ more;
+            same = carried | places | less | swapped;
+            let grows = less | !(same | more);
+            let shrinks = same & more;
+            distance += usize::from(grows & last_row != 0);
+            distance -= usize::from(shrinks & last_row != 0);
+            let grows = grows << 1 | 1;
+            more = shrinks << 1 | !(same | grows);
+            less = grows & same;
+            places_before = places;
+        }
+        distance
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_counted_as_by_the_table() {
+        // All words of three letters, and longer ones that are made of them.
+        let mut words = vec![String::new()];
+        for at in 0..40 {
+            let shorter = words[at].clone();
+            words.extend(["a", "b", "c"].map(|letter| format!("{shorter}{letter}")));
+        }
+        let long: Vec<String> = words
+            .iter()
+            .step_by(3)
+            .map(|word| format!("{word}z{word}aabc"))
+            .collect();
+        words.extend(long);
+        for a in words.iter().filter(|word| !word.is_empty()) {
+            let places = Places::of(a);
+            for b in &words {
+                let expected = crate::name::distance(a.as_bytes(), b.as_bytes(), 100);
+                assert_eq!(places.mistakes(b), expected, "{a} {b}");
+            }
+        }
+    }
 }

@@ -196,7 +196,7 @@ fn value(stored: &Stored, args: &Results, range: std::ops::Range<u64>) -> Result
         let mut at = range.start;
         loop {
             let slice = part.slice(at..range.end, PIECE_BYTES)?;
-            let text: String = serde_json::from_slice(&slice.json).context("it is damaged")?;
+            let text = slice.text().context("it is damaged")?;
             stdout.write_all(text.as_bytes())?;
             at = slice.end;
             if slice.is_last || at >= range.end {

@@ -494,6 +494,37 @@ fn is_page(url: &str) -> bool {
     url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
+/// What an agent is told of a call that its server refuses until the user has been to these pages.
+pub(crate) fn has_to_visit(server: &str, message: &str, visits: &[upstream::Visit]) -> String {
+    /// Of a server's words beside an address.
+    const WORDS: usize = 300;
+    const MOST_PAGES: usize = 3;
+    const URL_BYTES: usize = 4 << 10;
+    let mut text = format!(
+        "the server has done nothing: the user has to visit a page first. Show them the address, and make the \
+         call again when they have been there. Server {} says: \"{}\"",
+        line(server, NAME),
+        line(message.trim(), WORDS)
+    );
+    for visit in visits.iter().take(MOST_PAGES) {
+        // Parsed and written again, it has no blank and nothing that deceives; one that is cut leads nowhere.
+        match url::Url::parse(&visit.url) {
+            Ok(url) if is_page(url.as_str()) && url.as_str().len() <= URL_BYTES => {
+                let page_of = line(&host(url.as_str()), NAME);
+                let _ = write!(text, "\n{url} (a page of {page_of})");
+            }
+            _ => text.push_str("\nan address that is no page of the web, and is not shown"),
+        }
+        if !visit.message.trim().is_empty() {
+            let _ = write!(text, ": \"{}\"", line(visit.message.trim(), WORDS));
+        }
+    }
+    if visits.len() > MOST_PAGES {
+        let _ = write!(text, "\nand {} more", visits.len() - MOST_PAGES);
+    }
+    text
+}
+
 /// What an agent is told that a program waits for.
 pub(crate) fn waits_for(question: &Question) -> String {
     let calls: Vec<&ParkedCall> = question

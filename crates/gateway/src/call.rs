@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use upstream::CallError;
 
+use crate::asking;
 use crate::check::Findings;
 use crate::handles::{self, Filled};
 use crate::observed::Sample;
@@ -650,7 +651,14 @@ impl Calls {
                 Err(raised) => Err(raised),
             },
             Err(error) => {
-                let mut raised = raise(code_of(&error), tool, format!("{}: {error}", tool.path()));
+                let message = match &error {
+                    CallError::VisitRequired { message, visits } => {
+                        asking::has_to_visit(tool.server(), message, visits)
+                    }
+                    error => error.to_string(),
+                };
+                let mut raised =
+                    raise(code_of(&error), tool, format!("{}: {message}", tool.path()));
                 // Nothing ran, and the server may be there next time.
                 raised.retryable = matches!(error, CallError::Down { .. });
                 Err(raised)
@@ -873,6 +881,7 @@ fn code_of(error: &CallError) -> ErrorCode {
         CallError::TooLarge { .. } => ErrorCode::LimitOutput,
         CallError::Protocol { .. } => ErrorCode::Protocol,
         CallError::Rpc { .. } => ErrorCode::ToolError,
+        CallError::VisitRequired { .. } => ErrorCode::LoginNeeded,
         CallError::Cancelled => ErrorCode::Cancelled,
     }
 }

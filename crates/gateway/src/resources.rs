@@ -265,7 +265,7 @@ impl Wanted {
         let is_cut = !slice.is_last && slice.end < to;
         let (body, mime_type, of) = match kind {
             "string" => {
-                let text = serde_json::from_slice(&slice.json).map_err(|error| Error::Damaged {
+                let text = slice.text().map_err(|error| Error::Damaged {
                     id: self.id.clone(),
                     reason: error.to_string(),
                 })?;
@@ -459,6 +459,17 @@ mod tests {
         );
         check(&value, "?at=/a%20b/2", "3", "r_1?at=/a%20b/2", None);
         check(&value, "?at=/s&from=1", "é", "r_1?at=/s&from=1&to=2", None);
+        // Half a pair is no character, and does not stand in the way of the others.
+        let halves = stored(Content::Json, br#"{"s":"a\ud83d\ude00\ud800b\udc00"}"#);
+        check(&halves, "?at=/s", "a😀\u{fffd}b\u{fffd}", "r_1?at=/s", None);
+        let half = "r_1?at=/s&from=2&to=3";
+        check(
+            &halves,
+            "?at=/s&from=2&to=3",
+            "\u{fffd}",
+            half,
+            Some("r_1?at=/s&from=3&to=3"),
+        );
         for (query, says) in [
             (
                 "?at=/x",

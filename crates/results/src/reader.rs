@@ -103,6 +103,31 @@ pub struct Slice {
     pub is_last: bool,
 }
 
+impl Slice {
+    /// The characters of a string's slice. Half a surrogate pair, which JSON can write and no text can
+    /// hold, is U+FFFD.
+    pub fn text(&self) -> serde_json::Result<String> {
+        let mut literal = self.json.clone();
+        let mut at = 0;
+        while let Some(escape) = literal[at..].iter().position(|byte| *byte == b'\\') {
+            let unit = |at: usize| {
+                let digits = literal.get(at..at + 6)?.strip_prefix(b"\\u")?;
+                u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
+            };
+            at += escape;
+            match (unit(at), unit(at + 6)) {
+                (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => at += 12,
+                (Some(0xd800..=0xdfff), _) => {
+                    literal[at + 2..at + 6].copy_from_slice(b"fffd");
+                    at += 6;
+                }
+                _ => at += 2,
+            }
+        }
+        serde_json::from_slice(&literal)
+    }
+}
+
 impl Stored {
     pub(crate) fn new(kept: Kept, file: File, places: Arc<Mutex<Places>>) -> Stored {
         Stored { kept, file, places }

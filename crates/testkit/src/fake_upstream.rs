@@ -503,6 +503,25 @@ impl Call<'_> {
             .map_err(|_| "no answer".to_owned())
     }
 
+    /// Asks, and takes the question back once somebody calls `meet`.
+    fn withdraw(&self, id: &str, question: &Value) -> Reply {
+        let send = |message: Value| (self.output)(&message.to_string());
+        send(
+            json!({ "jsonrpc": "2.0", "id": id, "method": "elicitation/create", "params": question }),
+        );
+        let changed = &self.server.meeting_changed;
+        let (state, waited) = changed
+            .wait_timeout_while(self.state(), PATIENCE, |state| state.meeting == 0)
+            .expect("no tool panics while it holds the state");
+        drop(state);
+        if waited.timed_out() {
+            return Reply::error("nobody met");
+        }
+        let params = json!({ "requestId": id });
+        send(json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }));
+        Reply::text("withdrawn")
+    }
+
     /// Asks the human behind the client as its era does, `rounds` times, and returns each answer.
     fn elicit(&self) -> Result<Reply, String> {
         let rounds: usize = self.get_or("rounds", 1)?;
@@ -526,6 +545,9 @@ impl Call<'_> {
                 state.elicited += 1;
                 state.elicited
             };
+            if self.get_or("withdrawn", false)? {
+                return Ok(self.withdraw(&format!("elicit-{begun}"), &question));
+            }
             let mut answers = Vec::new();
             for round in 0..rounds {
                 let id = format!("elicit-{begun}-{round}");
@@ -569,6 +591,8 @@ impl Call<'_> {
 pub(crate) enum Reply {
     Result(Box<RawValue>),
     Rpc(i32, String),
+    /// An error of JSON-RPC with all that it has.
+    Error(Value),
     /// A line as it is, whether or not it makes sense.
     Line(String),
 }
@@ -614,9 +638,10 @@ impl Reply {
             }
             Self::Result(result) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
             Self::Rpc(code, message) => {
-                let error = json!({ "code": code, "message": message });
-                format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#)
+                return Self::Error(json!({ "code": code, "message": message }))
+                    .send(id, modern, output);
             }
+            Self::Error(error) => format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#),
             Self::Line(line) => line,
         };
         output(&line);
@@ -828,13 +853,15 @@ const TOOLS: &[Tool] = &[
     Tool {
         name: "rpc_error",
         description: "Fails by an error of JSON-RPC.",
-        arguments: "message?: string",
+        arguments: "message?: string, code?: integer, data?: any",
         hints: Hints::ReadOnly,
         run: |call| {
-            Ok(Reply::Rpc(
-                -32050,
-                call.get_or("message", "told to fail".to_owned())?,
-            ))
+            let code = call.get_or("code", -32050)?;
+            let message = call.get_or("message", "told to fail".to_owned())?;
+            Ok(match call.get_or("data", Value::Null)? {
+                Value::Null => Reply::Rpc(code, message),
+                data => Reply::Error(json!({ "code": code, "message": message, "data": data })),
+            })
         },
     },
     Tool {
@@ -993,7 +1020,7 @@ const TOOLS: &[Tool] = &[
     Tool {
         name: "elicit",
         description: "Asks the human behind the client, and returns each answer.",
-        arguments: "message?: string, schema?: any, url?: string, rounds?: integer, id?: any",
+        arguments: "message?: string, schema?: any, url?: string, rounds?: integer, withdrawn?: boolean, id?: any",
         hints: Hints::ReadOnly,
         run: |call| call.elicit(),
     },

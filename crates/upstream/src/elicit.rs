@@ -7,6 +7,10 @@
 //! A request of a legacy server does not say which call it is about. Over HTTP the stream on which it
 //! comes tells; over stdio it is passed on only if all open calls of the server have the same asker,
 //! and declined otherwise: a question of one agent's call must not reach another agent's human.
+//!
+//! A server of revision 2025-11-25 may also refuse a call until a human has been to a page of its. That
+//! is an error of the call ([`refused`]): nobody here is told when the human is done, so whoever called
+//! calls again.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -16,8 +20,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
-use rmcp::model::{ElicitRequestParams, ElicitResult, ElicitationAction};
+use rmcp::model::{ElicitRequestParams, ElicitResult, ElicitationAction, ErrorData};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -32,6 +37,8 @@ const MESSAGE_BYTES: usize = 16 << 10;
 const SCHEMA_BYTES: usize = 64 << 10;
 const MOST_FIELDS: usize = 64;
 const URL_BYTES: usize = 4 << 10;
+/// `URLElicitationRequiredError`. Others use the same number for errors without such data.
+const URL_ELICITATION_REQUIRED: i32 = -32042;
 /// Longest answer of a modern server that asks, with the state which it wants back.
 const ROUND_BYTES: usize = 1 << 20;
 /// How long a modern server that only wants the call again is left alone first, and at most.
@@ -112,6 +119,46 @@ impl Elicitation {
             _ => Err("only forms and URLs can be asked for".to_owned()),
         }
     }
+}
+
+/// A page that a human has to visit before a server does anything.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Visit {
+    pub url: String,
+    /// What it is good for.
+    #[serde(default)]
+    pub message: String,
+}
+
+/// What an error that a server answered with means for the call.
+pub(crate) fn refused(error: ErrorData) -> CallError {
+    let message = error.message.into_owned();
+    let visits = match error.code.0 {
+        URL_ELICITATION_REQUIRED => error.data.map(visits).unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    if visits.is_empty() {
+        let code = error.code.0;
+        return CallError::Rpc { code, message };
+    }
+    CallError::VisitRequired { message, visits }
+}
+
+/// The visits that such an error asks for; those that are none, or too large, are left out.
+fn visits(data: Value) -> Vec<Visit> {
+    #[derive(Deserialize)]
+    struct Required {
+        elicitations: Vec<Value>,
+    }
+    let Ok(Required { elicitations }) = serde_json::from_value(data) else {
+        return Vec::new();
+    };
+    let visits = elicitations.into_iter().filter_map(|elicitation| {
+        let visit: Visit = serde_json::from_value(elicitation).ok()?;
+        let fits = visit.url.len() <= URL_BYTES && visit.message.len() <= MESSAGE_BYTES;
+        fits.then_some(visit)
+    });
+    visits.take(MOST_AT_ONCE).collect()
 }
 
 impl From<Elicited> for ElicitResult {

@@ -45,7 +45,7 @@ mod slot;
 mod stdio;
 
 pub use cache::Cache;
-pub use elicit::{Asker, Elicitation, Elicited, Wanted};
+pub use elicit::{Asker, Elicitation, Elicited, Visit, Wanted};
 pub use listing::Listing;
 
 use connection::OpenRequest;
@@ -242,6 +242,14 @@ pub enum CallError {
     /// The server refused the call by an error of JSON-RPC, often for wrong arguments.
     #[error("the server answered with error {code}: {message}")]
     Rpc { code: i32, message: String },
+    /// The server has done nothing: a human has to be somewhere first, and the call is to be made
+    /// again after that. All of it is the server's words, bounded in size and not in content.
+    #[error("the user has to visit a page first, and the call is to be made again after that")]
+    VisitRequired {
+        message: String,
+        /// At least one.
+        visits: Vec<Visit>,
+    },
     #[error("the call was cancelled")]
     Cancelled,
     /// The server ended while the call ran: whether it took effect is unknown, and it is never
@@ -410,10 +418,7 @@ impl Upstream {
             return result;
         }
         Err(match answer {
-            Err(ServiceError::McpError(error)) => CallError::Rpc {
-                code: error.code.0,
-                message: error.message.into_owned(),
-            },
+            Err(ServiceError::McpError(error)) => elicit::refused(error),
             Err(ServiceError::TransportSend(_) | ServiceError::TransportClosed)
                 if slot.was_sent() =>
             {

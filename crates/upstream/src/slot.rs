@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::CallError;
-use crate::elicit::{Again, Asking};
+use crate::elicit::{Again, Asking, refused};
 use crate::lines::Oversized;
 
 /// A request, notification or typed result larger than this is refused: nothing legitimate that
@@ -230,10 +230,7 @@ impl Wait {
     fn refuse(self, id: i64, error: ErrorData) -> Option<ServerJsonRpcMessage> {
         match self {
             Self::Call(caller, _) => {
-                let _ = caller.send(Err(CallError::Rpc {
-                    code: error.code.0,
-                    message: error.message.into_owned(),
-                }));
+                let _ = caller.send(Err(refused(error)));
                 None
             }
             _ => Some(error_for(id, error)),

@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use toolmill_upstream::{
     Asker, Cache, CallError, Elicitation, Elicited, Era, Launch, Launched, Listing, Stanza, State,
-    Status, Transport, Upstream, Wanted,
+    Status, Transport, Upstream, Visit, Wanted,
 };
 
 /// Only reached when something is broken.
@@ -236,6 +236,20 @@ async fn pages_are_joined() {
     assert_eq!(names.last().map(String::as_str), Some("dummy_0024"));
 }
 
+/// A refusal until a human has been somewhere, as the fake server sends it when it is told to.
+const REFUSAL: &str = r#"{"code":-32042,"message":"first","data":{"elicitations":[
+    {"mode":"url","elicitationId":"1","url":"https://a.example/1","message":"why"},{"mode":"form"},7]}}"#;
+
+fn visit_required() -> CallError {
+    CallError::VisitRequired {
+        message: "first".to_owned(),
+        visits: vec![Visit {
+            url: "https://a.example/1".to_owned(),
+            message: "why".to_owned(),
+        }],
+    }
+}
+
 #[tokio::test]
 async fn every_way_to_fail_has_its_error() {
     let upstream = start(&[]);
@@ -250,6 +264,26 @@ async fn every_way_to_fail_has_its_error() {
             message: "bad".to_owned()
         })
     );
+    assert_eq!(
+        call(&upstream, "rpc_error", REFUSAL).await,
+        Err(visit_required())
+    );
+    // The same number with other data, or with more than anybody would visit, is just an error.
+    let long = "x".repeat(5_000);
+    for data in [
+        r#"{"challenge":1}"#,
+        r#"{"elicitations":[]}"#,
+        &format!(r#"{{"elicitations":[{{"url":"https://a.example/{long}"}}]}}"#),
+    ] {
+        let arguments = format!(r#"{{"code":-32042,"message":"first","data":{data}}}"#);
+        assert_eq!(
+            call(&upstream, "rpc_error", &arguments).await,
+            Err(CallError::Rpc {
+                code: -32042,
+                message: "first".to_owned()
+            })
+        );
+    }
     assert!(matches!(
         call(&upstream, "nosuch", "{}").await,
         Err(CallError::Rpc { code: -32602, .. })
@@ -1059,6 +1093,10 @@ async fn over_http_both_eras_list_and_call() {
                     code: -32050,
                     message: "bad".to_owned()
                 })
+            );
+            assert_eq!(
+                call(&upstream, "rpc_error", REFUSAL).await,
+                Err(visit_required())
             );
             let asked = call(&upstream, "input_required", "{}").await;
             assert!(matches!(asked, Err(CallError::Protocol { .. })));

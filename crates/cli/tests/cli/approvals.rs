@@ -1,14 +1,13 @@
 //! Humans are asked: through the agent's client in both eras, or at a terminal.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::fd::OwnedFd;
+use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
+use std::time::Duration;
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 
 use crate::http::{Legacy, Served, modern};
-use crate::place::{Agent, Place, fake};
+use crate::place::{Agent, Place, at_terminal, fake};
 
 /// Makes this many writes together and returns what became of each.
 fn writes(language: &str, count: usize) -> String {
@@ -98,14 +97,9 @@ fn call(agent: &mut Agent, params: Value, human: &dyn Fn(&Value) -> Value) -> (V
 
 /// The keys that the fake server has recorded, sorted.
 fn written(agent: &mut Agent) -> Vec<String> {
-    let log = agent.request("tools/call", program("python", "tools.fake.read_log()"));
-    let writes = value(&log)["writes"].clone();
-    let keys = writes.as_array().unwrap().iter();
-    let mut keys: Vec<String> = keys
-        .map(|write| write["key"].as_str().unwrap().to_owned())
-        .collect();
-    keys.sort();
-    keys
+    let keys = "{'keys': sorted(write['key'] for write in tools.fake.read_log()['writes'])}";
+    let log = agent.request("tools/call", program("python", keys));
+    serde_json::from_value(value(&log)["keys"].clone()).unwrap()
 }
 
 #[test]
@@ -400,41 +394,18 @@ fn a_client_that_leaves_while_its_human_is_asked_takes_nothing_back() {
     assert_eq!(written(&mut agent), ["a"]);
 }
 
-/// Runs a command at a terminal where these lines are typed, each when it is asked for, and returns
-/// what is read there.
-fn at_terminal(place: &Place, arguments: &[&str], typed: &str) -> (String, bool) {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap();
-    let open = || {
-        let mut side = std::fs::File::options();
-        let side = side.read(true).write(true).open(name.to_str().unwrap());
-        Stdio::from(OwnedFd::from(side.unwrap()))
-    };
-    let mut command = place.command(arguments);
-    command.stdin(open()).stdout(open()).stderr(open());
-    let mut child = command.spawn().unwrap();
-    drop(command);
-    let mut terminal = std::fs::File::from(terminal);
-    let mut lines = typed.split_inclusive('\n');
-    let mut read = Vec::new();
-    let mut chunk = [0; 4096];
-    // When the last of the other side is closed, reading fails.
-    while let Ok(length @ 1..) = terminal.read(&mut chunk) {
-        read.extend_from_slice(&chunk[..length]);
-        if read.ends_with(b": ")
-            && let Some(line) = lines.next()
-        {
-            terminal.write_all(line.as_bytes()).unwrap();
-        }
-    }
-    let status = child.wait().unwrap();
-    (
-        String::from_utf8(read).unwrap().replace("\r\n", "\n"),
-        status.success(),
-    )
+/// Answers at a terminal what programs wait for, and returns what is read there and whether that went well.
+fn approvals(place: &Place, dialogue: &[(&str, &str)]) -> (String, bool) {
+    let command = place.command(&["approvals"]);
+    let output = at_terminal(&command, 80, Duration::ZERO, dialogue).output();
+    let output = output.unwrap();
+    let read = String::from_utf8(output.stdout).unwrap();
+    (read.replace("\r\n", "\n"), output.status.success())
 }
+
+/// How the prompts end that a question begins with, and that follow it.
+const BEGIN: &str = "[q]uit and leave it open: ";
+const EACH: &str = "[N]o: ";
 
 #[test]
 fn a_client_without_dialogs_is_told_and_a_human_answers_at_a_terminal() {
@@ -486,9 +457,12 @@ fn a_client_without_dialogs_is_told_and_a_human_answers_at_a_terminal() {
     );
 
     // Left open, it stays so.
-    let (read, _) = at_terminal(&place, &["approvals"], "q\n");
+    let (read, _) = approvals(&place, &[(BEGIN, "q\n")]);
     assert!(read.contains("it stays open"), "{read}");
-    let (read, success) = at_terminal(&place, &["approvals"], "s\ny\nn\ny\n");
+    let (read, success) = approvals(
+        &place,
+        &[(BEGIN, "s\n"), (EACH, "y\n"), (EACH, "n\n"), (EACH, "y\n")],
+    );
     assert!(
         success && read.contains("these 3 calls wait for your approval"),
         "{read}"
@@ -503,11 +477,84 @@ fn a_client_without_dialogs_is_told_and_a_human_answers_at_a_terminal() {
     );
     assert_eq!(written(&mut agent).len(), 2);
 
-    let (read, success) = at_terminal(&place, &["approvals"], "");
+    let (read, success) = approvals(&place, &[]);
     assert!(
         success && read == "no program waits for a human\n",
         "{read}"
     );
+}
+
+#[test]
+fn what_was_typed_before_a_question_is_no_answer_to_it() {
+    let place = asks();
+    let mut agent = place.serve();
+    agent.initialize();
+    let (told, _) = agent.execute("python", &writes("python", 1));
+    assert!(
+        told.starts_with("running x1 · waiting for approval of 1 call"),
+        "{told}"
+    );
+    let (read, success) = approvals(&place, &[("", "y\n"), (BEGIN, "n\n")]);
+    assert!(success && read.ends_with("answered\n"), "{read}");
+    let (told, _) = agent.call("wait_execution", json!({"execution": "x1"}));
+    assert!(told.ends_with("[\"denied\"]"), "{told}");
+    assert_eq!(written(&mut agent), Vec::<String>::new());
+}
+
+#[test]
+fn calls_with_large_arguments_are_asked_about_as_any() {
+    let place = asks();
+    let code = "import asyncio
+await asyncio.gather(*[tools.fake.write(key=f'k{n}', value=chr(0xe9) * 300_000) for n in range(3)])";
+    for modern in [false, true] {
+        let mut agent = client(&place, modern);
+        let yes = |dialog: &Value| {
+            // A human reads it, and it fits what carries it.
+            assert!(dialog["message"].as_str().unwrap().chars().count() < 20_000);
+            allow(json!({"decision": "allow all once"}))
+        };
+        let (told, dialogs) = call(&mut agent, program("python", code), &yes);
+        assert_eq!(value(&told), json!(["written", "written", "written"]));
+        assert_eq!(dialogs.len(), 1);
+        assert_eq!(written(&mut agent), ["k0", "k1", "k2"]);
+        agent.close();
+    }
+    let mut agent = place.serve();
+    agent.initialize();
+    let (told, _) = agent.execute("python", code);
+    assert!(
+        told.starts_with("running x1 · waiting for approval of 3 calls"),
+        "{told}"
+    );
+    let (read, success) = approvals(&place, &[(BEGIN, "y\n")]);
+    assert!(success && read.ends_with("answered\n"), "{read}");
+    let (told, _) = agent.call("wait_execution", json!({"execution": "x1"}));
+    let outcomes: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+    assert_eq!(outcomes, json!(["written", "written", "written"]), "{told}");
+}
+
+#[test]
+fn a_server_that_takes_its_question_back_lets_the_program_go_on() {
+    let place = Place::new(&fake("fake", &["--era", "legacy"]));
+    let mut agent = place.serve();
+    agent.initialize();
+    let (told, _) = agent.execute("python", "tools.fake.elicit(withdrawn=True)");
+    assert!(
+        told.starts_with("running x1 · 1 call, 1 open · waiting for a human's answer to fake"),
+        "{told}"
+    );
+    // Only now, when it has been asked, does the server take it back.
+    assert_eq!(
+        agent
+            .execute("python", "tools.fake.meet(parties=1)")
+            .0
+            .lines()
+            .last(),
+        Some("met")
+    );
+    let (told, _) = agent.call("wait_execution", json!({"execution": "x1"}));
+    assert!(told.ends_with("\nwithdrawn"), "{told}");
+    assert_eq!(approvals(&place, &[]).0, "no program waits for a human\n");
 }
 
 #[test]
@@ -577,6 +624,62 @@ fn a_server_that_asks_reaches_the_human_in_every_era() {
 }
 
 #[test]
+fn a_call_before_which_the_user_has_to_visit_a_page_says_whose_move_it_is() {
+    let place = Place::with_fake();
+    for (era, language) in [(false, "python"), (true, "typescript")] {
+        let mut agent = client(&place, era);
+        let mut fails = |message: &str, data: Value| {
+            let arguments = json!({"code": -32042, "message": message, "data": data});
+            let code = match language {
+                "python" => format!(
+                    "import json\ntools.fake.rpc_error(**json.loads({}))",
+                    json!(arguments.to_string())
+                ),
+                _ => format!("await tools.fake.rpc_error({arguments})"),
+            };
+            let (text, is_error) = agent.execute(language, &code);
+            assert!(is_error, "{text}");
+            let said = text.split_once("fake.rpc_error: ");
+            let (_, text) = said.unwrap_or_else(|| panic!("{text}"));
+            text.lines()
+                .take_while(|line| !line.starts_with("already done"))
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        let visit = |url: &str, message: &str| json!({"mode": "url", "elicitationId": "1", "url": url, "message": message});
+        let pages = [
+            visit(
+                "https://a.example/go?id=1&to=b",
+                "So that files can be read",
+            ),
+            visit(
+                "https://github.com@evil.example/\u{202e}a b",
+                "one\ntwo\u{1b}[0m",
+            ),
+            visit("javascript:alert(1)", ""),
+            visit("https://a.example/4", ""),
+            visit("https://a.example/5", ""),
+        ];
+        assert_eq!(
+            fails("Connect\nfirst", json!({"elicitations": pages})),
+            r#"the server has done nothing: the user has to visit a page first. Show them the address, and make the call again when they have been there. Server fake says: "Connect\u000afirst"
+https://a.example/go?id=1&to=b (a page of a.example): "So that files can be read"
+https://github.com@evil.example/%E2%80%AEa%20b (a page of evil.example): "one\u000atwo\u001b[0m"
+an address that is no page of the web, and is not shown
+and 2 more"#
+        );
+        // The number alone says nothing: others use it too.
+        assert_eq!(
+            fails("pay", json!({"challenge": 1})),
+            "the server answered with error -32042: pay (not retryable)"
+        );
+    }
+    let caught = "try:\n    tools.fake.rpc_error(code=-32042, data={'elicitations': [{'url': 'https://a.example/'}]})\nexcept ToolError as error:\n    print(error.code)";
+    let (text, _) = client(&place, false).execute("python", caught);
+    assert!(text.ends_with("login_needed"), "{text}");
+}
+
+#[test]
 fn a_servers_form_is_filled_in_at_a_terminal() {
     let place = Place::with_fake();
     let mut agent = place.serve();
@@ -587,7 +690,16 @@ fn a_servers_form_is_filled_in_at_a_terminal() {
         &format!("tools.fake.elicit(message='Who?', schema={schema})"),
     );
     assert!(told.starts_with("running x1 · 1 call, 1 open · waiting for a human's answer to fake · a human answers with: toolmill approvals · "), "{told}");
-    let (read, _) = at_terminal(&place, &["approvals"], "y\n\nAda\nold\n41\n");
+    let (read, _) = approvals(
+        &place,
+        &[
+            (BEGIN, "y\n"),
+            ("text, required: ", "\n"),
+            ("text, required: ", "Ada\n"),
+            ("number, may be empty: ", "old\n"),
+            ("number, may be empty: ", "41\n"),
+        ],
+    );
     assert!(
         read.contains(
             "server fake asks, in the middle of a call; these are its words:\n  > Who?\n"

@@ -374,8 +374,8 @@ const CODES: &[(ErrorCode, &str, &str)] = &[
     ),
     (
         ErrorCode::LoginNeeded,
-        "The server refused access",
-        "Ask the user to log in, or to check the headers configured for it",
+        "The server refused access, or wants the user on one of its pages first",
+        "Ask the user to log in, to visit the page that the error names, or to check the headers configured for it",
     ),
     (
         ErrorCode::ApprovalNeeded,

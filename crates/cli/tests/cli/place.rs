@@ -206,10 +206,15 @@ pub(crate) fn modern(params: &mut Value) {
 const TERMINAL: &str = "import fcntl, json, os, pty, struct, sys, termios, time
 dialogue = [(text.encode(), answer.encode()) for text, answer in json.loads(sys.argv[1])]
 shown, seen = b'', 0
+begin, begins = os.pipe()
 pid, fd = pty.fork()
 if pid == 0:
+    os.read(begin, 1)
     os.execv(sys.argv[4], sys.argv[4:])
 fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', 24, int(sys.argv[2]), 0, 0))
+if dialogue and not dialogue[0][0]:
+    os.write(fd, dialogue.pop(0)[1])
+os.write(begins, b'.')
 while True:
     try:
         part = os.read(fd, 65536)
@@ -229,7 +234,8 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 ";
 
 /// A command at a terminal of so many columns, at which somebody waits for a text and types an answer to
-/// it, after having thought so long, again and again. What is shown there is its standard output.
+/// it, after having thought so long, again and again; the answer to an empty text is typed before the
+/// command begins. What is shown there is its standard output.
 pub(crate) fn at_terminal(
     inner: &Command,
     columns: u16,

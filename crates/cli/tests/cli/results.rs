@@ -346,6 +346,94 @@ return [
 }
 
 #[test]
+fn what_programs_knew_of_a_files_block_leads_to_the_file_still() {
+    let place = Place::with_fake();
+    let mut agent = agent(&place);
+    let content = json!([
+        {"type": "image", "data": PNG, "mimeType": "image/png"},
+        {"type": "resource", "resource": {"uri": "file:///a.pdf", "mimeType": "application/pdf", "blob": "JVBERi0="}},
+    ]);
+    let javascript = format!(
+        "
+const [image, pdf] = await tools.fake.blocks({{ content: {content} }});
+const kept = await tools.fake.echo.keep({{ text: 'a' }});
+const {{ uri, mimeType, blob }} = pdf.resource;
+const echo = async (text) => await tools.fake.echo({{ text }});
+return [await echo(image.data) === {PNG:?}, await echo(blob), uri, mimeType, image.resource ?? null, kept.data ?? null];
+"
+    );
+    let (_, value) = run(&mut agent, "javascript", &javascript);
+    assert_eq!(
+        value,
+        json!([
+            true,
+            "JVBERi0=",
+            "file:///a.pdf",
+            "application/pdf",
+            null,
+            null
+        ])
+    );
+    let python = format!(
+        "
+import json
+image, pdf = tools.fake.blocks(content=json.loads({content:?}))
+kept = tools.fake.structured.keep(value=[1, 2])
+json.loads(json.dumps([image, {{'kept': kept, 'url': pdf.data_url()}}]))
+",
+        content = content.to_string(),
+    );
+    let (_, value) = run(&mut agent, "python", &python);
+    assert_eq!(
+        value,
+        json!([
+            {"$handle": "r_1", "type": "image", "mimeType": "image/png", "bytes": 70},
+            {"kept": {"$handle": "r_4", "type": "array", "length": 2, "bytes": 5}, "url": "data:application/pdf;base64,JVBERi0="},
+        ])
+    );
+}
+
+#[test]
+fn threads_show_together_what_fits_one_answer() {
+    let place = Place::with_fake();
+    let mut agent = agent(&place);
+    let threads = |count: usize| {
+        format!(
+            "
+import threading
+refused = []
+def one(n):
+    try:
+        show(bytes([n]), mime_type='image/png')
+    except ToolError as error:
+        refused.append(error.code)
+threads = [threading.Thread(target=one, args=(n,)) for n in range({count})]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+refused"
+        )
+    };
+    for (count, refused) in [
+        (4, "[]"),
+        (
+            8,
+            r#"["limit_output","limit_output","limit_output","limit_output"]"#,
+        ),
+    ] {
+        let (content, is_error) = blocks(&mut agent, "python", &threads(count));
+        assert!(!is_error, "{content:#}");
+        let text = content[0]["text"].as_str().unwrap();
+        let value: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!(value.to_string(), refused, "{text}");
+        let shown: std::collections::BTreeSet<&str> = content.as_array().unwrap()[1..]
+            .iter()
+            .map(|block| block["data"].as_str().unwrap())
+            .collect();
+        assert_eq!(shown.len(), 4, "{content:#}");
+    }
+}
+
+#[test]
 fn of_more_files_than_can_be_kept_the_first_are_and_the_rest_is_told() {
     let note = "\n--- note\nfake.blocks returned 1,200 files at once, of which the first 500 are kept; ask it for fewer";
     let expected = json!([
@@ -685,6 +773,29 @@ fn results_are_resources_of_their_session_in_both_eras() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn half_a_surrogate_pair_in_a_text_does_not_stand_in_the_way_of_the_rest() {
+    let place = Place::with_fake();
+    for (language, code) in [
+        ("python", r"'a\ud800b' + 'x' * 100_000"),
+        ("typescript", r"'a\ud800b' + 'x'.repeat(100_000)"),
+        (
+            "python",
+            r"tools.fake.structured.keep(value={'at': 'a\ud800b'})",
+        ),
+    ] {
+        let mut agent = agent(&place);
+        let (text, is_error) = agent.execute(language, code);
+        assert!(!is_error, "{text}");
+        let uri = match code.contains("keep") {
+            true => "toolmill://results/r_1?at=/at",
+            false => "toolmill://results/r_1?at=&from=0&to=3",
+        };
+        assert_eq!(read(&mut agent, uri).unwrap()[0]["text"], "a\u{fffd}b");
+        agent.close();
     }
 }
 

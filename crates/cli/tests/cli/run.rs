@@ -340,6 +340,51 @@ fn a_dead_server_fails_its_own_calls_only() {
 }
 
 #[test]
+fn json_of_an_error_has_its_place_its_hint_and_the_line_to_paste() {
+    let place = Place::with_fake();
+    for (language, code, expected) in [
+        (
+            "python",
+            "n = 1\ntools.fake.list_records(page=n, sise=3)",
+            json!({
+                "code": "unknown_parameter", "line": 2, "column": 33,
+                "message": "list_records has no parameter \"sise\"; did you mean \"size\"?",
+                "fix": "tools.fake.list_records(page=n, size=3)", "hint": null,
+            }),
+        ),
+        (
+            "typescript",
+            "const n = 1;\nawait tools.fake.list_records({page: n, sise: 3});",
+            json!({
+                "code": "unknown_parameter", "line": 2, "column": 41,
+                "message": "list_records has no parameter \"sise\"; did you mean \"size\"?",
+                "fix": "tools.fake.list_records({page: n, size: 3})", "hint": null,
+            }),
+        ),
+        (
+            "python",
+            "store('a', {1, 2})",
+            json!({
+                "code": "invalid_argument", "line": 1, "column": 1,
+                "message": "TypeError: store: value is of type set, which JSON does not have",
+                "fix": null, "hint": "pass a list: list(…) or sorted(…)",
+            }),
+        ),
+        (
+            "typescript",
+            "json.dumps(1)",
+            json!({
+                "code": "undefined_name", "line": 1, "column": 1,
+                "message": "ReferenceError: json is not defined",
+                "fix": "JSON.stringify", "hint": "in JavaScript it is JSON.stringify(…)",
+            }),
+        ),
+    ] {
+        assert_eq!(place.error(language, code), (1, expected), "{code}");
+    }
+}
+
+#[test]
 fn a_server_that_dies_or_babbles_in_mid_call_ends_the_call_with_an_error() {
     let may_die = "[rules]\n\"fake.die\" = \"allow\"\n";
     let place = Place::new(&(fake("fake", &[]) + may_die));

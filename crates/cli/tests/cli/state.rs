@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::place::{Agent, LANGUAGES, Place};
+use crate::place::{Agent, LANGUAGES, Place, fake};
 
 fn connected(place: &Place) -> Agent {
     let mut agent = place.serve();
@@ -27,6 +27,31 @@ fn value(agent: &mut Agent, language: &str, code: &str) -> Value {
     let answer = text.split_once('\n').map_or("", |(_, answer)| answer);
     let value = answer.split("\n--- ").next().unwrap();
     serde_json::from_str(value).unwrap_or_else(|_| value.into())
+}
+
+#[test]
+fn a_server_called_store_is_called_and_the_store_is_the_store() {
+    let place = Place::new(&[fake("store", &[]), fake("load", &[])].concat());
+    let mut agent = connected(&place);
+    for (language, code) in [
+        (
+            "python",
+            "store('echo', {'text': 'kept'})
+[call_tool('store', 'echo', {'text': 'a'}), call_tool('store.echo', text='b'), tools.store.echo(text='c'),
+ call_tool('load', 'echo', {'text': 'd'}), load('echo'), store.keys()]",
+        ),
+        (
+            "typescript",
+            "await store('echo', {text: 'kept'});
+[await call_tool('store', 'echo', {text: 'a'}), await call_tool('store.echo', {text: 'b'}),
+ await tools.store.echo({text: 'c'}), await call_tool('load', 'echo', {text: 'd'}), await load('echo'), await store.keys()]",
+        ),
+    ] {
+        assert_eq!(
+            value(&mut agent, language, code),
+            json!(["a", "b", "c", "d", {"text": "kept"}, ["echo"]])
+        );
+    }
 }
 
 #[test]
