@@ -42,7 +42,7 @@ pub(crate) fn canonical(json: &str) -> String {
                 Some(level) => close(&mut written, level),
                 None => return written,
             }
-            end_of_value(&mut written, &mut open);
+            end_of_value(written.len(), &mut open);
             continue;
         }
         let (token, after) = rest.split_at(match first {
@@ -77,7 +77,7 @@ pub(crate) fn canonical(json: &str) -> String {
             }
             _ => written.push_str(token),
         }
-        end_of_value(&mut written, &mut open);
+        end_of_value(written.len(), &mut open);
     }
 }
 
@@ -94,12 +94,12 @@ fn begin_of_value(written: &mut String, level: Option<&Level>) -> usize {
     written.len()
 }
 
-/// Notes the place of a member whose value has been written.
-fn end_of_value(written: &mut String, open: &mut [Level]) {
+/// Notes the place of a member whose value has been written up to here.
+fn end_of_value(end: usize, open: &mut [Level]) {
     if let Some(object) = open.last_mut().and_then(|level| level.object.as_mut())
         && let Some((name, start)) = object.named.take()
     {
-        object.read.push((name, start..written.len()));
+        object.read.push((name, start..end));
     }
 }
 
