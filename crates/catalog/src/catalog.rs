@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::value::RawValue;
 
-use crate::index::Index;
+use crate::index::{Index, name_hash};
 use crate::name::{self, folded, likeness};
 use crate::plain;
 use crate::search::{SearchOptions, SearchQuery};
@@ -38,6 +38,7 @@ pub struct ServerTools {
     tools: Vec<Arc<Tool>>,
     rejected: Vec<String>,
     folded: String,
+    name_hash: u32,
     /// Where the tools lie by folded name.
     variants: OnceLock<HashMap<String, Vec<usize>>>,
 }
@@ -83,6 +84,7 @@ impl ServerTools {
         tools.sort_by(|a, b| a.path().cmp(b.path()));
         ServerTools {
             folded: folded(&server.name),
+            name_hash: name_hash(&server.name),
             name: server.name,
             identifier,
             title: server.title.unwrap_or_default(),
@@ -153,6 +155,8 @@ impl ServerTools {
 #[derive(Debug, Default)]
 pub struct Catalog {
     servers: Vec<Arc<ServerTools>>,
+    /// By server, a number for its name, see [`name_hash`]: a sentence with a full stop looks like a path.
+    names: Vec<u32>,
     tools: usize,
     index: OnceLock<Index>,
     /// The SDK of all servers in each language, once somebody wanted it.
@@ -210,6 +214,7 @@ impl Catalog {
     fn assembled(servers: Vec<Arc<ServerTools>>) -> Catalog {
         Catalog {
             tools: servers.iter().map(|server| server.tools.len()).sum(),
+            names: servers.iter().map(|server| server.name_hash).collect(),
             servers,
             ..Catalog::default()
         }
@@ -315,8 +320,10 @@ impl Catalog {
         let mut found: Vec<&Arc<Tool>> = Vec::new();
         for (dot, _) in path.match_indices('.').take(MOST_DOTS) {
             let (server, tool) = (folded(&path[..dot]), folded(&path[dot + 1..]));
-            let servers = self.servers.iter().filter(|known| known.folded == server);
-            found.extend(servers.flat_map(|server| server.variants(&tool)));
+            let hash = name_hash(&path[..dot]);
+            let servers = self.names.iter().zip(&self.servers);
+            let servers = servers.filter(|(name, known)| **name == hash && known.folded == server);
+            found.extend(servers.flat_map(|(_, server)| server.variants(&tool)));
         }
         found.sort_unstable_by_key(|tool| tool.path());
         found.dedup_by_key(|tool| tool.path());

@@ -456,6 +456,11 @@ impl Index {
         self.spellings.get(number)
     }
 
+    /// One more than the greatest number of a spelling.
+    pub(crate) fn end_of_spellings(&self) -> u32 {
+        self.spellings.end()
+    }
+
     pub(crate) fn term_of(&self, spelling: u32) -> u32 {
         *self.term_of.get(spelling)
     }

@@ -266,15 +266,25 @@ fn add_word(lists: &mut [List], number: u32, scores: &mut [f32; SIZE], of_word: 
     };
     lists.swap(0, longest);
     let (longest, others) = lists.split_at(1);
-    for (at, worth) in others.iter().flat_map(List::worths) {
-        of_word[at] = greater(of_word[at], worth);
+    for list in others {
+        for (at, worth) in list.worths() {
+            of_word[at] = greater(of_word[at], worth);
+        }
+    }
+    if others.iter().all(|list| list.postings.is_empty()) {
+        for (at, worth) in longest[0].worths() {
+            scores[at] += worth;
+        }
+        return;
     }
     for (at, worth) in longest[0].worths() {
         scores[at] += greater(of_word[at], worth);
         of_word[at] = 0.0;
     }
-    for (at, _) in others.iter().flat_map(List::worths) {
-        scores[at] += of_word[at];
-        of_word[at] = 0.0;
+    for list in others {
+        for (at, _) in list.worths() {
+            scores[at] += of_word[at];
+            of_word[at] = 0.0;
+        }
     }
 }

@@ -441,6 +441,10 @@ impl<'a> Ranking<'a> {
     fn hits(&self, best: &[Ranked<'a>], count: usize) -> (Vec<(Ranked<'a>, Vec<u32>)>, bool) {
         let mut hits: Vec<(usize, Ranked, Vec<u32>)> = Vec::new();
         let mut likenesses: Vec<u64> = Vec::new();
+        let mut seen = Seen {
+            index: self.index,
+            by_spelling: Vec::new(),
+        };
         let mut complete = count == 0;
         for (rank, ranked) in best.iter().enumerate() {
             // The twins of the last hit wanted may be up to so far behind it.
@@ -455,7 +459,7 @@ impl<'a> Ranking<'a> {
                 .rev()
                 .take_while(|(at, ..)| rank - at <= TWINS_WITHIN)
                 .filter(|(at, ..)| likenesses[*at] == likenesses[rank])
-                .filter(|(_, hit, _)| self.are_twins(hit.document, ranked.document))
+                .filter(|(_, hit, _)| self.are_twins(hit.document, ranked.document, &mut seen))
                 .last();
             match twin {
                 Some((_, _, twins)) => twins.push(ranked.document),
@@ -468,25 +472,40 @@ impl<'a> Ranking<'a> {
     }
 
     /// Whether two tools with like names are of different servers and have mostly the same words.
-    fn are_twins(&self, a: u32, b: u32) -> bool {
+    fn are_twins(&self, a: u32, b: u32, seen: &mut Seen) -> bool {
         self.index.group_of(a) != self.index.group_of(b)
-            && Ranking::shared_words(self.index.document(a), self.index.document(b))
-                >= TWIN_LIKENESS
+            && seen.shared_words(self.index.document(a), self.index.document(b)) >= TWIN_LIKENESS
     }
+}
 
-    fn shared_words(a: &Document, b: &Document) -> f32 {
-        let words = |document: &Document| {
+/// In which of two documents each spelling was seen, as bits: all zeros between comparisons, and made
+/// when there is something to compare.
+struct Seen<'a> {
+    index: &'a Index,
+    by_spelling: Vec<u8>,
+}
+
+impl Seen<'_> {
+    /// Which share of the words of both they have in common.
+    fn shared_words(&mut self, a: &Document, b: &Document) -> f32 {
+        self.by_spelling
+            .resize(self.index.end_of_spellings() as usize, 0);
+        fn words(document: &Document) -> impl Iterator<Item = usize> {
             let occurrences = document.text.occurrences.iter().take(TWIN_WORDS);
-            let mut words: Vec<u32> = occurrences.map(|word| word.spelling()).collect();
-            words.sort_unstable();
-            words.dedup();
-            words
-        };
-        let (a, b) = (words(a), words(b));
-        let shared = a
-            .iter()
-            .filter(|word| b.binary_search(word).is_ok())
-            .count();
-        shared as f32 / (a.len() + b.len() - shared).max(1) as f32
+            occurrences.map(|word| word.spelling() as usize)
+        }
+        let (mut all, mut shared) = (0, 0);
+        for (bit, document) in [(1, a), (2, b)] {
+            for word in words(document) {
+                let seen = &mut self.by_spelling[word];
+                all += usize::from(*seen == 0);
+                shared += usize::from(*seen | bit == 3 && *seen != 3);
+                *seen |= bit;
+            }
+        }
+        for word in words(a).chain(words(b)) {
+            self.by_spelling[word] = 0;
+        }
+        shared as f32 / all.max(1) as f32
     }
 }

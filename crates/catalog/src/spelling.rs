@@ -68,33 +68,29 @@ pub(crate) fn repaired(index: &Index, written: &str) -> Vec<u32> {
 
 /// The spellings of which `MOST` edits could have made one with the outline `wanted`.
 fn with_outline_like<const MOST: u32>(index: &Index, wanted: u32) -> Vec<u32> {
-    let shortest = (wanted >> 26) - MOST;
-    let similar = |outline: u32| {
+    let (wanted_letters, other_letters) = (wanted & LETTERS, !wanted & LETTERS);
+    let letters_like = |outline: u32| {
         // An edit brings one letter at most, and takes one away.
-        let mut brought = wanted & !outline & LETTERS;
-        let mut taken = outline & !wanted & LETTERS;
+        let mut brought = wanted_letters & !outline;
+        let mut taken = other_letters & outline;
         for _ in 0..MOST {
             // Without its lowest one.
             brought &= brought.wrapping_sub(1);
             taken &= taken.wrapping_sub(1);
         }
-        let length = (outline >> 26).wrapping_sub(shortest);
-        // Not `&&`: without branches, several words are looked at in one step.
-        ((brought | taken) == 0) & (length <= 2 * MOST)
+        (brought | taken) == 0
     };
+    let length_like = |outline: u32| (outline >> 26).abs_diff(wanted >> 26) <= MOST;
     let mut found = Vec::new();
     for (first, outlines) in index.outlines.parts() {
         for (at, outlines) in outlines.chunks(16).enumerate() {
-            if outlines
-                .iter()
-                .fold(false, |any, &outline| any | similar(outline))
-            {
+            // Not `any`: without branches, several words are looked at in one step.
+            let any = |any: bool, outline: &u32| any | letters_like(*outline);
+            if outlines.iter().fold(false, any) {
                 let places = (first + 16 * at as u32..).zip(outlines);
-                found.extend(
-                    places
-                        .filter(|(_, outline)| similar(**outline))
-                        .map(|(at, _)| at),
-                );
+                let similar =
+                    places.filter(|(_, outline)| letters_like(**outline) && length_like(**outline));
+                found.extend(similar.map(|(at, _)| at));
             }
         }
     }
