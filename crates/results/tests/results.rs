@@ -269,6 +269,54 @@ fn a_slice_is_bounded_and_goes_on_where_it_ended() {
 }
 
 #[test]
+fn members_of_a_large_object_are_found_however_often_and_however_they_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = results(&folder, Quota::default());
+    // Longer than a reading buffer; a name of each kind is there twice, and one is there in vain.
+    let mut json = String::from(r#"{"é\"/~":0,"twice":0,"half\ud800":0,"": 0"#);
+    for n in 0..20_000 {
+        json.push_str(&format!(r#", "k{n}" : {{"n": [{n}, "{n}"]}}"#));
+    }
+    json.push_str(r#","\u00e9\u0022\/~":[1],"tw\u0069ce":1,"" : 1}"#);
+    let value: Value = serde_json::from_str(&json.replace("\\ud800", "")).unwrap();
+    kept.keep(Content::Json, json.as_bytes()).unwrap();
+    kept.keep(
+        Content::Json,
+        format!("[{json}, {{\"in\": {json}}}]").as_bytes(),
+    )
+    .unwrap();
+    let pointers = [
+        "/k0",
+        "/k19999/n/1",
+        "/k777/n",
+        "/é\"~1~0",
+        "/é\"~1~0/0",
+        "/twice",
+        "/",
+    ];
+    for (id, place) in [("r_1", ""), ("r_2", "/0"), ("r_2", "/1/in")] {
+        // The first look goes through the object, the others know it.
+        for _ in 0..2 {
+            let stored = kept.open(id).unwrap();
+            for pointer in pointers {
+                let part = stored.part(&format!("{place}{pointer}")).unwrap();
+                let found: Value = serde_json::from_slice(&part.json(100).unwrap()).unwrap();
+                assert_eq!(
+                    Some(&found),
+                    value.pointer(pointer),
+                    "{id} {place}{pointer}"
+                );
+            }
+            for none in ["k20000", "half", "é"] {
+                let error = stored.part(&format!("{place}/{none}")).unwrap_err();
+                let says = format!("there is no member {none:?}");
+                assert!(error.to_string().ends_with(&says), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_pointer_that_leads_nowhere_says_where_it_ended() {
     let folder = tempfile::tempdir().unwrap();
     let kept = results(&folder, Quota::default());
