@@ -276,11 +276,27 @@ impl<'a> Scanner<'a> {
         }
         let unit = self.escape(out)?;
         if let Some(0xd800..=0xdbff) = unit
-            && self.peek()? == b'\\'
+            && self.is_low_surrogate()?
         {
             self.escape(out)?;
         }
         Ok(true)
+    }
+
+    /// Whether the next is the escape of the second half of a pair. Any other stands for itself.
+    fn is_low_surrogate(&mut self) -> Result<bool> {
+        let position = self.position();
+        let mut escape = Vec::with_capacity(6);
+        while escape.len() < 6 && self.peek()? != b'"' {
+            escape.push(self.take()?);
+        }
+        self.go(position);
+        Ok(match escape[..] {
+            [b'\\', b'u', b'd' | b'D', third, _, _] => {
+                matches!(third.to_ascii_lowercase(), b'c'..=b'f')
+            }
+            _ => false,
+        })
     }
 
     /// Takes an escape; its number, if it is one of `\uXXXX`.

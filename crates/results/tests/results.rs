@@ -317,6 +317,39 @@ fn members_of_a_large_object_are_found_however_often_and_however_they_are_writte
 }
 
 #[test]
+fn half_a_surrogate_pair_is_one_character_and_takes_no_other_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = results(&folder, Quota::default());
+    for (text, length, lines) in [
+        (r"a\ud800\nb\nc\ud800\u0041", 8, 3),
+        (r"\ud83d\ude00", 1, 1),
+        (r"\uD83D\uDE00\uDC00", 2, 1),
+        (r"\ud83d", 1, 1),
+        (r"\ud83dx", 2, 1),
+        (r"\ud83d\ud83d\ude00", 2, 1),
+        (r"\ud83d\\udc00", 7, 1),
+        (r"\ud83d\u12ab\r\n", 4, 1),
+    ] {
+        // Wherever a buffer ends.
+        for before in [0, (64 << 10) - 8, (64 << 10) - 5, (64 << 10) - 2] {
+            let json = format!("\"{}{text}\"", "x".repeat(before));
+            let id = kept.keep(Content::Json, json.as_bytes()).unwrap().id();
+            let stored = kept.open(&id).unwrap();
+            let part = stored.part("").unwrap();
+            let found = part.outline().unwrap().length.unwrap() - before as u64;
+            let slice = part.lines(0..9, u64::MAX).unwrap();
+            assert_eq!(
+                (found, slice.end),
+                (length, lines),
+                "{text} behind {before}"
+            );
+            let all = part.slice(0..u64::MAX, 1 << 10).unwrap();
+            assert!(json.as_bytes().starts_with(&all.json[..all.json.len() - 1]));
+        }
+    }
+}
+
+#[test]
 fn a_pointer_that_leads_nowhere_says_where_it_ended() {
     let folder = tempfile::tempdir().unwrap();
     let kept = results(&folder, Quota::default());
