@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::scan::{BUFFER_BYTES, Scanner, Stop};
-use crate::{Error, Kept};
+use crate::{Error, Kept, whole};
 
 /// A member's name is compared up to here.
 const LONGEST_NAME_BYTES: u64 = 64 << 10;
@@ -131,6 +131,8 @@ pub struct Part<'a> {
     stored: &'a Stored,
     start: u64,
     kind: &'static str,
+    /// Its beginning, for errors.
+    pointer: String,
 }
 
 /// Neighbouring elements, members, characters or lines.
@@ -198,9 +200,10 @@ impl Stored {
     /// # Errors
     /// There is no such part; the error names the step that leads nowhere.
     pub fn part(&self, pointer: &str) -> Result<Part<'_>, Error> {
+        let shown = || pointer.chars().take(200).collect();
         let not_there = |reason: String| Error::NotThere {
             id: self.kept.id(),
-            pointer: pointer.chars().take(200).collect(),
+            pointer: shown(),
             reason,
         };
         if let Some(kind) = self.kept.content.kind() {
@@ -221,9 +224,9 @@ impl Stored {
         let mut kind = self.kind(&mut scanner)?;
         for step in &steps {
             let found = match kind {
-                "array" => match step.parse::<u64>() {
-                    Ok(index) => self.element(&mut scanner, index),
-                    Err(_) => return Err(not_there(format!("{step:?} is no index of an array"))),
+                "array" => match whole::<u64>(step) {
+                    Some(index) => self.element(&mut scanner, index),
+                    None => return Err(not_there(format!("{step:?} is no index of an array"))),
                 },
                 "object" => self.member(&mut scanner, step),
                 _ => return Err(not_there(format!("{step:?} is asked of a {kind}"))),
@@ -240,6 +243,7 @@ impl Stored {
             stored: self,
             start: scanner.position(),
             kind,
+            pointer: shown(),
         })
     }
 
@@ -481,7 +485,7 @@ impl Part<'_> {
     fn no_parts(&self, kind: &str, what: &str) -> Error {
         Error::NotThere {
             id: self.stored.kept.id(),
-            pointer: String::new(),
+            pointer: self.pointer.clone(),
             reason: format!("a value of type {kind} has no {what}"),
         }
     }

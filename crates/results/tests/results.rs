@@ -131,6 +131,8 @@ fn a_handle_is_read_strictly() {
         "r_-1",
         "r_1/../r_1",
         "r_99999999999",
+        "r_01",
+        "r_+1",
         "R_1",
     ] {
         assert!(matches!(kept.open(id), Err(Error::Unknown { .. })), "{id}");
@@ -361,17 +363,24 @@ fn a_pointer_that_leads_nowhere_says_where_it_ended() {
         ("/a/2", "the array has 2 elements"),
         ("/a/x", "\"x\" is no index of an array"),
         ("/a/-1", "\"-1\" is no index of an array"),
+        ("/a/01", "\"01\" is no index of an array"),
+        ("/a/+1", "\"+1\" is no index of an array"),
+        ("/a/", "\"\" is no index of an array"),
         ("/s/0", "\"0\" is asked of a string"),
     ] {
         let error = stored.part(pointer).unwrap_err().to_string();
         assert_eq!(error, format!("r_1 has nothing at {pointer:?}: {reason}"));
     }
-    let error = stored.part("/a/0").unwrap().slice(0..1, 10).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .ends_with("a value of type number has no parts")
-    );
+    let number = stored.part("/a/0").unwrap();
+    for (error, what) in [
+        (number.slice(0..1, 10).unwrap_err(), "parts"),
+        (number.lines(0..1, 10).unwrap_err(), "lines"),
+    ] {
+        assert_eq!(
+            error.to_string(),
+            format!("r_1 has nothing at \"/a/0\": a value of type number has no {what}")
+        );
+    }
 }
 
 #[test]
