@@ -38,6 +38,8 @@ pub(crate) struct Request {
     pub(crate) variables: Vec<String>,
     /// Of everything that is agreed to.
     pub(crate) hash: String,
+    /// Whether it would take the place of the user's own server of that name.
+    pub(crate) replaces_own: bool,
 }
 
 impl Request {
@@ -68,6 +70,7 @@ impl Request {
             command_line,
             variables: variables.iter().map(described).collect(),
             hash: hash(name, file, written),
+            replaces_own: false,
         }
     }
 
@@ -97,6 +100,13 @@ impl Request {
         }
         for variable in &self.variables {
             writeln!(out, "    {variable}")?;
+        }
+        if self.replaces_own {
+            writeln!(
+                out,
+                "  It would take the place of your own {0}. Your rules that allow {0} by name would not count for it.",
+                self.name
+            )?;
         }
         Ok(())
     }
@@ -361,6 +371,17 @@ fn described((name, value): &(String, Template)) -> String {
         quoted(value.source())
     };
     format!("{}={value}", quoted(name))
+}
+
+/// The hash of a stanza that says another thing in another folder.
+pub(crate) fn hash_in(hash: &str, folder: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+
+    let hash = Sha256::new()
+        .chain_update(hash)
+        .chain_update(folder.as_os_str().as_bytes())
+        .finalize();
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The hash of a stanza and its place. Each field is preceded by its length and each list by its

@@ -232,6 +232,11 @@ impl Remembered {
     }
 }
 
+/// Whether a server says the same of both.
+pub(crate) fn says_the_same(one: &Tool, other: &Tool) -> bool {
+    one.raw().get() == other.raw().get() || listing(one) == listing(other)
+}
+
 /// A hash of everything that a server says of a tool, however it orders the members.
 fn listing(tool: &Tool) -> String {
     let mut hash = Sha256::new();
