@@ -10,9 +10,7 @@
 //! What is agreed to is the command, not what lies behind it: a script of the project, or a package
 //! that a registry hands out, can change under the same name.
 
-use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -234,26 +232,7 @@ fn read(path: &Path) -> Result<Vec<Agreement>> {
 }
 
 fn write(path: &Path, file: &File) -> io::Result<()> {
-    let folder = path.parent().expect("a file in the state folder");
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    let temporary = folder.join(format!("trust.json.{}", std::process::id()));
-    let mut target = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    let written = target
-        .write_all(&serde_json::to_vec_pretty(file)?)
-        .and_then(|()| target.sync_all())
-        .and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+    files::replace_durably(path, &serde_json::to_vec_pretty(file)?)
 }
 
 /// `toolmill trust`: shows what waits for an agreement and asks for it, one server after the other.
@@ -467,6 +446,7 @@ pub(crate) fn is_hidden(letter: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
