@@ -195,7 +195,7 @@ fn value(stored: &Stored, args: &Results, range: std::ops::Range<u64>) -> Result
     if part.kind() == "string" && !args.json {
         let mut at = range.start;
         loop {
-            let slice = part.slice(at..range.end, PIECE_BYTES)?;
+            let slice = part.slice(at..range.end, PIECE_BYTES, u64::MAX)?;
             let text = slice.text().context("it is damaged")?;
             stdout.write_all(text.as_bytes())?;
             at = slice.end;
@@ -206,7 +206,7 @@ fn value(stored: &Stored, args: &Results, range: std::ops::Range<u64>) -> Result
         return Ok(stdout.flush()?);
     }
     let json = match is_sliced {
-        true => part.slice(range, u64::MAX)?.json,
+        true => part.slice(range, u64::MAX, u64::MAX)?.json,
         false => part.json(u64::MAX)?,
     };
     stdout.write_all(&json)?;

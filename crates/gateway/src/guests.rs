@@ -655,7 +655,14 @@ async fn write_replies(
             if matches!(reply, Reply::Call(_)) {
                 unanswered.fetch_sub(1, Ordering::Relaxed);
             }
+            // Until it is written.
+            let mut _room = None;
             let (kind, body) = match reply {
+                Reply::Call(Ok(Returned::Read(mut read))) => {
+                    let json = std::mem::take(&mut read.json);
+                    _room = Some(read);
+                    (Kind::Return, json.into_bytes())
+                }
                 Reply::Call(Ok(Returned::Json(value))) => (Kind::Return, value.into_bytes()),
                 Reply::Call(Ok(Returned::Handles(handles))) => {
                     (Kind::Handles, message::encode(&handles))

@@ -19,6 +19,8 @@ const UNASKED_TEXT_BYTES: u64 = BUDGET_BYTES as u64;
 const UNASKED_FILE_BYTES: u64 = 3 << 20;
 /// What a read has at most that asks for more.
 const ASKED_BYTES: u64 = 1 << 20;
+/// What a read takes of memory at most: a file and its Base64, a text and its escapes.
+const READ_BYTES: u64 = 8 << 20;
 /// How many are listed at once.
 const PAGE: usize = 100;
 
@@ -166,6 +168,7 @@ impl Wanted {
     /// Reads it in the session that was found for it.
     pub(crate) async fn read(&self, session: &Session) -> Result<Read, Refused> {
         let wanted = self.clone();
+        let _room = kept::room(READ_BYTES).await.map_err(Refused::Invalid)?;
         kept::of(session, move |results| {
             let stored = results.open(&wanted.id)?;
             wanted.read_stored(&stored)
@@ -253,15 +256,15 @@ impl Wanted {
             )));
         }
         let to = self.to.unwrap_or(u64::MAX);
-        let slice = part.slice(self.from..to, most)?;
-        if slice.json.len() as u64 > ASKED_BYTES + 2 {
-            return Ok(Err(Refused::Invalid(format!(
-                "the one at {} has {} bytes; read a part of it: at={}/…",
-                self.from,
-                slice.json.len(),
-                at
-            ))));
-        }
+        let slice = match part.slice(self.from..to, most, ASKED_BYTES) {
+            Err(Error::Larger { bytes, .. }) => {
+                return Ok(Err(Refused::Invalid(format!(
+                    "the one at {} has {bytes} bytes; read a part of it: at={at}/…",
+                    self.from
+                ))));
+            }
+            slice => slice?,
+        };
         let is_cut = !slice.is_last && slice.end < to;
         let (body, mime_type, of) = match kind {
             "string" => {
@@ -525,7 +528,7 @@ mod tests {
             format!("[\"{}\"]", "x".repeat(2 << 20)).as_bytes(),
         );
         let refused = read(&large, "?at=").unwrap_err();
-        let says = "the one at 0 has 2097156 bytes; read a part of it: at=/…";
+        let says = "the one at 0 has 2097154 bytes; read a part of it: at=/…";
         assert_eq!(refused, Refused::Invalid(says.into()));
     }
 

@@ -348,6 +348,8 @@ impl Resuming {
                 json.filter(|json| self.hold(held, json.len()))
                     .map_or(Outcome::Lost, Outcome::Handles)
             }
+            // What was kept is no call of a tool.
+            Ok(Returned::Read(_)) => Outcome::Lost,
             // The server said so, or nothing was sent.
             Err(raised) => match raised.code {
                 ErrorCode::ToolError | ErrorCode::LoginNeeded => Outcome::Failed,
@@ -618,7 +620,7 @@ mod tests {
             Ok(Fate::Make) => "made".into(),
             Ok(Fate::Taken(returned)) => match returned {
                 Returned::Json(json) => format!("taken {json}"),
-                Returned::Handles(_) => "taken".into(),
+                Returned::Handles(_) | Returned::Read(_) => "taken".into(),
             },
             Err(raised) => {
                 assert_eq!(raised.code, ErrorCode::Denied);

@@ -71,6 +71,10 @@ pub enum Error {
     Gone { id: String, quota: Quota },
     #[error("the result has {bytes} bytes, more than the {most} that a session may keep")]
     TooLarge { bytes: u64, most: u64 },
+    #[error(
+        "{id} has {bytes} bytes there, and at most {most} are read at once: read it in slices, by lines, or a part of it with .at(pointer)"
+    )]
+    Larger { id: String, bytes: u64, most: u64 },
     #[error("{id} has nothing at {pointer:?}: {reason}")]
     NotThere {
         id: String,
