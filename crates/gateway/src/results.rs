@@ -128,7 +128,7 @@ pub(crate) async fn read(
 pub(crate) fn raised(error: Error) -> Raise {
     let code = match error {
         Error::Io { .. } | Error::Damaged { .. } => ErrorCode::Exception,
-        Error::TooLarge { .. } => ErrorCode::LimitOutput,
+        Error::TooLarge { .. } | Error::InUse { .. } => ErrorCode::LimitOutput,
         _ => ErrorCode::InvalidArgument,
     };
     Raise::new(code, error.to_string())

@@ -4,7 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use toolmill_results::{Content, Error, MediaType, Quota, Results, Slice, sessions, sweep};
+use toolmill_results::{
+    Content, Error, MediaType, Quota, Results, Slice, remove_unfinished, sessions, sweep,
+};
 
 fn results(folder: &tempfile::TempDir, quota: Quota) -> Results {
     Results::of_session(folder.path(), "s1", quota)
@@ -75,6 +77,69 @@ fn the_oldest_go_first_and_their_numbers_are_not_used_again() {
     }
     let after = results(&folder, quota);
     assert_eq!(after.keep(Content::Json, b"6").unwrap().id(), "r_6");
+}
+
+#[test]
+fn what_a_running_program_made_or_opened_stays_and_who_went_says_for_which_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let quota = Quota {
+        bytes: 10,
+        values: 3,
+        ..Quota::default()
+    };
+    let kept = results(&folder, quota);
+    for value in ["1", "2", "3"] {
+        kept.keep(Content::Json, value.as_bytes()).unwrap();
+    }
+    let hold = kept.hold();
+    kept.open("r_1").unwrap();
+    kept.keep(Content::Json, b"4").unwrap();
+    assert_eq!(ids(&kept), ["r_1", "r_3", "r_4"]);
+    kept.keep(Content::Json, b"55").unwrap();
+    let error = kept.keep(Content::Json, b"6").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there is no room: programs that still run made or opened all that a session may keep, 3 results or 0 MB; make fewer in one program"
+    );
+    assert_eq!(ids(&kept), ["r_1", "r_4", "r_5"]);
+    let second = kept.hold();
+    drop(hold);
+    kept.keep(Content::Json, b"6").unwrap();
+    assert_eq!(ids(&kept), ["r_4", "r_5", "r_6"]);
+    drop(second);
+    kept.keep(Content::Json, b"123456789").unwrap();
+    assert_eq!(ids(&kept), ["r_6", "r_7"]);
+    for (id, says) in [
+        ("r_1", "a session keeps 3 results, and the oldest go first"),
+        (
+            "r_4",
+            "a session keeps 0 MB of results, and the oldest go first",
+        ),
+    ] {
+        let error = kept.open(id).unwrap_err().to_string();
+        assert_eq!(error, format!("{id} is no longer kept: {says}"));
+    }
+    let after = results(&folder, quota);
+    assert_eq!(
+        after.open("r_1").unwrap_err().to_string(),
+        "r_1 is no longer kept: a session keeps 3 results and 0 MB for 24 h, and the oldest go first"
+    );
+}
+
+#[test]
+fn what_a_process_that_was_ended_has_begun_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = results(&folder, Quota::default());
+    kept.keep(Content::Json, b"1").unwrap();
+    let of_session = folder.path().join("s1");
+    for name in ["draft-0-1.unfinished", "next.7-0.unfinished"] {
+        fs::write(of_session.join(name), "x").unwrap();
+    }
+    remove_unfinished(&of_session);
+    remove_unfinished(&folder.path().join("none"));
+    let names = fs::read_dir(&of_session).unwrap();
+    assert_eq!(names.count(), 2, "the value and the next number");
+    assert_eq!(ids(&kept), ["r_1"]);
 }
 
 #[test]
