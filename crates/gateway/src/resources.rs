@@ -353,7 +353,7 @@ fn refused(error: Error) -> Refused {
     }
 }
 
-fn is_text(mime_type: &str) -> bool {
+pub(crate) fn is_text(mime_type: &str) -> bool {
     mime_type.starts_with("text/")
         || ["/json", "+json", "/xml", "+xml"]
             .iter()

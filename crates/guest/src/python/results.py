@@ -11,7 +11,8 @@ MEMBERS = ("type", "mimeType", "data")
 SUFFIXES = {
     "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp",
     "svg": "image/svg+xml", "bmp": "image/bmp", "mp3": "audio/mpeg", "wav": "audio/wav", "ogg": "audio/ogg",
-    "pdf": "application/pdf",
+    "pdf": "application/pdf", "txt": "text/plain", "csv": "text/csv", "md": "text/markdown", "html": "text/html",
+    "json": "application/json", "xml": "application/xml",
 }  # fmt: skip
 # A larger file is refused by the host.
 SHOWN_BYTES = 3 << 20
