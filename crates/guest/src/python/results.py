@@ -16,6 +16,8 @@ SUFFIXES = {
 }  # fmt: skip
 # A larger file is refused by the host.
 SHOWN_BYTES = 3 << 20
+# More than anything that is kept has.
+MOST_LINES = 1 << 53
 
 
 class Result:
@@ -156,8 +158,13 @@ class Result:
             return default
 
     def lines(self, start=0, stop=None):
-        """The lines of a string, without their ends, from the one at `start` to before `stop`."""
+        """The lines of a string, without their ends, from the one at `start` to before `stop`; below 0 they
+        count from the end."""
         self._is("string")
+        if start < 0 or (stop is not None and stop < 0):
+            # Where there is none, the host says how many there are.
+            count = self._ask("lines", **{"from": MOST_LINES})["end"]
+            start, stop, _ = slice(start, stop).indices(count)
         for part in self._parts("lines", start, stop):
             yield from part
 
