@@ -522,6 +522,18 @@ fn what_is_shown_stands_beside_the_answer_as_blocks_of_its_kind() {
         (&image, Some("audio"))
     );
     assert!(content[0]["text"].as_str().unwrap().contains("only text"));
+    // A text is shown as it is, by the end of its file's name.
+    let texts =
+        "open('n.csv', 'w').write('a,é'); show('n.csv'); show(b'# b', mime_type='text/markdown')";
+    let (content, _) = blocks(&mut agent, "python", texts);
+    for (at, words, mime_type) in [(1, "a,é", "text/csv"), (2, "# b", "text/markdown")] {
+        let resource = &content[at]["resource"];
+        assert_eq!(
+            (&resource["text"], &resource["mimeType"]),
+            (&json!(words), &json!(mime_type)),
+            "{content:#}"
+        );
+    }
     // What is too much is refused, and what was shown before is there.
     for (language, code) in [
         (
@@ -777,6 +789,62 @@ fn results_are_resources_of_their_session_in_both_eras() {
 }
 
 #[test]
+fn lines_count_from_the_end_and_characters_are_read_by_number_in_both_languages() {
+    let place = Place::with_fake();
+    let mut agent = agent(&place);
+    let (text, _) = agent.execute(
+        "python",
+        "tools.fake.echo.keep(text='\\n'.join(f'l😀{n}' for n in range(10)))\n1",
+    );
+    assert!(text.contains("\n1"), "{text}");
+    let expected = r#"[["l😀8","l😀9"],["l😀0"],["l😀7"],[],"😀",39]"#;
+    for (language, code) in [
+        (
+            "python",
+            "r = results.open('r_1')\n[list(r.lines(-2)), list(r.lines(0, -9)), list(r.lines(-3, -2)), list(r.lines(5, -6)), r[1], len(r)]",
+        ),
+        (
+            "typescript",
+            "const r = await results.open('r_1');\n[await r.lines(-2), await r.lines(0, -9), await r.lines(-3, -2), await r.lines(5, -6), await r.get(1), r.length]",
+        ),
+    ] {
+        let (text, is_error) = agent.execute(language, code);
+        let found = text.lines().skip(1).collect::<String>();
+        let found: Value = serde_json::from_str(&found).unwrap_or_else(|_| panic!("{text}"));
+        let expected: Value = serde_json::from_str(expected).unwrap();
+        assert!(!is_error && found == expected, "{text}");
+    }
+}
+
+#[test]
+fn a_program_keeps_the_handles_it_holds_and_what_a_killed_one_left_goes() {
+    let place = Place::with_fake();
+    let session = &["--language", "python", "--session", "s_held"];
+    let code = "import base64
+def file(n):
+    return tools.fake.blocks(content=[{'type': 'image', 'data': base64.b64encode(b'%d' % n).decode(), 'mimeType': 'image/png'}])
+first = file(0)
+for n in range(1, 1002): last = file(n)
+[first.value().decode(), last['type']]";
+    let (_, json) = place.run_with(session, code);
+    assert_eq!(json["value"], json!(["0", "image"]), "{json:#}");
+    let folder = place.path("state").join("toolmill/results/s_held");
+    let left = folder.join("draft-0-1.unfinished");
+    std::fs::write(&left, "x").unwrap();
+    // Later ones may go again, and say why.
+    let (_, json) = place.run_with(
+        session,
+        "r = tools.fake.echo.keep(text='new')\nresults.open('r_1')",
+    );
+    let message = json["error"]["message"].as_str().unwrap();
+    assert_eq!(
+        message,
+        "r_1 is no longer kept: a session keeps 1000 results, and the oldest go first"
+    );
+    assert!(!left.exists());
+}
+
+#[test]
 fn half_a_surrogate_pair_in_a_text_does_not_stand_in_the_way_of_the_rest() {
     let place = Place::with_fake();
     for (language, code) in [
@@ -895,13 +963,13 @@ fn a_person_lists_prints_and_removes_what_sessions_keep() {
         ),
         (
             &["r_9"],
-            2,
+            1,
             "no session keeps a result \"r_9\"; next: toolmill results ",
         ),
         (
             &["r_9", "--session", "s_one"],
             1,
-            "there is no result \"r_9\" in this session; it keeps r_3, r_2, r_1",
+            "there is no result \"r_9\" in this session; it keeps r_3, r_2, r_1; next: toolmill results --session s_one ",
         ),
         (
             &["--session", "s_none"],
@@ -914,6 +982,19 @@ fn a_person_lists_prints_and_removes_what_sessions_keep() {
             "r_3 is a file (image/png) and has no parts: leave --at out",
         ),
         (&["r_2", "--at", "/x"], 1, "\"x\" is asked of a string"),
+        (
+            &[
+                "r_1",
+                "--session",
+                "s_one",
+                "--at",
+                "/records/1/id",
+                "--from",
+                "0",
+            ],
+            1,
+            "r_1 has nothing at \"/records/1/id\": a value of type number has no parts",
+        ),
         (&["--remove"], 2, "<ID>"),
     ] {
         let (exit, _, stderr) = text(arguments);
@@ -922,6 +1003,10 @@ fn a_person_lists_prints_and_removes_what_sessions_keep() {
             "{arguments:?}: {exit} {stderr}"
         );
     }
+    // One that is there and keeps nothing.
+    place.run_with(&["--language", "python", "--session", "s_three"], "1");
+    let (exit, said, stderr) = text(&["--session", "s_three", "--json"]);
+    assert_eq!((exit, said.as_str()), (0, "[]\n"), "{stderr}");
     let (_, said, _) = text(&["r_3", "--remove"]);
     assert_eq!(said, "removed r_3 of session s_one\n");
     let (exit, _, stderr) = text(&["r_3", "--session", "s_one", "--remove"]);
