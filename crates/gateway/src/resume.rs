@@ -7,6 +7,8 @@
 //!   long as the tool's server is started in the same way.
 //!   Calls that were under way together have no order among themselves: a call may be taken up
 //!   unless one that writes and was sent after its end has been taken up before it.
+//! - Of calls that are the same the one that was done is taken up first, then the one of which nobody
+//!   knows, and last the one that failed: a program tries again what failed, and so does its retry.
 //! - A read that failed is made again. The first other read that is not taken up, and the first call
 //!   that writes and is made, end the taking up of reads: what they returned may no longer be so.
 //! - A call that wrote is never made again: it is taken up, or refused where the order or its result
@@ -144,6 +146,41 @@ mod raw {
     }
 }
 
+/// The calls of the earlier run that are the same and have not been taken up, in the order of sending.
+#[derive(Debug, Default)]
+struct Left {
+    done: VecDeque<usize>,
+    unknown: VecDeque<usize>,
+    failed: VecDeque<usize>,
+}
+
+impl Left {
+    fn of(&mut self, outcome: &Outcome) -> &mut VecDeque<usize> {
+        match outcome {
+            Outcome::Failed => &mut self.failed,
+            Outcome::Unknown => &mut self.unknown,
+            _ => &mut self.done,
+        }
+    }
+
+    /// The one that a call stands for: what was done before what may have been, and that before what
+    /// failed, as the run itself tried it again. Of those that were done one that `fits`, if any does.
+    fn first(&self, fits: impl Fn(usize) -> bool) -> Option<usize> {
+        let fitting = self.done.iter().find(|index| fits(**index));
+        let mut others = [&self.done, &self.unknown, &self.failed].into_iter();
+        fitting
+            .or_else(|| others.find_map(VecDeque::front))
+            .copied()
+    }
+
+    fn all(&self) -> impl Iterator<Item = usize> {
+        [&self.done, &self.unknown, &self.failed]
+            .into_iter()
+            .flatten()
+            .copied()
+    }
+}
+
 /// The calls of a failed run, to be taken up.
 #[derive(Debug)]
 pub(crate) struct Earlier {
@@ -171,8 +208,8 @@ pub(crate) struct Resuming {
 #[derive(Debug, Default)]
 struct State {
     earlier: Option<Arc<Earlier>>,
-    /// Calls of the earlier run that have not been taken up, by what makes them the same.
-    left: HashMap<Key, VecDeque<usize>>,
+    /// By what makes them the same.
+    left: HashMap<Key, Left>,
     /// When the latest call that writes among those taken up was sent.
     latest_write: Option<u32>,
     taken: usize,
@@ -199,12 +236,13 @@ pub(crate) struct Noted(usize);
 impl Resuming {
     /// For a run that notes its calls and takes up those of `earlier`.
     pub(crate) fn new(earlier: Option<Arc<Earlier>>, held: Arc<AtomicUsize>) -> Resuming {
-        let mut left: HashMap<Key, VecDeque<usize>> = HashMap::new();
+        let mut left: HashMap<Key, Left> = HashMap::new();
         for (index, call) in earlier
             .iter()
             .flat_map(|earlier| earlier.calls.iter().enumerate())
         {
-            left.entry(call.key).or_default().push_back(index);
+            let same = left.entry(call.key).or_default();
+            same.of(&call.outcome).push_back(index);
         }
         Resuming {
             state: Mutex::new(State {
@@ -235,14 +273,19 @@ impl Resuming {
         };
         let key = key_of(tool, arguments.get(), form);
         let writes = tool.effects().is_some();
-        let front = state.left.get(&key).and_then(VecDeque::front).copied();
-        let Some(call) = front.map(|index| &earlier.calls[index]) else {
+        let stanza = stanza();
+        let fits = |index: usize| {
+            let call = &earlier.calls[index];
+            call.stanza == stanza && call.form == form
+        };
+        let Some(index) = state.left.get(&key).and_then(|left| left.first(fits)) else {
             state.diverge(number);
             return Ok(Fate::Make);
         };
+        let call = &earlier.calls[index];
         let in_order = state.latest_write.is_none_or(|sent| sent < call.ended);
         let run = earlier.short;
-        let same_server = call.stanza == stanza();
+        let same_server = call.stanza == stanza;
         if !writes {
             let returned = match same_server && in_order && state.diverged.is_none() {
                 true => call.outcome.returned(),
@@ -251,7 +294,7 @@ impl Resuming {
             if returned.is_none() && call.outcome.is_done() {
                 state.diverge(number);
             }
-            state.take(&key);
+            state.take(index);
             return Ok(match returned {
                 Some(returned) => {
                     state.taken += 1;
@@ -278,7 +321,7 @@ impl Resuming {
                 "{run} has done it and took its result in another form. Take it in that form, or leave it out"
             )),
             (Outcome::Failed, _) => {
-                state.take(&key);
+                state.take(index);
                 state.diverge(number);
                 Ok(Fate::Make)
             }
@@ -293,7 +336,7 @@ impl Resuming {
             )),
             (_, Some(returned)) => {
                 let sent = call.sent;
-                state.take(&key);
+                state.take(index);
                 state.latest_write =
                     Some(state.latest_write.map_or(sent, |latest| latest.max(sent)));
                 state.taken += 1;
@@ -399,7 +442,7 @@ impl Resuming {
         let mut state = self.state();
         let mut calls = std::mem::take(&mut state.made);
         if let Some(earlier) = state.earlier.take() {
-            let mut left: Vec<usize> = state.left.values().flatten().copied().collect();
+            let mut left: Vec<usize> = state.left.values().flat_map(Left::all).collect();
             left.sort_unstable();
             for call in left.into_iter().map(|index| &earlier.calls[index]) {
                 // What was read before something else was done may no longer be so.
@@ -454,9 +497,17 @@ impl State {
         self.clock
     }
 
-    fn take(&mut self, key: &Key) {
-        if let Some(left) = self.left.get_mut(key) {
-            left.pop_front();
+    /// A call of the earlier run is not left any more.
+    fn take(&mut self, index: usize) {
+        let call = self.earlier.as_ref().map(|earlier| &earlier.calls[index]);
+        if let Some(call) = call
+            && let Some(left) = self.left.get_mut(&call.key)
+        {
+            let left = left.of(&call.outcome);
+            // Most often it is the first.
+            if let Some(place) = left.iter().position(|other| *other == index) {
+                left.remove(place);
+            }
         }
     }
 
@@ -751,6 +802,35 @@ mod tests {
             &[('w', 3, "taken 3"), ('w', 2, "did it"), ('r', 1, "made")],
             "replayed 1 call of x1; from call 3 on they were made",
         );
+    }
+
+    #[test]
+    fn what_the_program_itself_tried_again_is_not_made_again() {
+        // What the first run's calls of one write came to, and what becomes of those of the second.
+        let check = |first: &[Came], second: &[&str]| {
+            let (_, write) = tools();
+            let run = Resuming::new(None, Arc::default());
+            for came in first {
+                noted(&run, &write, 1, Some(*came));
+            }
+            let again = taking_up(run.to_keep());
+            let arguments = arguments(&json!(1));
+            for expected in second {
+                let decided =
+                    again.decide(&write, stanza, &arguments, Form::Value, 1, || "it".into());
+                assert_eq!(&fate(decided), expected, "{first:?} {second:?}");
+            }
+        };
+        check(&[Failed, Back], &["taken 1", "made", "made"]);
+        check(
+            &[Failed, Failed, Back],
+            &["taken 1", "made", "made", "made"],
+        );
+        check(&[Down, Back, Failed, Back], &["taken 1", "taken 1", "made"]);
+        // It may have been done twice: once is known.
+        check(&[Away, Back], &["taken 1", "sent it", "sent it"]);
+        check(&[Failed, Away], &["sent it", "sent it"]);
+        check(&[Failed, Failed], &["made", "made", "made"]);
     }
 
     #[test]

@@ -192,6 +192,25 @@ const CASES: &[Case] = &[
         called: &[("write k", 3)],
     },
     Case {
+        what: "what the program itself tried again was done once",
+        python: (
+            "def send(key):\n    for n in range(3):\n        try: return tools.fake.write(key=key, value='busy')\n\
+             \u{20}       except ToolError: pass\nsend('k')\n1 / 0",
+            "def send(key):\n    for n in range(3):\n        try: return tools.fake.write(key=key, value='busy')\n\
+             \u{20}       except ToolError: pass\nsend('k')",
+        ),
+        typescript: (
+            "const send = async (key: string) => {\n  for (let n = 0; n < 3; n++) {\n\
+             try { return await tools.fake.write({key, value: 'busy'}); } catch {}\n}\n};\n\
+             await send('k');\nthrow new Error('no')",
+            "const send = async (key: string) => {\n  for (let n = 0; n < 3; n++) {\n\
+             try { return await tools.fake.write({key, value: 'busy'}); } catch {}\n}\n};\n\
+             return await send('k')",
+        ),
+        expected: ("ok x2 · 1 call", "written", "replayed 1 call of x1"),
+        called: &[("write k", 2)],
+    },
+    Case {
         what: "digits and shapes are those that the first run saw",
         python: (
             "tools.fake.structured(value={'z': 12345678901234567890, 'a': [1.50, None]})\n1 / 0",
