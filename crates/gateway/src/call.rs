@@ -23,7 +23,7 @@ use crate::handles::{self, Filled};
 use crate::observed::Sample;
 use crate::permit::{Permit, Permits};
 use crate::results::{self, OPEN_RESULT};
-use crate::resume::{Fate, Resuming};
+use crate::resume::{Effect, Fate, Resuming};
 use crate::show::{SHOW, Showing};
 use crate::store::{self, LOAD, STORE};
 use crate::suspended::Suspended;
@@ -320,6 +320,7 @@ impl Calls {
         let fate = self.resuming.decide(
             &tool,
             || self.gateway.upstreams.digest(tool.server()),
+            || self.effect(&tool),
             &bound.json,
             call.form,
             next,
@@ -516,6 +517,11 @@ impl Calls {
         )))
     }
 
+    /// What a retry of this run has to reckon with.
+    fn effect(&self, tool: &Arc<Tool>) -> Effect {
+        Effect::of(tool, self.gateway.decide(tool).reads)
+    }
+
     /// A call that an earlier run has made.
     fn taken_up(
         &self,
@@ -525,7 +531,9 @@ impl Calls {
         returned: Returned,
     ) -> Returned {
         let stanza = self.gateway.upstreams.digest(tool.server());
-        let noted = self.resuming.sent(tool, stanza, arguments, form);
+        let noted = self
+            .resuming
+            .sent(tool, stanza, || self.effect(tool), arguments, form);
         self.resuming.ended(noted, Ok(&returned));
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let bytes = returned.bytes();
@@ -622,7 +630,9 @@ impl Calls {
             bytes: arguments.get().len() as u64,
             writes: tool.effects().is_some(),
         });
-        let noted = self.resuming.sent(tool, stanza, arguments, form);
+        let noted = self
+            .resuming
+            .sent(tool, stanza, || self.effect(tool), arguments, form);
         let mut open = OpenCall {
             calls: self,
             tool,

@@ -13,6 +13,13 @@
 //!   that writes and is made, end the taking up of reads: what they returned may no longer be so.
 //! - A call that wrote is never made again: it is taken up, or refused where the order or its result
 //!   is lost, or its server is another one now. One of which nobody knows whether it was done is refused. One that failed is made.
+//!
+//! To read is what the policy calls so: a trusted server says it. The mark of a server that nobody
+//! trusts may be wrong, so what was done under it is not made again either: it is taken up or refused
+//! like a write. But it is taken up in any order, and however old, as most such marks are right; the note says
+//! that it may be old. And where no answer came, it is made again: a retry could get no further
+//! than a read that took too long. What a tool was to the earlier run it is to the later one too,
+//! or less: a mark that comes between them makes no write a read.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,20 +45,54 @@ const RUNS: usize = 32;
 /// Sent and never ended.
 const NEVER: u32 = u32::MAX;
 
-/// What makes two calls the same.
-type Key = [u8; 16];
+/// What makes two calls the same; it begins with the tool's.
+type Key = [u8; 24];
 
-fn key_of(tool: &Tool, arguments: &str, form: Form) -> Key {
+/// What tells a tool from others.
+type Named = [u8; 8];
+
+fn named(tool: &Tool) -> Named {
+    let mut named = Named::default();
+    named.copy_from_slice(&Sha256::digest(tool.path())[..8]);
+    named
+}
+
+fn tool_of(key: &Key) -> Named {
+    let mut named = Named::default();
+    named.copy_from_slice(&key[..8]);
+    named
+}
+
+/// What may come of a tool's calls, as far as somebody is to be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Effect {
+    /// None: a server that is trusted says so.
+    Reads,
+    /// None, says a server that nobody trusts.
+    Marked,
+    Writes,
+}
+
+impl Effect {
+    /// `reads` is the policy's word.
+    pub(crate) fn of(tool: &Tool, reads: bool) -> Effect {
+        match tool.read_only_hint() {
+            _ if reads => Effect::Reads,
+            Some(true) => Effect::Marked,
+            _ => Effect::Writes,
+        }
+    }
+}
+
+fn key_of(tool: &Tool, arguments: &str) -> Key {
     let mut hash = Sha256::new();
     hash.update(tool.path());
     hash.update(b"\0");
-    // A write is the same in whatever form its result is wanted.
-    if tool.effects().is_none() {
-        hash.update([form as u8]);
-    }
     hash.update(canonical(arguments));
     let mut key = Key::default();
-    key.copy_from_slice(&hash.finalize()[..16]);
+    key[..8].copy_from_slice(&named(tool));
+    key[8..].copy_from_slice(&hash.finalize()[..16]);
     key
 }
 
@@ -64,7 +105,7 @@ struct Made<K = Key> {
     stanza: Arc<str>,
     /// In which its result was wanted.
     form: Form,
-    writes: bool,
+    effect: Effect,
     /// When it was sent and when it ended, among all that was sent and ended.
     sent: u32,
     ended: u32,
@@ -83,12 +124,12 @@ impl Made<What> {
     fn keyed(self) -> Made {
         Made {
             key: match self.key {
-                What::Call(tool, arguments) => key_of(&tool, &arguments, self.form),
+                What::Call(tool, arguments) => key_of(&tool, &arguments),
                 What::Key(key) => key,
             },
             stanza: self.stanza,
             form: self.form,
-            writes: self.writes,
+            effect: self.effect,
             sent: self.sent,
             ended: self.ended,
             outcome: self.outcome,
@@ -213,7 +254,13 @@ struct State {
     /// When the latest call that writes among those taken up was sent.
     latest_write: Option<u32>,
     taken: usize,
+    /// Writes among them that came after the end of the taking up of reads.
     taken_afterwards: usize,
+    /// Those among them that are no writes but by an untrusted mark, and came later than a read would be
+    /// taken up.
+    taken_old: usize,
+    /// What each tool was at most, as far as the earlier run noted its calls.
+    effects: HashMap<Named, Effect>,
     /// The number of the call that ended the taking up of reads.
     diverged: Option<u32>,
     made: Vec<Made<What>>,
@@ -237,24 +284,29 @@ impl Resuming {
     /// For a run that notes its calls and takes up those of `earlier`.
     pub(crate) fn new(earlier: Option<Arc<Earlier>>, held: Arc<AtomicUsize>) -> Resuming {
         let mut left: HashMap<Key, Left> = HashMap::new();
+        let mut effects: HashMap<Named, Effect> = HashMap::new();
         for (index, call) in earlier
             .iter()
             .flat_map(|earlier| earlier.calls.iter().enumerate())
         {
             let same = left.entry(call.key).or_default();
             same.of(&call.outcome).push_back(index);
+            let most = effects.entry(tool_of(&call.key)).or_insert(call.effect);
+            *most = call.effect.max(*most);
         }
         Resuming {
             state: Mutex::new(State {
                 earlier,
                 left,
+                effects,
                 ..State::default()
             }),
             held: Some(held),
         }
     }
 
-    /// Decides about the call with this number. `stanza` tells its server's, and `shown` says what it is.
+    /// Decides about the call with this number. `stanza` tells its server's, `effect` what may come of
+    /// it, and `shown` says what it is.
     ///
     /// # Errors
     /// It must not be made, and cannot be taken up.
@@ -262,6 +314,7 @@ impl Resuming {
         &self,
         tool: &Tool,
         stanza: impl FnOnce() -> Arc<str>,
+        effect: impl FnOnce() -> Effect,
         arguments: &RawValue,
         form: Form,
         number: u32,
@@ -271,8 +324,8 @@ impl Resuming {
         let Some(earlier) = state.earlier.clone() else {
             return Ok(Fate::Make);
         };
-        let key = key_of(tool, arguments.get(), form);
-        let writes = tool.effects().is_some();
+        let key = key_of(tool, arguments.get());
+        let effect = state.effect(&tool_of(&key), effect());
         let stanza = stanza();
         let fits = |index: usize| {
             let call = &earlier.calls[index];
@@ -286,8 +339,9 @@ impl Resuming {
         let in_order = state.latest_write.is_none_or(|sent| sent < call.ended);
         let run = earlier.short;
         let same_server = call.stanza == stanza;
-        if !writes {
-            let returned = match same_server && in_order && state.diverged.is_none() {
+        if effect == Effect::Reads {
+            let fits = same_server && call.form == form;
+            let returned = match fits && in_order && state.diverged.is_none() {
                 true => call.outcome.returned(),
                 false => None,
             };
@@ -320,6 +374,10 @@ impl Resuming {
             (outcome, _) if outcome.is_done() && call.form != form => refuse(format!(
                 "{run} has done it and took its result in another form. Take it in that form, or leave it out"
             )),
+            (Outcome::Failed | Outcome::Unknown, _) if effect == Effect::Marked => {
+                state.take(index);
+                Ok(Fate::Make)
+            }
             (Outcome::Failed, _) => {
                 state.take(index);
                 state.diverge(number);
@@ -331,6 +389,14 @@ impl Resuming {
             (Outcome::Lost, _) | (_, None) => refuse(format!(
                 "{run} has done it, and its result is no longer kept. Leave it out, or run without `resume`"
             )),
+            (_, Some(returned)) if effect == Effect::Marked => {
+                state.take(index);
+                state.taken += 1;
+                if !in_order || state.diverged.is_some() {
+                    state.taken_old += 1;
+                }
+                Ok(Fate::Taken(returned))
+            }
             (_, Some(_)) if !in_order => refuse(format!(
                 "{run} did it before another write that this program has made first. Keep the order of {run}, or run without `resume`"
             )),
@@ -353,6 +419,7 @@ impl Resuming {
         &self,
         tool: &Arc<Tool>,
         stanza: Arc<str>,
+        effect: impl FnOnce() -> Effect,
         arguments: &RawValue,
         form: Form,
     ) -> Noted {
@@ -363,18 +430,26 @@ impl Resuming {
         let call = Made {
             key: match self.hold(held, arguments.len()) {
                 true => What::Call(tool.clone(), arguments.into()),
-                false => What::Key(key_of(tool, arguments, form)),
+                false => What::Key(key_of(tool, arguments)),
             },
             stanza,
             form,
-            writes: tool.effects().is_some(),
+            effect: effect(),
             sent: 0,
             ended: NEVER,
             outcome: Outcome::Unknown,
         };
         let mut state = self.state();
         let sent = state.tick();
-        state.made.push(Made { sent, ..call });
+        let effect = match state.effects.is_empty() {
+            true => call.effect,
+            false => state.effect(&named(tool), call.effect),
+        };
+        state.made.push(Made {
+            sent,
+            effect,
+            ..call
+        });
         Noted(state.made.len() - 1)
     }
 
@@ -421,7 +496,7 @@ impl Resuming {
         let state = self.state();
         let run = state.earlier.as_ref()?.short;
         let plural = |count: usize| if count == 1 { "" } else { "s" };
-        let first = state.taken - state.taken_afterwards;
+        let first = state.taken - state.taken_afterwards - state.taken_old;
         let mut note = format!("replayed {first} call{} of {run}", plural(first));
         if let Some(number) = state.diverged {
             note.push_str(&format!("; from call {number} on they were made"));
@@ -430,6 +505,13 @@ impl Resuming {
             let count = state.taken_afterwards;
             note.push_str(&format!(
                 ", but for {count} write{} that {run} had done",
+                plural(count)
+            ));
+        }
+        if state.taken_old > 0 {
+            let count = state.taken_old;
+            note.push_str(&format!(
+                "; {count} read{} of untrusted servers replayed too: may be old",
                 plural(count)
             ));
         }
@@ -446,12 +528,12 @@ impl Resuming {
             left.sort_unstable();
             for call in left.into_iter().map(|index| &earlier.calls[index]) {
                 // What was read before something else was done may no longer be so.
-                if call.writes || state.diverged.is_none() {
+                if call.effect != Effect::Reads || state.diverged.is_none() {
                     calls.push(Made {
                         key: What::Key(call.key),
                         stanza: call.stanza.clone(),
                         form: call.form,
-                        writes: call.writes,
+                        effect: call.effect,
                         sent: state.clock.saturating_add(call.sent),
                         ended: state.clock.saturating_add(call.ended),
                         outcome: call.outcome.clone(),
@@ -511,6 +593,11 @@ impl State {
         }
     }
 
+    /// What may come of a tool's calls, by what is known now and by what the earlier run noted.
+    fn effect(&self, tool: &Named, now: Effect) -> Effect {
+        self.effects.get(tool).map_or(now, |noted| now.max(*noted))
+    }
+
     fn diverge(&mut self, number: u32) {
         self.diverged.get_or_insert(number);
     }
@@ -549,7 +636,7 @@ impl Resumable {
     /// Keeps the calls of a run that failed; whether there are any worth it.
     pub(crate) async fn keep(&self, id: &str, short: Short, run: &Resuming) -> bool {
         let calls = run.to_keep();
-        let worth = |call: &Made<What>| call.outcome.is_done() || call.writes;
+        let worth = |call: &Made<What>| call.outcome.is_done() || call.effect == Effect::Writes;
         if !calls.iter().any(worth) {
             return false;
         }
@@ -706,13 +793,29 @@ mod tests {
         serde_json::value::to_raw_value(&json!({ "n": n })).unwrap()
     }
 
+    /// What a tool of a server that is trusted is.
+    fn trusted(tool: &Tool) -> Effect {
+        Effect::of(tool, tool.read_only_hint() == Some(true))
+    }
+
     /// That of every call, where nothing else is said.
     fn stanza() -> Arc<str> {
         "one".into()
     }
 
     fn noted(run: &Resuming, tool: &Arc<Tool>, n: i32, came: Option<Came>) -> Noted {
-        let noted = run.sent(tool, stanza(), &arguments(&json!(n)), Form::Value);
+        noted_as(run, tool, trusted(tool), n, came)
+    }
+
+    fn noted_as(
+        run: &Resuming,
+        tool: &Arc<Tool>,
+        effect: Effect,
+        n: i32,
+        came: Option<Came>,
+    ) -> Noted {
+        let arguments = arguments(&json!(n));
+        let noted = run.sent(tool, stanza(), || effect, &arguments, Form::Value);
         if let Some(came) = came {
             came_to(run, noted, n, came);
         }
@@ -758,6 +861,7 @@ mod tests {
                 let decided = again.decide(
                     tool(*kind),
                     stanza,
+                    || trusted(tool(*kind)),
                     &arguments(&json!(n)),
                     Form::Value,
                     number,
@@ -816,8 +920,15 @@ mod tests {
             let again = taking_up(run.to_keep());
             let arguments = arguments(&json!(1));
             for expected in second {
-                let decided =
-                    again.decide(&write, stanza, &arguments, Form::Value, 1, || "it".into());
+                let decided = again.decide(
+                    &write,
+                    stanza,
+                    || trusted(&write),
+                    &arguments,
+                    Form::Value,
+                    1,
+                    || "it".into(),
+                );
                 assert_eq!(&fate(decided), expected, "{first:?} {second:?}");
             }
         };
@@ -831,6 +942,101 @@ mod tests {
         check(&[Away, Back], &["taken 1", "sent it", "sent it"]);
         check(&[Failed, Away], &["sent it", "sent it"]);
         check(&[Failed, Failed], &["made", "made", "made"]);
+    }
+
+    #[test]
+    fn what_was_done_under_a_mark_that_nobody_trusts_is_not_made_again() {
+        // `m` is a tool that its server marks read-only, and `w` one that it does not.
+        let (marked, write) = tools();
+        let check = |first: &[(char, i32, Came)], second: &[(char, i32, &str)], note: &str| {
+            let tool = |kind: char| if kind == 'm' { &marked } else { &write };
+            let run = Resuming::new(None, Arc::default());
+            for (kind, n, came) in first {
+                let tool = tool(*kind);
+                noted_as(&run, tool, Effect::of(tool, false), *n, Some(*came));
+            }
+            let again = taking_up(run.to_keep());
+            for (index, (kind, n, expected)) in second.iter().enumerate() {
+                let (tool, number) = (tool(*kind), index as u32 + 1);
+                let decided = again.decide(
+                    tool,
+                    stanza,
+                    || Effect::of(tool, false),
+                    &arguments(&json!(n)),
+                    Form::Value,
+                    number,
+                    || "it".into(),
+                );
+                assert_eq!(&fate(decided), expected, "call {number} of {second:?}");
+            }
+            assert_eq!(again.note().unwrap(), note);
+        };
+        // Neither after a new call nor after a write that came later, and no write is refused for it.
+        check(
+            &[('m', 1, Back), ('w', 2, Back), ('m', 3, Back)],
+            &[
+                ('m', 4, "made"),
+                ('m', 3, "taken 3"),
+                ('w', 2, "taken 2"),
+                ('m', 1, "taken 1"),
+                ('m', 1, "made"),
+            ],
+            "replayed 0 calls of x1; from call 1 on they were made, but for 1 write that x1 had done; \
+             2 reads of untrusted servers replayed too: may be old",
+        );
+        // What failed is made again, and what had no answer; neither ends anything.
+        check(
+            &[('m', 1, Failed), ('m', 2, Away), ('m', 3, Back)],
+            &[('m', 1, "made"), ('m', 2, "made"), ('m', 3, "taken 3")],
+            "replayed 1 call of x1",
+        );
+        // Where its result cannot be had again it is refused.
+        let run = Resuming::new(None, Arc::new(AtomicUsize::new(ALL_BYTES)));
+        noted_as(&run, &marked, Effect::Marked, 1, Some(Back));
+        let again = taking_up(run.to_keep());
+        let decided = again.decide(
+            &marked,
+            stanza,
+            || Effect::Marked,
+            &arguments(&json!(1)),
+            Form::Value,
+            1,
+            || "it".into(),
+        );
+        assert_eq!(fate(decided), "has done");
+    }
+
+    #[test]
+    fn a_mark_that_comes_later_makes_no_write_a_read() {
+        let (tool, _) = tools();
+        use Effect::{Marked, Reads, Writes};
+        // What the tool was to the first run and is to the second and third, by what no answer came to.
+        for (first, second, expected) in [
+            (Reads, Reads, "made"),
+            (Marked, Reads, "made"),
+            (Reads, Writes, "sent it"),
+            (Writes, Marked, "sent it"),
+            (Writes, Reads, "sent it"),
+        ] {
+            let mut run = Resuming::new(None, Arc::default());
+            noted_as(&run, &tool, first, 1, Some(Back));
+            noted_as(&run, &tool, first, 2, Some(Away));
+            for _ in 0..2 {
+                let again = taking_up(run.to_keep());
+                let decide = |n: i32| {
+                    let arguments = arguments(&json!(n));
+                    let shown = || "it".into();
+                    fate(again.decide(&tool, stanza, || second, &arguments, Form::Value, 1, shown))
+                };
+                assert_eq!(decide(1), "taken 1");
+                noted_as(&again, &tool, second, 1, Some(Back));
+                assert_eq!(decide(2), expected, "{first:?} {second:?}");
+                if expected == "made" {
+                    noted_as(&again, &tool, second, 2, Some(Away));
+                }
+                run = again;
+            }
+        }
     }
 
     #[test]
@@ -851,15 +1057,22 @@ mod tests {
             (&write, 4, "sent it"),
             (&write, 5, "made"),
         ] {
-            let decided = again.decide(tool, other, &arguments(&json!(n)), Form::Value, 1, || {
-                "it".into()
-            });
+            let decided = again.decide(
+                tool,
+                other,
+                || trusted(tool),
+                &arguments(&json!(n)),
+                Form::Value,
+                1,
+                || "it".into(),
+            );
             assert_eq!(fate(decided), expected, "{n}");
         }
         // What was kept with it is kept as it was by a run that does not come to it.
         let decided = again.decide(
             &write,
             stanza,
+            || trusted(&write),
             &arguments(&json!(2)),
             Form::Value,
             2,
@@ -881,6 +1094,7 @@ mod tests {
             let decided = again.decide(
                 &write,
                 stanza,
+                || trusted(&write),
                 &arguments(&json!(n)),
                 Form::Value,
                 1,
@@ -900,7 +1114,15 @@ mod tests {
         }
         let again = taking_up(run.to_keep());
         let decided = |tool, form| {
-            fate(again.decide(tool, stanza, &arguments(&json!(1)), form, 1, || "it".into()))
+            fate(again.decide(
+                tool,
+                stanza,
+                || trusted(tool),
+                &arguments(&json!(1)),
+                form,
+                1,
+                || "it".into(),
+            ))
         };
         assert_eq!(decided(&write, Form::Raw), "has done");
         assert_eq!(decided(&write, Form::Value), "taken 1");
@@ -910,7 +1132,7 @@ mod tests {
     #[test]
     fn arguments_are_the_same_in_any_order_and_digit_by_digit() {
         let (read, _) = tools();
-        let key = |json: &str| key_of(&read, json, Form::Value);
+        let key = |json: &str| key_of(&read, json);
         for (one, other) in [
             (r#"{"a":1,"b":2}"#, r#"{"b":2,"a":1}"#),
             (
@@ -948,11 +1170,15 @@ mod tests {
         drop(run);
         assert_eq!(held.load(Ordering::Relaxed), ALL_BYTES - 1);
         let decide = |tool: &Tool, n: i32| {
-            fate(
-                again.decide(tool, stanza, &arguments(&json!(n)), Form::Value, 1, || {
-                    "it".into()
-                }),
-            )
+            fate(again.decide(
+                tool,
+                stanza,
+                || trusted(tool),
+                &arguments(&json!(n)),
+                Form::Value,
+                1,
+                || "it".into(),
+            ))
         };
         assert_eq!(decide(&read, 1), "taken 1");
         assert_eq!(decide(&write, 12), "has done");

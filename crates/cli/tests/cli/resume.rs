@@ -9,8 +9,14 @@ use serde_json::{Value, json};
 use crate::http::{Legacy, Served, modern_call, session_of};
 use crate::place::{Agent, Place, fake, wait_until};
 
-/// A place with a server that records, and one that records and never answers.
+/// A place with a server that records, and one that records and never answers. Both are trusted, so that
+/// what they mark read-only only reads.
 fn place() -> Place {
+    place_with("trust = \"annotations\"\n")
+}
+
+/// One where both stanzas end so.
+fn place_with(end: &str) -> Place {
     let place = Place::new("");
     let record = place.path("tmp/record");
     let never = place.path("tmp/never.json");
@@ -28,7 +34,7 @@ fn place() -> Place {
         "--record",
         record,
     ];
-    let settings = fake("fake", &["--record", record]) + &fake("slow", &slow);
+    let settings = fake("fake", &["--record", record]) + end + &fake("slow", &slow) + end;
     place.write("config/toolmill/toolmill.toml", &settings);
     place
 }
@@ -406,6 +412,38 @@ fn members_in_another_order_are_the_same_call() {
 }
 
 #[test]
+fn a_mark_of_a_server_that_nobody_trusts_repeats_nothing() {
+    for (language, first, second) in [
+        (
+            "python",
+            "tools.fake.echo(text='a')\ntools.fake.write(key='k', value='v')\ntools.fake.echo(text='b')\n1 / 0",
+            "tools.fake.echo(text='new')\ntools.fake.echo(text='b')\ntools.fake.write(key='k', value='v')\n\
+             tools.fake.echo(text='a')",
+        ),
+        (
+            "typescript",
+            "await tools.fake.echo({text: 'a'});\nawait tools.fake.write({key: 'k', value: 'v'});\n\
+             await tools.fake.echo({text: 'b'});\nthrow Error('no')",
+            "await tools.fake.echo({text: 'new'});\nawait tools.fake.echo({text: 'b'});\n\
+             await tools.fake.write({key: 'k', value: 'v'});\nreturn await tools.fake.echo({text: 'a'})",
+        ),
+    ] {
+        let place = place_with("");
+        let mut agent = agent(&place);
+        assert!(agent.execute(language, first).1);
+        let (text, is_error) = agent.call("execute_code", resumed(language, second, "x1"));
+        assert!(!is_error && text.starts_with("ok x2 · 4 calls"), "{text}");
+        assert_eq!(
+            note(&text),
+            "replayed 0 calls of x1; from call 1 on they were made, but for 1 write that x1 had done; \
+             2 reads of untrusted servers replayed too: may be old"
+        );
+        let once = ["echo a", "echo b", "echo new", "write k"].map(|call| (call.to_owned(), 1));
+        assert_eq!(called(&place), BTreeMap::from(once), "{text}");
+    }
+}
+
+#[test]
 fn what_another_server_did_is_not_taken_up() {
     let place = place();
     let mut agent = agent(&place);
@@ -426,7 +464,8 @@ fn what_another_server_did_is_not_taken_up() {
         ],
     );
     let rest = &settings[settings.find("[upstream.slow]").unwrap()..];
-    place.write("config/toolmill/toolmill.toml", &(other + rest));
+    let trusted = "trust = \"annotations\"\n";
+    place.write("config/toolmill/toolmill.toml", &(other + trusted + rest));
     assert!(place.output(&["reload"]).status.success());
     let (text, is_error) = agent.call("execute_code", resumed("python", &code("'done'"), "x1"));
     assert!(is_error, "{text}");
