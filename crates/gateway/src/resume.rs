@@ -384,7 +384,7 @@ impl Resuming {
                 Ok(Fate::Make)
             }
             (Outcome::Unknown, _) => refuse(format!(
-                "{run} sent it and had no answer, so it may have been done. Check; then leave it out, or run without `resume`"
+                "{run} sent it and had no usable answer, so it may have been done. Check; then leave it out, or run without `resume`"
             )),
             (Outcome::Lost, _) | (_, None) => refuse(format!(
                 "{run} has done it, and its result is no longer kept. Leave it out, or run without `resume`"
@@ -453,8 +453,14 @@ impl Resuming {
         Noted(state.made.len() - 1)
     }
 
-    /// Notes what a call came to. One that is never told of may have been done.
-    pub(crate) fn ended(&self, noted: Noted, answer: Result<&Returned, &Raise>) {
+    /// Notes what a call came to: a server that says no more than that something went wrong
+    /// `may_have_done` it. One that is never told of may have been done.
+    pub(crate) fn ended(
+        &self,
+        noted: Noted,
+        answer: Result<&Returned, &Raise>,
+        may_have_done: bool,
+    ) {
         let Some(held) = &self.held else { return };
         let outcome = match answer {
             Ok(Returned::Json(json)) => self
@@ -466,6 +472,7 @@ impl Resuming {
                 json.filter(|json| self.hold(held, json.len()))
                     .map_or(Outcome::Lost, Outcome::Handles)
             }
+            Err(_) if may_have_done => Outcome::Unknown,
             // The server said so, or nothing was sent.
             Err(raised) => match raised.code {
                 ErrorCode::ToolError | ErrorCode::LoginNeeded => Outcome::Failed,
@@ -744,6 +751,8 @@ mod tests {
     enum Came {
         Back,
         Failed,
+        /// Its server said that something went wrong.
+        Fault,
         /// Its server was not there.
         Down,
         Away,
@@ -829,10 +838,11 @@ mod tests {
             raised
         };
         match came {
-            Back => run.ended(noted, Ok(&format!("{n}").into())),
-            Failed => run.ended(noted, Err(&raised(ErrorCode::ToolError, false))),
-            Down => run.ended(noted, Err(&raised(ErrorCode::UpstreamDown, true))),
-            Away => run.ended(noted, Err(&raised(ErrorCode::LimitTime, false))),
+            Back => run.ended(noted, Ok(&format!("{n}").into()), false),
+            Failed => run.ended(noted, Err(&raised(ErrorCode::ToolError, false)), false),
+            Fault => run.ended(noted, Err(&raised(ErrorCode::ToolError, false)), true),
+            Down => run.ended(noted, Err(&raised(ErrorCode::UpstreamDown, true)), false),
+            Away => run.ended(noted, Err(&raised(ErrorCode::LimitTime, false)), false),
         }
     }
 
@@ -941,6 +951,7 @@ mod tests {
         // It may have been done twice: once is known.
         check(&[Away, Back], &["taken 1", "sent it", "sent it"]);
         check(&[Failed, Away], &["sent it", "sent it"]);
+        check(&[Failed, Fault], &["sent it", "sent it"]);
         check(&[Failed, Failed], &["made", "made", "made"]);
     }
 

@@ -280,13 +280,13 @@ fn a_write_of_which_nobody_knows_is_not_repeated() {
             "python",
             "tools.fake.write(key='a', value='v')\ntools.slow.send(to='ada')\n'sent'",
             "tools.fake.write(key='a', value='v')\n'left out'",
-            "slow.send(to=\"ada\") was not made: x1 sent it and had no answer",
+            "slow.send(to=\"ada\") was not made: x1 sent it and had no usable answer",
         ),
         (
             "typescript",
             "await tools.fake.write({key: 'a', value: 'v'});\nawait tools.slow.send({to: 'ada'});\nreturn 'sent'",
             "await tools.fake.write({key: 'a', value: 'v'});\nreturn 'left out'",
-            "slow.send({to: \"ada\"}) was not made: x1 sent it and had no answer",
+            "slow.send({to: \"ada\"}) was not made: x1 sent it and had no usable answer",
         ),
     ];
     for (language, code, without, refusal) in programs {
@@ -332,6 +332,39 @@ fn a_write_of_which_nobody_knows_is_not_repeated() {
             agent.call("wait_execution", json!({"execution": run, "cancel": true}));
         }
         assert_eq!(called(&place)["write a"], 2, "once by x1, once by x5");
+    }
+}
+
+#[test]
+fn a_write_that_was_answered_by_an_error_of_the_protocol_may_have_been_done() {
+    for (language, code, shown) in [
+        (
+            "python",
+            "tools.fake.write(key='k', value='late')",
+            "fake.write(key=\"k\", value=\"late\")",
+        ),
+        (
+            "typescript",
+            "await tools.fake.write({key: 'k', value: 'late'})",
+            "fake.write({key: \"k\", value: \"late\"})",
+        ),
+    ] {
+        let place = place();
+        let mut agent = agent(&place);
+        let (text, is_error) = agent.execute(language, code);
+        // The program has caught what it always did.
+        assert!(
+            is_error && text.starts_with("error x1 tool_error"),
+            "{text}"
+        );
+        let done = format!(
+            "already done: {shown} -> no usable answer (may have been done; check before repeating)"
+        );
+        assert!(text.contains(&done), "{text}");
+        let (text, is_error) = agent.call("execute_code", resumed(language, code, "x1"));
+        let refused = format!("{shown} was not made: x1 sent it and had no usable answer");
+        assert!(is_error && text.contains(&refused), "{text}");
+        assert_eq!(called(&place)["write k"], 1);
     }
 }
 
