@@ -38,6 +38,9 @@ pub(crate) struct Executions(Mutex<VecDeque<Arc<Live>>>);
 impl Executions {
     /// Starts a program, which may take up the calls of an earlier one. It is cancelled with
     /// `connection`.
+    ///
+    /// # Errors
+    /// Another program takes them up.
     pub(crate) fn start(
         gateway: &Arc<Gateway>,
         session: &Arc<Session>,
@@ -45,7 +48,7 @@ impl Executions {
         telling: Telling,
         earlier: Option<Arc<Earlier>>,
         connection: &CancellationToken,
-    ) -> Arc<Live> {
+    ) -> Result<Arc<Live>, String> {
         let mut live = Live::new(
             gateway,
             session,
@@ -56,6 +59,9 @@ impl Executions {
         live.notes_calls = true;
         live.earlier = earlier;
         let live = Arc::new(live);
+        if let Some(earlier) = &live.earlier {
+            session.resumable().take(earlier, &live)?;
+        }
         session.executions().keep(live.clone());
         let (gateway, session) = (gateway.clone(), session.clone());
         let running = live.clone();
@@ -74,7 +80,7 @@ impl Executions {
                 session.executions().forget(&running);
             }
         });
-        live
+        Ok(live)
     }
 
     /// A program by its id: the short one of the session, or the whole one.

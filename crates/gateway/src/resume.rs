@@ -23,7 +23,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use catalog::Tool;
 use protocol::{ErrorCode, Form, Handles, Raise, message};
@@ -34,6 +34,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::call::Returned;
 use crate::canonical::canonical;
+use crate::executions::Live;
 use crate::{Session, Short};
 
 /// Results that one run holds for this while it runs, and all runs of a gateway together. Those beyond
@@ -623,6 +624,29 @@ struct Run {
     short: Short,
     /// By which its calls are kept.
     handle: String,
+    /// Who takes them up, as long as it runs.
+    taken_by: Weak<Live>,
+}
+
+impl Run {
+    /// Whether it goes by this id, its short or its whole one.
+    fn is(&self, name: &str) -> bool {
+        self.id == name || self.short.to_string() == name
+    }
+
+    /// # Errors
+    /// Another program takes its calls up.
+    fn is_free(&self) -> Result<(), String> {
+        match self.taken_by.upgrade() {
+            Some(live) if live.ended().is_none() => {
+                let (run, by) = (self.short, live.short);
+                Err(format!(
+                    "{by} takes {run} up already: wait_execution(execution=\"{by}\")"
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Resumable {
@@ -661,6 +685,7 @@ impl Resumable {
             id: id.to_owned(),
             short,
             handle: kept.id(),
+            taken_by: Weak::new(),
         });
         if runs.len() > RUNS {
             runs.pop_front();
@@ -673,11 +698,7 @@ impl Resumable {
     /// # Errors
     /// There are none, and why.
     pub(crate) async fn open(&self, session: &Session, name: &str) -> Result<Arc<Earlier>, String> {
-        let run = self
-            .runs()
-            .iter()
-            .find(|run| run.id == name || run.short.to_string() == name)
-            .cloned();
+        let run = self.runs().iter().find(|run| run.is(name)).cloned();
         let Some(run) = run else {
             let name: String = name.chars().take(40).collect();
             let live = session.executions().get(&name);
@@ -689,6 +710,7 @@ impl Resumable {
                 ),
             });
         };
+        run.is_free()?;
         let results = self.results.clone();
         let read = tokio::task::spawn_blocking(move || {
             let json = results
@@ -709,6 +731,24 @@ impl Resumable {
             .ok()
             .flatten()
             .ok_or_else(|| format!("the calls of {name} are no longer kept; run without `resume`"))
+    }
+
+    /// Leaves the calls of a run to one program, until it has ended.
+    ///
+    /// # Errors
+    /// Another one was faster.
+    pub(crate) fn take(&self, earlier: &Earlier, by: &Arc<Live>) -> Result<(), String> {
+        let mut runs = self.runs();
+        // Whoever has taken it up has forgotten it or left it as it was before its end.
+        let Some(run) = runs.iter_mut().find(|run| run.id == earlier.id) else {
+            let run = earlier.short;
+            return Err(format!(
+                "{run} was taken up by another program in the meantime"
+            ));
+        };
+        run.is_free()?;
+        run.taken_by = Arc::downgrade(by);
+        Ok(())
     }
 
     /// Forgets a run that another one has taken up and brought to its end.

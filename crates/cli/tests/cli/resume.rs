@@ -422,6 +422,46 @@ fn what_a_second_failure_did_not_come_to_is_still_not_repeated() {
 }
 
 #[test]
+fn only_one_program_at_a_time_takes_a_run_up() {
+    for (language, first, second, third) in [
+        (
+            "python",
+            "tools.fake.write(key='old', value='v')\n1 / 0",
+            "tools.fake.write(key='old', value='v')\ntools.fake.write(key='new', value='v')\ntools.slow.look()",
+            "tools.fake.write(key='old', value='v')\n'done'",
+        ),
+        (
+            "typescript",
+            "await tools.fake.write({key: 'old', value: 'v'});\nthrow Error('no')",
+            "await tools.fake.write({key: 'old', value: 'v'});\n\
+             await tools.fake.write({key: 'new', value: 'v'});\nawait tools.slow.look()",
+            "await tools.fake.write({key: 'old', value: 'v'});\nreturn 'done'",
+        ),
+    ] {
+        let place = place();
+        let mut agent = agent(&place);
+        assert!(agent.execute(language, first).1);
+        let mut arguments = resumed(language, second, "x1");
+        arguments["wait_seconds"] = 0.into();
+        let (text, _) = agent.call("execute_code", arguments);
+        assert!(text.starts_with("running x2"), "{text}");
+        let (text, is_error) = agent.call("execute_code", resumed(language, second, "x1"));
+        assert!(is_error, "{text}");
+        let taken = "x2 takes x1 up already: wait_execution(execution=\"x2\")";
+        assert!(text.contains(taken), "{text}");
+        wait_until("it looks", || called(&place).contains_key("look"));
+        agent.call("wait_execution", json!({"execution": "x2", "cancel": true}));
+        let (text, is_error) = agent.call("execute_code", resumed(language, third, "x2"));
+        assert!(
+            !is_error && note(&text) == "replayed 1 call of x2",
+            "{text}"
+        );
+        let once = ["write old", "write new", "look"].map(|call| (call.to_owned(), 1));
+        assert_eq!(called(&place), BTreeMap::from(once));
+    }
+}
+
+#[test]
 fn members_in_another_order_are_the_same_call() {
     for (language, first, second) in [
         (

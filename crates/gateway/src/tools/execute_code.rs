@@ -63,6 +63,10 @@ pub(super) async fn call(
         earlier,
         agent.connection(),
     );
+    let live = match live {
+        Ok(live) => live,
+        Err(text) => return invalid(text),
+    };
     let _until_left = live.until_left();
     told(agent, &session, &live, most, waiter).await
 }
