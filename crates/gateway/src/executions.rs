@@ -350,10 +350,9 @@ impl Live {
 
     /// Keeps the calls of a run that failed, for one that takes them up.
     async fn keep_calls(&self, gateway: &Gateway, session: &Session, execution: &mut Execution) {
-        let Some(calls) = self.seen().calls.clone() else {
-            return;
-        };
-        if let Some((of, calls)) = calls.resuming.taken() {
+        let calls = self.seen().calls.clone();
+        let resuming = calls.as_ref().map(|calls| &calls.resuming);
+        if let Some((of, calls)) = resuming.and_then(Resuming::taken) {
             gateway.recorder().record(Event::CallsTakenUp {
                 execution: self.id.clone(),
                 of,
@@ -361,18 +360,20 @@ impl Live {
             });
         }
         let resumable = session.resumable();
-        if execution.done.error.is_some() {
-            execution.resumable = resumable.keep(&self.id, self.short, &calls.resuming).await;
-            // The calls of the earlier run are among those that are kept now.
-            if execution.resumable
-                && let Some(earlier) = &self.earlier
-            {
-                resumable.forget(earlier).await;
+        let has_failed = execution.done.error.is_some();
+        let is_dry = execution.dry_run.is_some();
+        let did_nothing = is_dry || resuming.is_none_or(Resuming::is_empty);
+        match (&self.earlier, resuming) {
+            (Some(earlier), _) if did_nothing && has_failed => {
+                execution.resumable = resumable.name_too(earlier, &self.id, self.short);
             }
-        } else if execution.dry_run.is_none()
-            && let Some(earlier) = &self.earlier
-        {
-            resumable.forget(earlier).await;
+            (Some(_), _) if is_dry => {}
+            (earlier, Some(resuming)) if has_failed => {
+                let kept = resumable.keep(&self.id, self.short, resuming, earlier.as_deref());
+                execution.resumable = kept.await;
+            }
+            (Some(earlier), _) => resumable.forget(earlier).await,
+            (None, _) => {}
         }
     }
 

@@ -43,6 +43,8 @@ const RUN_BYTES: usize = 32 << 20;
 const ALL_BYTES: usize = 256 << 20;
 /// Failed runs of a session whose calls are kept.
 const RUNS: usize = 32;
+/// Names by which one of them is known.
+const NAMES: usize = 16;
 /// Sent and never ended.
 const NEVER: u32 = u32::MAX;
 
@@ -228,6 +230,8 @@ impl Left {
 pub(crate) struct Earlier {
     id: String,
     short: Short,
+    /// The run that was asked for, which this one has taken up.
+    asked: Option<Short>,
     calls: Vec<Made>,
 }
 
@@ -502,10 +506,14 @@ impl Resuming {
     /// What the agent is told of the calls that were taken up.
     pub(crate) fn note(&self) -> Option<String> {
         let state = self.state();
-        let run = state.earlier.as_ref()?.short;
+        let earlier = state.earlier.as_ref()?;
+        let run = earlier.short;
         let plural = |count: usize| if count == 1 { "" } else { "s" };
         let first = state.taken - state.taken_afterwards - state.taken_old;
         let mut note = format!("replayed {first} call{} of {run}", plural(first));
+        if let Some(asked) = earlier.asked {
+            note.push_str(&format!(", which took {asked} up"));
+        }
         if let Some(number) = state.diverged {
             note.push_str(&format!("; from call {number} on they were made"));
         }
@@ -524,6 +532,11 @@ impl Resuming {
             ));
         }
         Some(note)
+    }
+
+    /// Whether it has come to no call.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state().made.is_empty()
     }
 
     /// The calls of this run for a later one: its own, and those of the earlier run that it did not
@@ -621,17 +634,40 @@ pub(crate) struct Resumable {
 #[derive(Debug, Clone)]
 struct Run {
     id: String,
-    short: Short,
+    /// Its own first.
+    names: Vec<Name>,
     /// By which its calls are kept.
     handle: String,
     /// Who takes them up, as long as it runs.
     taken_by: Weak<Live>,
 }
 
+/// A run by whose name calls can be had.
+#[derive(Debug, Clone)]
+struct Name {
+    id: String,
+    short: Short,
+    /// Whether its calls are among those of a run that took them up. Otherwise they are its own, or
+    /// those that it would have taken up, had it come to any call.
+    is_before: bool,
+}
+
 impl Run {
-    /// Whether it goes by this id, its short or its whole one.
-    fn is(&self, name: &str) -> bool {
-        self.id == name || self.short.to_string() == name
+    fn name(&self, name: &str) -> Option<&Name> {
+        self.names
+            .iter()
+            .find(|known| known.id == name || known.short.to_string() == name)
+    }
+
+    fn short(&self) -> Short {
+        self.names[0].short
+    }
+
+    /// It goes by these names too.
+    fn also(&mut self, names: impl IntoIterator<Item = Name>) {
+        self.names.extend(names);
+        let surplus = self.names.len().saturating_sub(NAMES);
+        self.names.drain(1..1 + surplus);
     }
 
     /// # Errors
@@ -639,7 +675,7 @@ impl Run {
     fn is_free(&self) -> Result<(), String> {
         match self.taken_by.upgrade() {
             Some(live) if live.ended().is_none() => {
-                let (run, by) = (self.short, live.short);
+                let (run, by) = (self.short(), live.short);
                 Err(format!(
                     "{by} takes {run} up already: wait_execution(execution=\"{by}\")"
                 ))
@@ -664,12 +700,53 @@ impl Resumable {
         self.results.take_written()
     }
 
-    /// Keeps the calls of a run that failed; whether there are any worth it.
-    pub(crate) async fn keep(&self, id: &str, short: Short, run: &Resuming) -> bool {
-        let calls = run.to_keep();
+    /// Keeps the calls of a run that failed, with those of the earlier one that it took up, which is
+    /// then known as this one; whether there are any worth it.
+    pub(crate) async fn keep(
+        &self,
+        id: &str,
+        short: Short,
+        run: &Resuming,
+        earlier: Option<&Earlier>,
+    ) -> bool {
+        let kept = self.write(id, run.to_keep()).await;
+        let is_kept = kept.is_some();
+        // What this run has done is not among the calls of the earlier one: that goes in any case.
+        let old = earlier.and_then(|earlier| self.take_out(earlier));
+        if let Some(handle) = kept {
+            let mut kept = Run {
+                id: id.to_owned(),
+                names: vec![Name {
+                    id: id.to_owned(),
+                    short,
+                    is_before: false,
+                }],
+                handle,
+                taken_by: Weak::new(),
+            };
+            // The latest are the last, so that the earliest go first where there are too many.
+            let names = old
+                .iter()
+                .flat_map(|old| old.names[1..].iter().chain(&old.names[..1]));
+            kept.also(names.map(|name| Name {
+                is_before: true,
+                ..name.clone()
+            }));
+            let mut runs = self.runs();
+            runs.push_back(kept);
+            if runs.len() > RUNS {
+                runs.pop_front();
+            }
+        }
+        self.remove(old).await;
+        is_kept
+    }
+
+    /// The name under which the calls are kept, if they are worth it.
+    async fn write(&self, id: &str, calls: Vec<Made<What>>) -> Option<String> {
         let worth = |call: &Made<What>| call.outcome.is_done() || call.effect == Effect::Writes;
         if !calls.iter().any(worth) {
-            return false;
+            return None;
         }
         let (results, run) = (self.results.clone(), id.to_owned());
         let kept = tokio::task::spawn_blocking(move || {
@@ -677,20 +754,23 @@ impl Resumable {
             let json = serde_json::to_vec(&Calls { run, calls }).ok()?;
             results.keep(Content::Json, &json).ok()
         });
-        let Ok(Some(kept)) = kept.await else {
-            return false;
-        };
+        kept.await.ok().flatten().map(|kept| kept.id())
+    }
+
+    /// A run that was to take up an earlier one has failed and come to no call: by its name the earlier
+    /// one can be had too. Whether it is there.
+    pub(crate) fn name_too(&self, earlier: &Earlier, id: &str, short: Short) -> bool {
         let mut runs = self.runs();
-        runs.push_back(Run {
-            id: id.to_owned(),
-            short,
-            handle: kept.id(),
-            taken_by: Weak::new(),
-        });
-        if runs.len() > RUNS {
-            runs.pop_front();
+        let run = runs.iter_mut().find(|run| run.id == earlier.id);
+        let is_there = run.is_some();
+        if let Some(run) = run {
+            run.also([Name {
+                id: id.to_owned(),
+                short,
+                is_before: false,
+            }]);
         }
-        true
+        is_there
     }
 
     /// The calls of a run, by its short or its whole id.
@@ -698,15 +778,19 @@ impl Resumable {
     /// # Errors
     /// There are none, and why.
     pub(crate) async fn open(&self, session: &Session, name: &str) -> Result<Arc<Earlier>, String> {
-        let run = self.runs().iter().find(|run| run.is(name)).cloned();
-        let Some(run) = run else {
+        let found = {
+            let runs = self.runs();
+            let found = runs.iter().find_map(|run| Some((run, run.name(name)?)));
+            found.map(|(run, name)| (run.clone(), name.clone()))
+        };
+        let Some((run, known)) = found else {
             let name: String = name.chars().take(40).collect();
             let live = session.executions().get(&name);
             return Err(match live.is_some_and(|live| live.ended().is_none()) {
                 true => format!("{name} still runs: wait_execution(execution=\"{name}\")"),
                 false => format!(
                     "there is nothing of {name:?} to resume: it is no program of this session, has succeeded or called \
-                     nothing, or its results are no longer kept, as after an end of the gateway"
+                     nothing, was taken up by one that succeeded, or its results are no longer kept, as after an end of the gateway"
                 ),
             });
         };
@@ -722,8 +806,12 @@ impl Resumable {
                 .ok()?;
             let kept: Calls = serde_json::from_slice(&json).ok()?;
             Some(Arc::new(Earlier {
+                short: match known.is_before {
+                    true => run.short(),
+                    false => known.short,
+                },
+                asked: known.is_before.then_some(known.short),
                 id: run.id,
-                short: run.short,
                 calls: kept.calls,
             }))
         });
@@ -753,11 +841,17 @@ impl Resumable {
 
     /// Forgets a run that another one has taken up and brought to its end.
     pub(crate) async fn forget(&self, earlier: &Earlier) {
-        let run = {
-            let mut runs = self.runs();
-            let place = runs.iter().position(|run| run.short == earlier.short);
-            place.and_then(|place| runs.remove(place))
-        };
+        let run = self.take_out(earlier);
+        self.remove(run).await;
+    }
+
+    fn take_out(&self, earlier: &Earlier) -> Option<Run> {
+        let mut runs = self.runs();
+        let place = runs.iter().position(|run| run.id == earlier.id)?;
+        runs.remove(place)
+    }
+
+    async fn remove(&self, run: Option<Run>) {
         if let Some(run) = run {
             let results = self.results.clone();
             // What cannot be removed goes with its age.
@@ -890,6 +984,7 @@ mod tests {
         let earlier = Earlier {
             id: "x_1".into(),
             short: Short('x', 1),
+            asked: None,
             calls: calls.into_iter().map(Made::keyed).collect(),
         };
         Resuming::new(Some(Arc::new(earlier)), Arc::default())

@@ -462,6 +462,63 @@ fn only_one_program_at_a_time_takes_a_run_up() {
 }
 
 #[test]
+fn a_retry_that_fails_leaves_the_run_that_it_took_up_to_be_had() {
+    let write = |language: &str, key: &str| match language {
+        "python" => format!("tools.fake.write(key='{key}', value='v')\n"),
+        _ => format!("await tools.fake.write({{key: '{key}', value: 'v'}});\n"),
+    };
+    for (language, fails, wrong, ends) in [
+        ("python", "1 / 0", "(", "'done'"),
+        ("typescript", "throw Error('no')", "(", "return 'done'"),
+    ] {
+        let place = place();
+        let mut agent = agent(&place);
+        let [a, b] = ["a", "b"].map(|key| write(language, key));
+        assert!(agent.execute(language, &format!("{a}{fails}")).1);
+        // What fails without a call changes nothing, nor does a dry run; each can be named.
+        for (run, end, is_dry) in [
+            ("x2", wrong, false),
+            ("x3", fails, false),
+            ("x4", fails, true),
+        ] {
+            let code = match run {
+                "x3" => end.to_owned(),
+                _ => format!("{a}{b}{end}"),
+            };
+            let mut arguments = resumed(language, &code, "x1");
+            arguments["dry_run"] = is_dry.into();
+            let (text, is_error) = agent.call("execute_code", arguments);
+            assert!(
+                is_error && text.starts_with(&format!("error {run} ")),
+                "{text}"
+            );
+            let hint = format!("resume: with resume=\"{run}\"");
+            assert!(text.contains(&hint), "{text}");
+        }
+        // The fifth has done something: whoever asks for an earlier one gets it, and is told.
+        let code = format!("{a}{b}{fails}");
+        let (text, _) = agent.call("execute_code", resumed(language, &code, "x4"));
+        assert_eq!(
+            note(&text),
+            "replayed 1 call of x4; from call 2 on they were made"
+        );
+        let (text, is_error) = agent.call(
+            "execute_code",
+            resumed(language, &format!("{a}{b}{ends}"), "x1"),
+        );
+        assert!(!is_error, "{text}");
+        assert_eq!(note(&text), "replayed 2 calls of x5, which took x1 up");
+        for run in ["x1", "x3", "x5"] {
+            let (text, is_error) = agent.call("execute_code", resumed(language, &code, run));
+            let nothing = format!("nothing of \"{run}\" to resume");
+            assert!(is_error && text.contains(&nothing), "{text}");
+        }
+        let once = ["write a", "write b"].map(|call| (call.to_owned(), 1));
+        assert_eq!(called(&place), BTreeMap::from(once));
+    }
+}
+
+#[test]
 fn members_in_another_order_are_the_same_call() {
     for (language, first, second) in [
         (
