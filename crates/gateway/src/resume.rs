@@ -503,8 +503,8 @@ impl Resuming {
         Some((state.earlier.as_ref()?.id.clone(), state.taken))
     }
 
-    /// What the agent is told of the calls that were taken up.
-    pub(crate) fn note(&self) -> Option<String> {
+    /// What the agent is told of the calls that were taken up; in a dry run not all others are made.
+    pub(crate) fn note(&self, is_dry: bool) -> Option<String> {
         let state = self.state();
         let earlier = state.earlier.as_ref()?;
         let run = earlier.short;
@@ -515,7 +515,8 @@ impl Resuming {
             note.push_str(&format!(", which took {asked} up"));
         }
         if let Some(number) = state.diverged {
-            note.push_str(&format!("; from call {number} on they were made"));
+            let others = if is_dry { "are new" } else { "were made" };
+            note.push_str(&format!("; from call {number} on they {others}"));
         }
         if state.taken_afterwards > 0 {
             let count = state.taken_afterwards;
@@ -1014,7 +1015,7 @@ mod tests {
                 );
                 assert_eq!(&fate(decided), expected, "call {number} of {second:?}");
             }
-            assert_eq!(again.note().unwrap(), note);
+            assert_eq!(again.note(false).unwrap(), note);
         };
         check(
             &[('r', 1, Back), ('w', 2, Back)],
@@ -1115,7 +1116,7 @@ mod tests {
                 );
                 assert_eq!(&fate(decided), expected, "call {number} of {second:?}");
             }
-            assert_eq!(again.note().unwrap(), note);
+            assert_eq!(again.note(false).unwrap(), note);
         };
         // Neither after a new call nor after a write that came later, and no write is refused for it.
         check(

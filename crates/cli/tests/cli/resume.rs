@@ -494,6 +494,10 @@ fn a_retry_that_fails_leaves_the_run_that_it_took_up_to_be_had() {
             );
             let hint = format!("resume: with resume=\"{run}\"");
             assert!(text.contains(&hint), "{text}");
+            if is_dry {
+                let said = "replayed 1 call of x1; from call 2 on they are new";
+                assert!(text.contains(said), "{text}");
+            }
         }
         // The fifth has done something: whoever asks for an earlier one gets it, and is told.
         let code = format!("{a}{b}{fails}");
