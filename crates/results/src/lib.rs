@@ -385,7 +385,13 @@ fn named(name: &str) -> Option<(u32, &str, Content)> {
 }
 
 fn number_of(id: &str) -> Option<u32> {
-    id.strip_prefix("r_")?.parse().ok()
+    whole(id.strip_prefix("r_")?)
+}
+
+/// A whole number as it is written in one way alone: no sign, no zeros before it.
+fn whole<T: std::str::FromStr>(text: &str) -> Option<T> {
+    let is_number = text == "0" || text.starts_with(|first: char| matches!(first, '1'..='9'));
+    is_number.then(|| text.parse().ok())?
 }
 
 fn hash_of(hasher: Sha256) -> String {
