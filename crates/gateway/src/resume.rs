@@ -21,7 +21,7 @@
 //! than a read that took too long. What a tool was to the earlier run it is to the later one too,
 //! or less: a mark that comes between them makes no write a read.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
@@ -54,9 +54,9 @@ type Key = [u8; 24];
 /// What tells a tool from others.
 type Named = [u8; 8];
 
-fn named(tool: &Tool) -> Named {
+fn named(path: &str) -> Named {
     let mut named = Named::default();
-    named.copy_from_slice(&Sha256::digest(tool.path())[..8]);
+    named.copy_from_slice(&Sha256::digest(path)[..8]);
     named
 }
 
@@ -94,7 +94,7 @@ fn key_of(tool: &Tool, arguments: &str) -> Key {
     hash.update(b"\0");
     hash.update(canonical(arguments));
     let mut key = Key::default();
-    key[..8].copy_from_slice(&named(tool));
+    key[..8].copy_from_slice(&named(tool.path()));
     key[8..].copy_from_slice(&hash.finalize()[..16]);
     key
 }
@@ -266,6 +266,8 @@ struct State {
     taken_old: usize,
     /// What each tool was at most, as far as the earlier run noted its calls.
     effects: HashMap<Named, Effect>,
+    /// Writes that the earlier run has none the same of, by the tool's path.
+    new_writes: BTreeMap<String, usize>,
     /// The number of the call that ended the taking up of reads.
     diverged: Option<u32>,
     made: Vec<Made<What>>,
@@ -338,6 +340,9 @@ impl Resuming {
         };
         let Some(index) = state.left.get(&key).and_then(|left| left.first(fits)) else {
             state.diverge(number);
+            if effect == Effect::Writes {
+                *state.new_writes.entry(tool.path().to_owned()).or_default() += 1;
+            }
             return Ok(Fate::Make);
         };
         let call = &earlier.calls[index];
@@ -448,7 +453,7 @@ impl Resuming {
         let sent = state.tick();
         let effect = match state.effects.is_empty() {
             true => call.effect,
-            false => state.effect(&named(tool), call.effect),
+            false => state.effect(&named(tool.path()), call.effect),
         };
         state.made.push(Made {
             sent,
@@ -531,6 +536,19 @@ impl Resuming {
                 "; {count} read{} of untrusted servers replayed too: may be old",
                 plural(count)
             ));
+        }
+        for (tool, new) in &state.new_writes {
+            let of_tool = named(tool);
+            let left = state.left.iter().filter(|(key, _)| tool_of(key) == of_tool);
+            let indices = left.flat_map(|(_, left)| &left.done);
+            let writes = |index: &&usize| earlier.calls[**index].effect == Effect::Writes;
+            let left = indices.filter(writes).count();
+            if left > 0 {
+                note.push_str(&format!(
+                    "; {new} new call{} of {tool}, and {left} of {run} did not come again: check that they differ",
+                    plural(*new)
+                ));
+            }
         }
         Some(note)
     }
@@ -1045,6 +1063,13 @@ mod tests {
             &[('r', 1, Back), ('w', 2, Back)],
             &[('r', 3, "made"), ('r', 1, "made"), ('w', 2, "taken 2")],
             "replayed 0 calls of x1; from call 1 on they were made, but for 1 write that x1 had done",
+        );
+        // One that may be the same, in other words.
+        check(
+            &[('w', 1, Back), ('w', 2, Back), ('w', 3, Failed)],
+            &[('w', 4, "made"), ('w', 5, "made"), ('w', 1, "taken 1")],
+            "replayed 0 calls of x1; from call 1 on they were made, but for 1 write that x1 had done; \
+             2 new calls of fs.write, and 1 of x1 did not come again: check that they differ",
         );
         // Another order of writes, and a read from before a write.
         check(
