@@ -12,14 +12,19 @@
 //! - A read that failed is made again. The first other read that is not taken up, and the first call
 //!   that writes and is made, end the taking up of reads: what they returned may no longer be so.
 //! - A call that wrote is never made again: it is taken up, or refused where the order or its result
-//!   is lost, or its server is another one now. One of which nobody knows whether it was done is refused. One that failed is made.
+//!   is lost, or its server is another one now. One of which nobody knows whether it was done is
+//!   refused. One that failed is made.
 //!
 //! To read is what the policy calls so: a trusted server says it. The mark of a server that nobody
-//! trusts may be wrong, so what was done under it is not made again either: it is taken up or refused
-//! like a write. But it is taken up in any order, and however old, as most such marks are right; the note says
-//! that it may be old. And where no answer came, it is made again: a retry could get no further
-//! than a read that took too long. What a tool was to the earlier run it is to the later one too,
-//! or less: a mark that comes between them makes no write a read.
+//! trusts may be wrong, so what was done under it is not made again either: it is taken up, or refused
+//! where its result is lost. But it is taken up in any order and however old, as most such marks are
+//! right, and the note says that it may be old. Where no answer came, it is made again: a retry would
+//! never get past a read that took too long. A tool is to the later run what it was to the earlier
+//! one, or something stricter: a mark that comes between them makes no write a read.
+//!
+//! One program at a time takes a run up. If it fails, its own calls are kept together with those that
+//! it did not come to, and the earlier run's name means these from then on. If it came to no call, or
+//! was a dry run, the earlier one stays as it was.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
