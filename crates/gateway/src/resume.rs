@@ -317,7 +317,7 @@ impl Resuming {
         }
     }
 
-    /// Decides about the call with this number. `stanza` tells its server's, `effect` what may come of
+    /// Decides about the call with this number. `known` tells its server's stanza and what may come of
     /// it, and `shown` says what it is.
     ///
     /// # Errors
@@ -325,8 +325,7 @@ impl Resuming {
     pub(crate) fn decide(
         &self,
         tool: &Tool,
-        stanza: impl FnOnce() -> Arc<str>,
-        effect: impl FnOnce() -> Effect,
+        known: impl FnOnce() -> (Arc<str>, Effect),
         arguments: &RawValue,
         form: Form,
         number: u32,
@@ -337,8 +336,8 @@ impl Resuming {
             return Ok(Fate::Make);
         };
         let key = key_of(tool, arguments.get());
-        let effect = state.effect(&tool_of(&key), effect());
-        let stanza = stanza();
+        let (stanza, now) = known();
+        let effect = state.effect(&tool_of(&key), now);
         let fits = |index: usize| {
             let call = &earlier.calls[index];
             call.stanza == stanza && call.form == form
@@ -1029,8 +1028,7 @@ mod tests {
                 let number = index as u32 + 1;
                 let decided = again.decide(
                     tool(*kind),
-                    stanza,
-                    || trusted(tool(*kind)),
+                    || (stanza(), trusted(tool(*kind))),
                     &arguments(&json!(n)),
                     Form::Value,
                     number,
@@ -1098,8 +1096,7 @@ mod tests {
             for expected in second {
                 let decided = again.decide(
                     &write,
-                    stanza,
-                    || trusted(&write),
+                    || (stanza(), trusted(&write)),
                     &arguments,
                     Form::Value,
                     1,
@@ -1137,8 +1134,7 @@ mod tests {
                 let (tool, number) = (tool(*kind), index as u32 + 1);
                 let decided = again.decide(
                     tool,
-                    stanza,
-                    || Effect::of(tool, false),
+                    || (stanza(), Effect::of(tool, false)),
                     &arguments(&json!(n)),
                     Form::Value,
                     number,
@@ -1173,8 +1169,7 @@ mod tests {
         let again = taking_up(run.to_keep());
         let decided = again.decide(
             &marked,
-            stanza,
-            || Effect::Marked,
+            || (stanza(), Effect::Marked),
             &arguments(&json!(1)),
             Form::Value,
             1,
@@ -1203,7 +1198,14 @@ mod tests {
                 let decide = |n: i32| {
                     let arguments = arguments(&json!(n));
                     let shown = || "it".into();
-                    fate(again.decide(&tool, stanza, || second, &arguments, Form::Value, 1, shown))
+                    fate(again.decide(
+                        &tool,
+                        || (stanza(), second),
+                        &arguments,
+                        Form::Value,
+                        1,
+                        shown,
+                    ))
                 };
                 assert_eq!(decide(1), "taken 1");
                 noted_as(&again, &tool, second, 1, Some(Back));
@@ -1236,8 +1238,7 @@ mod tests {
         ] {
             let decided = again.decide(
                 tool,
-                other,
-                || trusted(tool),
+                || (other(), trusted(tool)),
                 &arguments(&json!(n)),
                 Form::Value,
                 1,
@@ -1248,8 +1249,7 @@ mod tests {
         // What was kept with it is kept as it was by a run that does not come to it.
         let decided = again.decide(
             &write,
-            stanza,
-            || trusted(&write),
+            || (stanza(), trusted(&write)),
             &arguments(&json!(2)),
             Form::Value,
             2,
@@ -1270,8 +1270,7 @@ mod tests {
         for n in [2, 1] {
             let decided = again.decide(
                 &write,
-                stanza,
-                || trusted(&write),
+                || (stanza(), trusted(&write)),
                 &arguments(&json!(n)),
                 Form::Value,
                 1,
@@ -1293,8 +1292,7 @@ mod tests {
         let decided = |tool, form| {
             fate(again.decide(
                 tool,
-                stanza,
-                || trusted(tool),
+                || (stanza(), trusted(tool)),
                 &arguments(&json!(1)),
                 form,
                 1,
@@ -1349,8 +1347,7 @@ mod tests {
         let decide = |tool: &Tool, n: i32| {
             fate(again.decide(
                 tool,
-                stanza,
-                || trusted(tool),
+                || (stanza(), trusted(tool)),
                 &arguments(&json!(n)),
                 Form::Value,
                 1,
