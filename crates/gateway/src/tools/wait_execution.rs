@@ -48,7 +48,8 @@ pub(super) async fn call(
         live.cancel("by wait_execution");
         let nobody = Waiter {
             human: Human::Out,
-            ..*waiter
+            gone: waiter.gone,
+            waits_for: waiter.waits_for,
         };
         return told(agent, session, &live, LAST_STEPS, &nobody).await;
     }
