@@ -86,9 +86,16 @@ impl Executions {
             .cloned()
     }
 
+    /// Those that run, the latest last.
+    pub(crate) fn running(&self) -> Vec<Short> {
+        let all = self.all();
+        let running = all.iter().filter(|live| live.ended().is_none());
+        running.map(|live| live.short).collect()
+    }
+
     /// Whether a program runs.
     pub(crate) fn any_runs(&self) -> bool {
-        self.all().iter().any(|live| live.ended().is_none())
+        !self.running().is_empty()
     }
 
     fn keep(&self, live: Arc<Live>) {
