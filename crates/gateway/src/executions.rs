@@ -38,6 +38,9 @@ pub(crate) struct Executions(Mutex<VecDeque<Arc<Live>>>);
 impl Executions {
     /// Starts a program, which may take up the calls of an earlier one. It is cancelled with
     /// `connection`.
+    ///
+    /// # Errors
+    /// Another program takes them up.
     pub(crate) fn start(
         gateway: &Arc<Gateway>,
         session: &Arc<Session>,
@@ -45,7 +48,7 @@ impl Executions {
         telling: Telling,
         earlier: Option<Arc<Earlier>>,
         connection: &CancellationToken,
-    ) -> Arc<Live> {
+    ) -> Result<Arc<Live>, String> {
         let mut live = Live::new(
             gateway,
             session,
@@ -56,6 +59,9 @@ impl Executions {
         live.notes_calls = true;
         live.earlier = earlier;
         let live = Arc::new(live);
+        if let Some(earlier) = &live.earlier {
+            session.resumable().take(earlier, &live)?;
+        }
         session.executions().keep(live.clone());
         let (gateway, session) = (gateway.clone(), session.clone());
         let running = live.clone();
@@ -74,7 +80,7 @@ impl Executions {
                 session.executions().forget(&running);
             }
         });
-        live
+        Ok(live)
     }
 
     /// A program by its id: the short one of the session, or the whole one.
@@ -344,10 +350,9 @@ impl Live {
 
     /// Keeps the calls of a run that failed, for one that takes them up.
     async fn keep_calls(&self, gateway: &Gateway, session: &Session, execution: &mut Execution) {
-        let Some(calls) = self.seen().calls.clone() else {
-            return;
-        };
-        if let Some((of, calls)) = calls.resuming.taken() {
+        let calls = self.seen().calls.clone();
+        let resuming = calls.as_ref().map(|calls| &calls.resuming);
+        if let Some((of, calls)) = resuming.and_then(Resuming::taken) {
             gateway.recorder().record(Event::CallsTakenUp {
                 execution: self.id.clone(),
                 of,
@@ -355,18 +360,20 @@ impl Live {
             });
         }
         let resumable = session.resumable();
-        if execution.done.error.is_some() {
-            execution.resumable = resumable.keep(&self.id, self.short, &calls.resuming).await;
-            // The calls of the earlier run are among those that are kept now.
-            if execution.resumable
-                && let Some(earlier) = &self.earlier
-            {
-                resumable.forget(earlier).await;
+        let has_failed = execution.done.error.is_some();
+        let is_dry = execution.dry_run.is_some();
+        let did_nothing = is_dry || resuming.is_none_or(Resuming::is_empty);
+        match (&self.earlier, resuming) {
+            (Some(earlier), _) if did_nothing && has_failed => {
+                execution.resumable = resumable.name_too(earlier, &self.id, self.short);
             }
-        } else if execution.dry_run.is_none()
-            && let Some(earlier) = &self.earlier
-        {
-            resumable.forget(earlier).await;
+            (Some(_), _) if is_dry => {}
+            (earlier, Some(resuming)) if has_failed => {
+                let kept = resumable.keep(&self.id, self.short, resuming, earlier.as_deref());
+                execution.resumable = kept.await;
+            }
+            (Some(earlier), _) => resumable.forget(earlier).await,
+            (None, _) => {}
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::watched::{Told, Waiter, told};
-use super::{number, string, wait_execution};
+use super::{flag, number, string, wait_execution};
 use crate::Face;
 use crate::execute::{Language, Request};
 use crate::executions::{Executions, Telling};
@@ -63,6 +63,10 @@ pub(super) async fn call(
         earlier,
         agent.connection(),
     );
+    let live = match live {
+        Ok(live) => live,
+        Err(text) => return invalid(text),
+    };
     let _until_left = live.until_left();
     told(agent, &session, &live, most, waiter).await
 }
@@ -96,9 +100,7 @@ fn request(arguments: &Map<String, Value>) -> Result<Request, String> {
         code,
         language,
         own_time,
-        dry_run: arguments
-            .get("dry_run")
-            .is_some_and(|given| *given == true || *given == "true"),
+        dry_run: flag(arguments, &["dry_run", "dryRun"])?.unwrap_or(false),
         suspended: None,
     })
 }
