@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use journal::{Entry, Event};
 
-use crate::host::print;
+use crate::host::print_foreign;
 use crate::settings::Places;
 
 pub(crate) fn run(execution: &str, json: bool) -> Result<ExitCode> {
@@ -20,7 +20,7 @@ pub(crate) fn run(execution: &str, json: bool) -> Result<ExitCode> {
         });
         text.push('\n');
     }
-    print(&text)?;
+    print_foreign(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

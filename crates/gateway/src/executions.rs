@@ -445,6 +445,11 @@ impl Live {
         answer
     }
 
+    /// How it is told of.
+    pub(crate) fn telling(&self) -> &Telling {
+        &self.telling
+    }
+
     /// The question that is open.
     pub(crate) fn question(&self) -> Option<Arc<Question>> {
         self.suspended.as_ref()?.question().borrow().clone()

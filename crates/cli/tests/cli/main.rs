@@ -28,6 +28,7 @@ mod search;
 mod serve;
 mod sessions;
 mod state;
+mod terminal;
 mod trust;
 mod upstreams;
 mod verbs;
