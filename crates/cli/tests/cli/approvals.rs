@@ -768,10 +768,10 @@ fn a_call_before_which_the_user_has_to_visit_a_page_says_whose_move_it_is() {
         assert_eq!(
             fails("Connect\nfirst", json!({"elicitations": pages})),
             r#"the server has done nothing: the user has to visit a page first. Show them the address, and make the call again when they have been there. Server fake says: "Connect\u000afirst"
-https://a.example/go?id=1&to=b (a page of a.example): "So that files can be read"
-https://github.com@evil.example/%E2%80%AEa%20b (a page of evil.example): "one\u000atwo\u001b[0m"
-an address that is no page of the web, and is not shown
-and 2 more"#
+  https://a.example/go?id=1&to=b (a page of a.example): "So that files can be read"
+  https://github.com@evil.example/%E2%80%AEa%20b (a page of evil.example): "one\u000atwo\u001b[0m"
+  an address that is no page of the web, and is not shown
+  and 2 more"#
         );
         // The number alone says nothing: others use it too.
         assert_eq!(
