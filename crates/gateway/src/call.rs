@@ -322,8 +322,10 @@ impl Calls {
         let next = self.count.load(Ordering::Relaxed) + 1;
         let fate = self.resuming.decide(
             &tool,
-            || self.gateway.upstreams.digest(tool.server()),
-            || self.effect(&tool),
+            || {
+                let stanza = self.gateway.upstreams.digest(tool.server());
+                (stanza, self.effect(&tool))
+            },
             &bound.json,
             call.form,
             next,

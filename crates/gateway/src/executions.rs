@@ -22,7 +22,7 @@ use crate::execute::{self, Execution, Language, Request};
 use crate::guests::Printed;
 use crate::output::{self, Answer, Style};
 use crate::resume::{Earlier, Resuming};
-use crate::suspended::{Question, Reply, Suspended};
+use crate::suspended::{NotTaken, Question, Reply, Suspended};
 use crate::{Gateway, Session, Short};
 
 /// How long a program goes on that nobody asks for.
@@ -92,9 +92,16 @@ impl Executions {
             .cloned()
     }
 
+    /// Those that run, the latest last.
+    pub(crate) fn running(&self) -> Vec<Short> {
+        let all = self.all();
+        let running = all.iter().filter(|live| live.ended().is_none());
+        running.map(|live| live.short).collect()
+    }
+
     /// Whether a program runs.
     pub(crate) fn any_runs(&self) -> bool {
-        self.all().iter().any(|live| live.ended().is_none())
+        !self.running().is_empty()
     }
 
     fn keep(&self, live: Arc<Live>) {
@@ -170,6 +177,8 @@ pub(crate) struct Live {
     suspended: Option<Arc<Suspended>>,
     /// Number of the last question of which the agent was told that a human has to answer it.
     told_of: AtomicU32,
+    /// Whether an agent's client shows its human what is asked.
+    shown: watch::Sender<bool>,
     _asks: Option<Registered>,
 }
 
@@ -262,6 +271,7 @@ impl Live {
         Live {
             suspended: None,
             told_of: AtomicU32::new(0),
+            shown: watch::Sender::new(false),
             _asks: None,
             id,
             short,
@@ -478,12 +488,34 @@ impl Live {
         }
     }
 
-    /// Answers a question, if it is open still.
-    pub(crate) fn reply(&self, question: u32, replies: Vec<(usize, Reply)>) {
-        if let Some(suspended) = &self.suspended {
+    /// Answers a question or some of it, if it is open still. False if this is no answer to it.
+    pub(crate) fn reply(&self, question: u32, replies: Vec<(usize, Reply)>) -> bool {
+        match &self.suspended {
             // Who was faster has decided.
-            let _ = suspended.answer(question, replies);
+            Some(suspended) => suspended.answer_some(question, replies) != Err(NotTaken::Unfit),
+            None => false,
         }
+    }
+
+    /// Waits for a question that nobody is shown, and takes it on: nobody else shows it as long as what
+    /// comes back is held.
+    pub(crate) async fn to_be_shown(self: &Arc<Live>) -> Showing {
+        let mut shown = self.shown.subscribe();
+        loop {
+            // The sender is ours.
+            let _ = shown.wait_for(|shown| !shown).await;
+            self.asks(0).await;
+            if self
+                .shown
+                .send_if_modified(|shown| !std::mem::replace(shown, true))
+            {
+                return Showing(self.clone());
+            }
+        }
+    }
+
+    pub(crate) fn is_shown(&self) -> bool {
+        *self.shown.borrow()
     }
 
     /// The last question that the agent was told of.
@@ -587,6 +619,23 @@ impl Drop for UntilLeft {
         if !self.0.was_left() {
             self.0.cancel.cancel();
         }
+    }
+}
+
+/// A program's questions are shown by whoever holds this.
+pub(crate) struct Showing(Arc<Live>);
+
+impl std::ops::Deref for Showing {
+    type Target = Live;
+
+    fn deref(&self) -> &Live {
+        &self.0
+    }
+}
+
+impl Drop for Showing {
+    fn drop(&mut self) {
+        self.0.shown.send_replace(false);
     }
 }
 

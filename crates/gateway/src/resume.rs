@@ -12,16 +12,21 @@
 //! - A read that failed is made again. The first other read that is not taken up, and the first call
 //!   that writes and is made, end the taking up of reads: what they returned may no longer be so.
 //! - A call that wrote is never made again: it is taken up, or refused where the order or its result
-//!   is lost, or its server is another one now. One of which nobody knows whether it was done is refused. One that failed is made.
+//!   is lost, or its server is another one now. One of which nobody knows whether it was done is
+//!   refused. One that failed is made.
 //!
 //! To read is what the policy calls so: a trusted server says it. The mark of a server that nobody
-//! trusts may be wrong, so what was done under it is not made again either: it is taken up or refused
-//! like a write. But it is taken up in any order, and however old, as most such marks are right; the note says
-//! that it may be old. And where no answer came, it is made again: a retry could get no further
-//! than a read that took too long. What a tool was to the earlier run it is to the later one too,
-//! or less: a mark that comes between them makes no write a read.
+//! trusts may be wrong, so what was done under it is not made again either: it is taken up, or refused
+//! where its result is lost. But it is taken up in any order and however old, as most such marks are
+//! right, and the note says that it may be old. Where no answer came, it is made again: a retry would
+//! never get past a read that took too long. A tool is to the later run what it was to the earlier
+//! one, or something stricter: a mark that comes between them makes no write a read.
+//!
+//! One program at a time takes a run up. If it fails, its own calls are kept together with those that
+//! it did not come to, and the earlier run's name means these from then on. If it came to no call, or
+//! was a dry run, the earlier one stays as it was.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
@@ -54,9 +59,9 @@ type Key = [u8; 24];
 /// What tells a tool from others.
 type Named = [u8; 8];
 
-fn named(tool: &Tool) -> Named {
+fn named(path: &str) -> Named {
     let mut named = Named::default();
-    named.copy_from_slice(&Sha256::digest(tool.path())[..8]);
+    named.copy_from_slice(&Sha256::digest(path)[..8]);
     named
 }
 
@@ -94,7 +99,7 @@ fn key_of(tool: &Tool, arguments: &str) -> Key {
     hash.update(b"\0");
     hash.update(canonical(arguments));
     let mut key = Key::default();
-    key[..8].copy_from_slice(&named(tool));
+    key[..8].copy_from_slice(&named(tool.path()));
     key[8..].copy_from_slice(&hash.finalize()[..16]);
     key
 }
@@ -266,6 +271,8 @@ struct State {
     taken_old: usize,
     /// What each tool was at most, as far as the earlier run noted its calls.
     effects: HashMap<Named, Effect>,
+    /// Writes that the earlier run has none the same of, by the tool's path.
+    new_writes: BTreeMap<String, usize>,
     /// The number of the call that ended the taking up of reads.
     diverged: Option<u32>,
     made: Vec<Made<What>>,
@@ -310,7 +317,7 @@ impl Resuming {
         }
     }
 
-    /// Decides about the call with this number. `stanza` tells its server's, `effect` what may come of
+    /// Decides about the call with this number. `known` tells its server's stanza and what may come of
     /// it, and `shown` says what it is.
     ///
     /// # Errors
@@ -318,8 +325,7 @@ impl Resuming {
     pub(crate) fn decide(
         &self,
         tool: &Tool,
-        stanza: impl FnOnce() -> Arc<str>,
-        effect: impl FnOnce() -> Effect,
+        known: impl FnOnce() -> (Arc<str>, Effect),
         arguments: &RawValue,
         form: Form,
         number: u32,
@@ -330,14 +336,17 @@ impl Resuming {
             return Ok(Fate::Make);
         };
         let key = key_of(tool, arguments.get());
-        let effect = state.effect(&tool_of(&key), effect());
-        let stanza = stanza();
+        let (stanza, now) = known();
+        let effect = state.effect(&tool_of(&key), now);
         let fits = |index: usize| {
             let call = &earlier.calls[index];
             call.stanza == stanza && call.form == form
         };
         let Some(index) = state.left.get(&key).and_then(|left| left.first(fits)) else {
             state.diverge(number);
+            if effect == Effect::Writes {
+                *state.new_writes.entry(tool.path().to_owned()).or_default() += 1;
+            }
             return Ok(Fate::Make);
         };
         let call = &earlier.calls[index];
@@ -448,7 +457,7 @@ impl Resuming {
         let sent = state.tick();
         let effect = match state.effects.is_empty() {
             true => call.effect,
-            false => state.effect(&named(tool), call.effect),
+            false => state.effect(&named(tool.path()), call.effect),
         };
         state.made.push(Made {
             sent,
@@ -531,6 +540,19 @@ impl Resuming {
                 "; {count} read{} of untrusted servers replayed too: may be old",
                 plural(count)
             ));
+        }
+        for (tool, new) in &state.new_writes {
+            let of_tool = named(tool);
+            let left = state.left.iter().filter(|(key, _)| tool_of(key) == of_tool);
+            let indices = left.flat_map(|(_, left)| &left.done);
+            let writes = |index: &&usize| earlier.calls[**index].effect == Effect::Writes;
+            let left = indices.filter(writes).count();
+            if left > 0 {
+                note.push_str(&format!(
+                    "; {new} new call{} of {tool}, and {left} of {run} did not come again: check that they differ",
+                    plural(*new)
+                ));
+            }
         }
         Some(note)
     }
@@ -1006,8 +1028,7 @@ mod tests {
                 let number = index as u32 + 1;
                 let decided = again.decide(
                     tool(*kind),
-                    stanza,
-                    || trusted(tool(*kind)),
+                    || (stanza(), trusted(tool(*kind))),
                     &arguments(&json!(n)),
                     Form::Value,
                     number,
@@ -1046,6 +1067,13 @@ mod tests {
             &[('r', 3, "made"), ('r', 1, "made"), ('w', 2, "taken 2")],
             "replayed 0 calls of x1; from call 1 on they were made, but for 1 write that x1 had done",
         );
+        // One that may be the same, in other words.
+        check(
+            &[('w', 1, Back), ('w', 2, Back), ('w', 3, Failed)],
+            &[('w', 4, "made"), ('w', 5, "made"), ('w', 1, "taken 1")],
+            "replayed 0 calls of x1; from call 1 on they were made, but for 1 write that x1 had done; \
+             2 new calls of fs.write, and 1 of x1 did not come again: check that they differ",
+        );
         // Another order of writes, and a read from before a write.
         check(
             &[('r', 1, Back), ('w', 2, Back), ('w', 3, Back)],
@@ -1068,8 +1096,7 @@ mod tests {
             for expected in second {
                 let decided = again.decide(
                     &write,
-                    stanza,
-                    || trusted(&write),
+                    || (stanza(), trusted(&write)),
                     &arguments,
                     Form::Value,
                     1,
@@ -1107,8 +1134,7 @@ mod tests {
                 let (tool, number) = (tool(*kind), index as u32 + 1);
                 let decided = again.decide(
                     tool,
-                    stanza,
-                    || Effect::of(tool, false),
+                    || (stanza(), Effect::of(tool, false)),
                     &arguments(&json!(n)),
                     Form::Value,
                     number,
@@ -1143,8 +1169,7 @@ mod tests {
         let again = taking_up(run.to_keep());
         let decided = again.decide(
             &marked,
-            stanza,
-            || Effect::Marked,
+            || (stanza(), Effect::Marked),
             &arguments(&json!(1)),
             Form::Value,
             1,
@@ -1173,7 +1198,14 @@ mod tests {
                 let decide = |n: i32| {
                     let arguments = arguments(&json!(n));
                     let shown = || "it".into();
-                    fate(again.decide(&tool, stanza, || second, &arguments, Form::Value, 1, shown))
+                    fate(again.decide(
+                        &tool,
+                        || (stanza(), second),
+                        &arguments,
+                        Form::Value,
+                        1,
+                        shown,
+                    ))
                 };
                 assert_eq!(decide(1), "taken 1");
                 noted_as(&again, &tool, second, 1, Some(Back));
@@ -1206,8 +1238,7 @@ mod tests {
         ] {
             let decided = again.decide(
                 tool,
-                other,
-                || trusted(tool),
+                || (other(), trusted(tool)),
                 &arguments(&json!(n)),
                 Form::Value,
                 1,
@@ -1218,8 +1249,7 @@ mod tests {
         // What was kept with it is kept as it was by a run that does not come to it.
         let decided = again.decide(
             &write,
-            stanza,
-            || trusted(&write),
+            || (stanza(), trusted(&write)),
             &arguments(&json!(2)),
             Form::Value,
             2,
@@ -1240,8 +1270,7 @@ mod tests {
         for n in [2, 1] {
             let decided = again.decide(
                 &write,
-                stanza,
-                || trusted(&write),
+                || (stanza(), trusted(&write)),
                 &arguments(&json!(n)),
                 Form::Value,
                 1,
@@ -1263,8 +1292,7 @@ mod tests {
         let decided = |tool, form| {
             fate(again.decide(
                 tool,
-                stanza,
-                || trusted(tool),
+                || (stanza(), trusted(tool)),
                 &arguments(&json!(1)),
                 form,
                 1,
@@ -1319,8 +1347,7 @@ mod tests {
         let decide = |tool: &Tool, n: i32| {
             fate(again.decide(
                 tool,
-                stanza,
-                || trusted(tool),
+                || (stanza(), trusted(tool)),
                 &arguments(&json!(n)),
                 Form::Value,
                 1,

@@ -394,6 +394,111 @@ fn a_client_that_leaves_while_its_human_is_asked_takes_nothing_back() {
     assert_eq!(written(&mut agent), ["a"]);
 }
 
+#[test]
+fn a_dialog_that_nobody_answers_holds_no_request_up() {
+    let place = asks();
+    let mut agent = client(&place, false);
+    let code = "tools.fake.write(key='a', value='v')";
+    let mut params = program("python", code);
+    params["arguments"]["wait_seconds"] = 0.into();
+    let answer = agent.request("tools/call", params);
+    assert!(text(&answer).starts_with("running x1 · "), "{answer:#}");
+    let mut dialogs = Vec::new();
+    let mut wait = |agent: &mut Agent, seconds: u64| {
+        let arguments = json!({"execution": "x1", "wait_seconds": seconds});
+        let params = json!({"name": "wait_execution", "arguments": arguments});
+        let id = agent.ask("tools/call", params);
+        loop {
+            let message = agent.next();
+            if message["method"] == "elicitation/create" {
+                dialogs.push(message["id"].clone());
+            } else if message["id"] == id {
+                return (text(&message), dialogs.clone());
+            }
+        }
+    };
+    let waits = "running x1 · waiting for approval of 1 call (fake.write) · ";
+    let dialog = loop {
+        let (told, dialogs) = wait(&mut agent, 1);
+        assert!(told.starts_with("running x1 · "), "{told}");
+        if let [dialog] = &dialogs[..] {
+            assert!(told.starts_with(waits), "{told}");
+            break dialog.clone();
+        }
+    };
+    // The dialog is open still, and no other is opened beside it.
+    for seconds in [0, 1] {
+        let (told, dialogs) = wait(&mut agent, seconds);
+        assert!(told.starts_with(waits), "{told}");
+        assert_eq!(dialogs.len(), 1);
+    }
+    let yes = allow(json!({"decision": "allow once"}));
+    agent.send(&json!({"jsonrpc": "2.0", "id": dialog, "result": yes}));
+    let (told, dialogs) = wait(&mut agent, 45);
+    assert!(told.ends_with("\nwritten"), "{told}");
+    assert_eq!(dialogs.len(), 1);
+    assert_eq!(written(&mut agent), ["a"]);
+}
+
+#[test]
+fn what_a_human_has_allowed_is_sent_while_a_server_waits_for_its_answer() {
+    let code = "import asyncio
+async def writes():
+    await tools.fake.write(key='a', value='v')
+    return await tools.fake.meet(parties=2)
+await asyncio.gather(writes(), tools.fake.elicit())";
+    let yes = allow(json!({"decision": "allow once"}));
+    let sure = allow(json!({"sure": true}));
+    let done = json!(["met", {"answers": [sure]}]);
+    let meet = program("python", "tools.fake.meet(parties=2)");
+    let place = asks();
+
+    let mut agent = client(&place, false);
+    let id = agent.ask("tools/call", program("python", code));
+    let approval = agent.next();
+    agent.send(&json!({"jsonrpc": "2.0", "id": approval["id"], "result": yes}));
+    let form = agent.next();
+    let message = form["params"]["message"].as_str().unwrap();
+    assert!(message.starts_with("Server fake asks you"), "{message}");
+    let met = agent.request("tools/call", meet.clone());
+    assert_eq!(text(&met).lines().last(), Some("met"));
+    // When its client cannot show the second dialog, only that is waited for.
+    let error = json!({"code": -32603, "message": "no window"});
+    agent.send(&json!({"jsonrpc": "2.0", "id": form["id"], "error": error}));
+    let answer = agent.next();
+    assert_eq!(answer["id"], id, "{answer:#}");
+    let told = text(&answer);
+    assert!(
+        told.contains(" · waiting for a human's answer to fake · "),
+        "{told}"
+    );
+    let wait = json!({"name": "wait_execution", "arguments": {"execution": "x1"}});
+    let (answer, dialogs) = call(&mut agent, wait, &|_| sure.clone());
+    assert_eq!((value(&answer), dialogs.len()), (done.clone(), 1));
+    assert_eq!(written(&mut agent), ["a"]);
+    agent.close();
+
+    let mut agent = client(&place, true);
+    let params = program("python", code);
+    let asked = agent.request("tools/call", params.clone());
+    let again = |asked: &Value, answers: Value| {
+        let mut again = params.clone();
+        again["requestState"] = asked["result"]["requestState"].clone();
+        again["inputResponses"] = answers;
+        again
+    };
+    let half = again(&asked, json!({"approvals": yes}));
+    let rest = agent.request("tools/call", half);
+    let keys = rest["result"]["inputRequests"].as_object().unwrap();
+    assert_eq!(keys.keys().collect::<Vec<_>>(), ["server_0"]);
+    assert_eq!(
+        text(&agent.request("tools/call", meet)).lines().last(),
+        Some("met")
+    );
+    let last = again(&rest, json!({"server_0": sure}));
+    assert_eq!(value(&agent.request("tools/call", last)), done);
+}
+
 /// Answers at a terminal what programs wait for, and returns what is read there and whether that went well.
 fn approvals(place: &Place, dialogue: &[(&str, &str)]) -> (String, bool) {
     let command = place.command(&["approvals"]);

@@ -645,6 +645,71 @@ fn there_is_not_always_something_to_resume() {
 }
 
 #[test]
+fn what_was_meant_to_keep_from_doing_it_again_is_never_passed_over() {
+    let place = place();
+    let mut agent = agent(&place);
+    let code = |end: &str| format!("tools.fake.write(key='a', value='v')\n{end}");
+    assert!(agent.execute("python", &code("1 / 0")).1);
+    for (name, given, said) in [
+        (
+            "resume",
+            json!(["x1"]),
+            "resume must name the run to take up, as in resume=\"x8\"; it is [\"x1\"]",
+        ),
+        ("resume", json!(true), "resume must name the run to take up"),
+        (
+            "Resume",
+            json!("x1"),
+            "there is no argument \"Resume\", and nothing was run: write resume",
+        ),
+        (
+            "resume_from",
+            json!("x1"),
+            "there is no argument \"resume_from\", and nothing was run: write resume",
+        ),
+        (
+            "dry_run",
+            json!("maybe"),
+            "dry_run must be true or false; it is \"maybe\"",
+        ),
+        (
+            "dryrun",
+            json!(true),
+            "there is no argument \"dryrun\", and nothing was run: write dry_run",
+        ),
+    ] {
+        let mut arguments = json!({"language": "python", "code": code("'done'")});
+        arguments[name] = given;
+        let (text, is_error) = agent.call("execute_code", arguments);
+        assert!(
+            is_error && text.starts_with("error invalid_argument\n"),
+            "{text}"
+        );
+        assert!(text.contains(said), "{text}");
+    }
+    for (name, given) in [
+        ("dry_run", json!(1)),
+        ("dry_run", json!("True")),
+        ("dryRun", json!(true)),
+    ] {
+        let mut arguments = json!({"language": "python", "code": code("'done'")});
+        arguments[name] = given;
+        let (text, is_error) = agent.call("execute_code", arguments);
+        assert!(
+            !is_error && text.contains("--- would call\nfake.write("),
+            "{text}"
+        );
+    }
+    let arguments = json!({"language": "python", "code": code("'done'"), "resume": 1, "more": "x"});
+    let (text, is_error) = agent.call("execute_code", arguments);
+    assert!(
+        !is_error && note(&text) == "replayed 1 call of x1",
+        "{text}"
+    );
+    assert_eq!(called(&place)["write a"], 1);
+}
+
+#[test]
 fn over_http_a_run_is_taken_up_in_its_session_alone() {
     let place = place();
     let served = Served::new(&place);
