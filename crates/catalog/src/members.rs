@@ -77,7 +77,8 @@ fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         while let Some(word) = bytes.get(at..)?.first_chunk().copied() {
             let word = u64::from_le_bytes(word);
-            let found = zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
+            let found =
+                zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
             at += found.trailing_zeros() as usize / 8;
             if found != 0 {
                 break;
@@ -120,7 +121,10 @@ mod tests {
             ]),
         );
         check(r#"{"é—":"—é"}"#, Some(&[("é—", r#""—é""#)]));
-        check(r#"{"a":[[[]]],"a":{}}"#, Some(&[("a", "[[[]]]"), ("a", "{}")]));
+        check(
+            r#"{"a":[[[]]],"a":{}}"#,
+            Some(&[("a", "[[[]]]"), ("a", "{}")]),
+        );
         check(r#"{"\u0061":1}"#, None);
         check("[]", None);
         check("null", None);
