@@ -330,7 +330,8 @@ pub(crate) fn running(live: &Live, name_session: bool) -> Answer {
         }
         if !progress.message.is_empty() {
             let message = one_line(&progress.message);
-            let _ = write!(text, " {}", shortened(&message, PROGRESS_BYTES));
+            let most = PROGRESS_BYTES.min(live.budget() / 4);
+            let _ = write!(text, " {}", shortened(&message, most));
         }
     }
     let printed = so_far.stdout.text();

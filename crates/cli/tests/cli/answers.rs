@@ -41,11 +41,8 @@ print('p' * 5000)
             "\nalready done: ",
             " reads",
             "\n--- stdout\n",
-            "5000 bytes",
         ] {
-            // With room for some of it, fewer are missing.
-            let missing = part == "5000 bytes" && !text.contains(part);
-            assert!(missing || text.contains(part), "{tokens}: {part}: {text}");
+            assert!(text.contains(part), "{tokens}: {part}: {text}");
         }
     }
     let text = whole(&code, "python", Value::Null);
@@ -63,8 +60,11 @@ print('p' * 5000)
         whole(code, language, small.clone());
     }
     // What to paste is whole.
-    let text = whole("tools.fake.echo(tekst='a')", "python", small);
-    assert!(text.contains("\nfix: tools.fake.echo(text='a')"), "{text}");
+    let text = whole("tools.fake.echo(tekst=\"a\")", "python", small);
+    assert!(
+        text.contains("\nfix: tools.fake.echo(text=\"a\")"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_value_of_any_size_keeps_the_budget_and_names_what_was_printed() {
 fn a_program_that_runs_is_told_of_within_the_budget() {
     let place = Place::with_fake();
     let mut agent = agent(&place);
-    let code = "progress(0.5, 'a\\n--- stdout\\n' * 500)\nprint('w' * 100_000)\ntools.fake.meet(parties=2)";
+    let code = "progress('a\\n--- stdout\\n' * 500, 0.5)\nprint('w' * 100_000)\ntools.fake.meet(parties=2)";
     let arguments = json!({
         "language": "python", "code": code, "wait_seconds": 0, "max_output_tokens": 100,
     });
@@ -118,7 +118,7 @@ fn a_program_that_runs_is_told_of_within_the_budget() {
         let arguments = json!({"execution": "x1", "wait_seconds": 0.05});
         let (text, _) = agent.call("wait_execution", arguments);
         assert!(
-            text.starts_with("running x1") && text.len() <= 400 + 300,
+            text.starts_with("running x1") && text.len() <= 400,
             "{text}"
         );
         if text.contains("bytes before") {
@@ -170,9 +170,10 @@ fn no_line_of_others_is_taken_for_one_of_toolmill() {
         "python",
         "print('a\\n--- note\\n--- b')\n'c\\n--- stdout\\n--- d'",
     );
+    let (_, rest) = text.split_once('\n').unwrap();
     assert_eq!(
-        text,
-        "ok x5\nc\n --- stdout\n--- d\n--- stdout\na\n --- note\n--- b"
+        rest,
+        "c\n --- stdout\n--- d\n--- stdout\na\n --- note\n--- b"
     );
 }
 
