@@ -12,8 +12,8 @@ use ::results::Content;
 use catalog::Shape;
 use journal::{Past, PastCall};
 use protocol::{ErrorCode, ProgramError};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Number, Value};
 
 use crate::call::CallRecord;
 use crate::execute::{Execution, Language};
@@ -101,22 +101,12 @@ pub(crate) async fn structured_and_keep(
     session: &Session,
     name_session: bool,
 ) -> Answer {
-    let kept = match &execution.done.value {
-        Some(value) if value.get().len() > STRUCTURED_BYTES => keep(session, value.clone()).await,
-        _ => Handle::None,
+    let mut style = Style {
+        name_session,
+        ..Style::default()
     };
-    structured(execution, name_session, &kept)
-}
-
-fn structured(execution: &Execution, name_session: bool, kept: &Handle) -> Answer {
     if execution.done.error.is_some() {
-        return answer(
-            execution,
-            &Style {
-                name_session,
-                ..Style::default()
-            },
-        );
+        return answer(execution, &style);
     }
     let value = execution
         .done
@@ -124,11 +114,7 @@ fn structured(execution: &Execution, name_session: bool, kept: &Handle) -> Answe
         .as_ref()
         .map_or("null", |value| value.get());
     if value.len() > STRUCTURED_BYTES {
-        let whole = match kept {
-            Handle::Kept(id) => format!("it is kept: results.open(\"{id}\") in a later program"),
-            Handle::Refused(reason) => reason.clone(),
-            Handle::None => "return less".to_owned(),
-        };
+        let whole = whole(&keep_value(execution, session).await);
         return Answer::error(format!(
             "error {} {}\nthe value has {} bytes; at most {STRUCTURED_BYTES} can be handed over; {whole}",
             execution.short,
@@ -136,18 +122,100 @@ fn structured(execution: &Execution, name_session: bool, kept: &Handle) -> Answe
             value.len()
         ));
     }
-    match serde_json::from_str(value) {
+    match exact(value) {
         Ok(value) => Answer {
             text: String::new(),
             is_error: false,
             structured: Some(value),
             shown: execution.shown.clone(),
         },
-        Err(error) => Answer::error(format!(
-            "error {} {}\nthe value cannot be read: {error}",
-            execution.short,
-            ErrorCode::Protocol
-        )),
+        Err(why) => {
+            style.value = keep_value(execution, session).await;
+            style.note = Some(format!(
+                "no structured content, as {why}; {}",
+                whole(&style.value)
+            ));
+            answer_and_keep(execution, session, style).await
+        }
+    }
+}
+
+async fn keep_value(execution: &Execution, session: &Session) -> Handle {
+    match &execution.done.value {
+        Some(value) => keep(session, value.clone()).await,
+        None => Handle::None,
+    }
+}
+
+/// Where a value is that is not in structured content.
+fn whole(kept: &Handle) -> String {
+    match kept {
+        Handle::Kept(id) => format!("it is kept: results.open(\"{id}\") in a later program"),
+        Handle::Refused(reason) => reason.clone(),
+        Handle::None => "return less".to_owned(),
+    }
+}
+/// A value that is the same in structured content as in its JSON; else why none is.
+fn exact(json: &str) -> Result<Value, String> {
+    // Digits that every double can be told apart by.
+    const DIGITS: usize = 17;
+    let mut value: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let mut written = numbers(json);
+    let is_same = each_number(&mut value, &mut |number| {
+        let text = written.next()?;
+        if number.is_i64() || number.is_u64() {
+            return Some(());
+        }
+        let digits = text.split(['e', 'E']).next().unwrap_or_default();
+        let digits = digits.bytes().filter(u8::is_ascii_digit).count();
+        // As it is written, which the parser may miss by a little.
+        let double = text.parse().ok().filter(|_| text.contains(['.', 'e', 'E']));
+        *number = Number::from_f64(double.filter(|_| digits <= DIGITS)?)?;
+        Some(())
+    });
+    match is_same.and_then(|()| written.next().map_or(Some(()), |_| None)) {
+        Some(()) => Ok(value),
+        None => Err("a number in it is longer than those of structured content".to_owned()),
+    }
+}
+
+/// The numbers in a JSON text, as they are written.
+fn numbers(json: &str) -> impl Iterator<Item = &str> {
+    let mut rest = json;
+    std::iter::from_fn(move || {
+        loop {
+            let at = rest.find(|c: char| matches!(c, '"' | '-' | '0'..='9'))?;
+            rest = &rest[at..];
+            if let Some(string) = rest.strip_prefix('"') {
+                let mut is_escaped = false;
+                let end = string.find(|c| {
+                    let ends = c == '"' && !is_escaped;
+                    is_escaped = c == '\\' && !is_escaped;
+                    ends
+                })?;
+                rest = &string[end + 1..];
+                continue;
+            }
+            let is_part = |c: char| matches!(c, '-' | '+' | '.' | 'e' | 'E' | '0'..='9');
+            let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+            let (number, after) = rest.split_at(end);
+            rest = after;
+            return Some(number);
+        }
+    })
+}
+
+/// Visits the numbers of a value in their order, as long as there is something to say of each.
+fn each_number(value: &mut Value, visit: &mut impl FnMut(&mut Number) -> Option<()>) -> Option<()> {
+    match value {
+        Value::Number(number) => visit(number),
+        Value::Array(items) => items
+            .iter_mut()
+            .try_for_each(|item| each_number(item, visit)),
+        Value::Object(members) => members
+            .values_mut()
+            .try_for_each(|member| each_number(member, visit)),
+        Value::Null | Value::Bool(_) | Value::String(_) => Some(()),
     }
 }
 
@@ -188,10 +256,8 @@ pub(crate) async fn answer_and_keep(
     if !cut.value && !cut.stdout {
         return answer;
     }
-    if cut.value
-        && let Some(value) = &execution.done.value
-    {
-        style.value = keep(session, value.clone()).await;
+    if cut.value && matches!(style.value, Handle::None) {
+        style.value = keep_value(execution, session).await;
     }
     if cut.stdout {
         style.stdout = match &execution.stdout.whole {
@@ -264,7 +330,8 @@ pub(crate) fn running(live: &Live, name_session: bool) -> Answer {
         }
         if !progress.message.is_empty() {
             let message = one_line(&progress.message);
-            let _ = write!(text, " {}", shortened(&message, PROGRESS_BYTES));
+            let most = PROGRESS_BYTES.min(live.budget() / 4);
+            let _ = write!(text, " {}", shortened(&message, most));
         }
     }
     let printed = so_far.stdout.text();

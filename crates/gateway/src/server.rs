@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::asking::{self, Dialog, Said};
 use crate::executions::{Live, Progress, Progresses};
-use crate::output::Answer;
+use crate::output::{self, Answer, BUDGET_BYTES};
 use crate::resources::{self, Body, Read, Refused, Wanted};
 use crate::show::Shown;
 use crate::tools::watched::{self, Asks, Human, Shows, Told, Waiter};
@@ -534,7 +534,11 @@ fn result(answer: Answer) -> CallToolResult {
         result.structured_content = Some(value);
         return result;
     }
-    let mut content = vec![ContentBlock::text(answer.text)];
+    let mut text = answer.text;
+    if text.len() > BUDGET_BYTES {
+        text = output::shortened(&text, BUDGET_BYTES).into_owned();
+    }
+    let mut content = vec![ContentBlock::text(text)];
     content.extend(shown);
     if answer.is_error {
         CallToolResult::error(content)

@@ -1,5 +1,6 @@
 //! The whole product from outside: the built binary, against fake servers.
 
+mod answers;
 mod approvals;
 mod arguments;
 mod attacks;

@@ -39,7 +39,10 @@ pub(super) async fn call(
         Ok(session) => session,
         Err(text) => return invalid(text),
     };
-    let tokens = number(&arguments, &["max_output_tokens"]).map(|tokens| tokens.max(0.0) as usize);
+    let tokens = match number(&arguments, &["max_output_tokens"]) {
+        Ok(tokens) => tokens.map(|tokens| tokens.max(0.0) as usize),
+        Err(text) => return invalid(text),
+    };
     let telling = Telling {
         style: Style {
             max_output_tokens: tokens,
@@ -155,10 +158,11 @@ fn request(arguments: &Map<String, Value>) -> Result<Request, String> {
     let language = match arguments.get("language") {
         None | Some(Value::Null) => None,
         Some(name) => Some(name.as_str().and_then(Language::parse).ok_or_else(|| {
-            format!("language must be python, typescript or javascript; it is {name}")
+            let shown = shortened(&name.to_string(), 40);
+            format!("language must be python, typescript or javascript; it is {shown}")
         })?),
     };
-    let own_time = match number(arguments, &["timeout_seconds", "timeout"]) {
+    let own_time = match number(arguments, &["timeout_seconds", "timeout"])? {
         None => None,
         Some(seconds) => Some(
             Duration::try_from_secs_f64(seconds)

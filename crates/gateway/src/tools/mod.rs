@@ -144,12 +144,25 @@ fn string<'a>(arguments: &'a Map<String, Value>, names: &[&str]) -> Option<&'a s
     names.iter().find_map(|name| arguments.get(*name)?.as_str())
 }
 
-/// A number that may have been written as a string.
-fn number(arguments: &Map<String, Value>, names: &[&str]) -> Option<f64> {
-    names.iter().find_map(|name| match arguments.get(*name)? {
+/// A number that may have been written as a string, under any of its names; none where nothing is said.
+///
+/// # Errors
+/// What was given is no number.
+fn number(arguments: &Map<String, Value>, names: &[&str]) -> Result<Option<f64>, String> {
+    let mut given = names
+        .iter()
+        .filter_map(|name| Some((name, arguments.get(*name)?)));
+    let Some((name, given)) = given.find(|(_, given)| !given.is_null()) else {
+        return Ok(None);
+    };
+    let number = match given {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
+    };
+    number.map(Some).ok_or_else(|| {
+        let shown = shortened(&given.to_string(), 40);
+        format!("{name} must be a number; it is {shown}")
     })
 }
 

@@ -101,7 +101,7 @@ fn running_here(session: Option<&Session>) -> String {
 /// # Errors
 /// What the caller gave is no duration.
 pub(super) fn most(agent: &Agent, arguments: &Map<String, Value>) -> Result<Duration, String> {
-    match number(arguments, &["wait_seconds"]) {
+    match number(arguments, &["wait_seconds"])? {
         None => Ok(agent.gateway.config.limits.yield_time),
         Some(seconds) => Duration::try_from_secs_f64(seconds)
             .map(|asked| asked.min(MOST))
