@@ -36,12 +36,35 @@ pub(crate) fn repaired(index: &Index, written: &str) -> Vec<u32> {
     if wanted == 0 || written.len() < SHORTEST_WORD {
         return Vec::new();
     }
-    let (most, similar) = if written.len() < TWO_MISTAKES {
-        (1, with_outline_like::<1>(index, wanted))
-    } else {
-        (2, with_outline_like::<2>(index, wanted))
-    };
     let places = Places::of(written);
+    let near = nearest(
+        index,
+        written,
+        &places,
+        1,
+        with_outline_like::<1>(index, wanted),
+    );
+    if !near.is_empty() || written.len() < TWO_MISTAKES {
+        return near;
+    }
+    // Many more words are like it by two mistakes, and few are written with so many.
+    nearest(
+        index,
+        written,
+        &places,
+        2,
+        with_outline_like::<2>(index, wanted),
+    )
+}
+
+/// Those of some spellings that are nearest to `written`, with at most so many mistakes.
+fn nearest(
+    index: &Index,
+    written: &str,
+    places: &Places,
+    most: usize,
+    similar: Vec<u32>,
+) -> Vec<u32> {
     let mut near: Vec<_> = similar
         .into_iter()
         .filter_map(|at| {
@@ -58,9 +81,9 @@ pub(crate) fn repaired(index: &Index, written: &str) -> Vec<u32> {
         })
         .collect();
     near.sort_unstable();
-    let nearest = near.first().map_or(0, |(key, _)| key.0);
+    let least = near.first().map_or(0, |(key, _)| key.0);
     near.into_iter()
-        .take_while(|(key, _)| key.0 == nearest)
+        .take_while(|(key, _)| key.0 == least)
         .take(MOST_CANDIDATES)
         .map(|(_, at)| at)
         .collect()

@@ -313,7 +313,7 @@ fn config(settings: &Settings, places: &Places) -> Config {
 
 /// Reads the settings again and has a gateway take up its new servers; on any error nothing changes.
 pub(crate) async fn take_up(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     source: &Source,
     places: &Places,
 ) -> Result<String, String> {
@@ -322,6 +322,7 @@ pub(crate) async fn take_up(
     gateway
         .reconfigure(settings.upstreams, settings.rules)
         .await;
+    gateway.warn_of_idle_rules();
     Ok(format!("{servers} servers"))
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Error, Result, anyhow, bail};
-use gateway::policy::{Considered, Decision, Rule, Verdict};
+use gateway::policy::{Considered, Decision, Quota, Rule, Verdict};
 use gateway::remembered::Remembered;
 use gateway::{Gateway, Tool};
 use serde_json::{Value, json};
@@ -115,7 +115,7 @@ fn as_text(started: &Started) -> String {
 /// The reason, and how many calls a run may make.
 fn because(verdict: &Verdict) -> String {
     let mut reason = verdict.reason.clone();
-    for (pattern, most) in &verdict.quotas {
+    for Quota { pattern, most, .. } in &verdict.quotas {
         reason.push_str(&format!("; at most {most} calls of {pattern} a run"));
     }
     reason
@@ -125,10 +125,8 @@ fn because(verdict: &Verdict) -> String {
 fn notes(gateway: &Gateway) -> Vec<String> {
     let catalog = gateway.catalog();
     let mut notes = Vec::new();
-    for rule in &gateway.policy().rules().rules {
-        if !catalog.tools().any(|tool| rule.pattern.fits(tool)) {
-            notes.push(format!("{rule} fits no tool that is listed now"));
-        }
+    for rule in gateway.idle_rules() {
+        notes.push(format!("{rule} fits no tool that is listed now"));
     }
     match gateway.policy().remembered().all() {
         Err(error) => notes.push(error),
@@ -236,7 +234,7 @@ fn verdict_json(tool: &Tool, verdict: &Verdict) -> Value {
         "because": verdict.reason,
         "remembered": verdict.remembered,
         "max_calls": quotas
-            .map(|(pattern, most)| json!({"rule": pattern, "calls": most}))
+            .map(|quota| json!({"rule": quota.pattern, "calls": quota.most}))
             .collect::<Vec<_>>(),
     })
 }

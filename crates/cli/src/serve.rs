@@ -1,6 +1,5 @@
 //! `toolmill serve`: the agent's MCP server.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -121,7 +120,6 @@ async fn serve_http(
 
 /// The token in `file`, made there at the first start, for its user alone.
 fn kept_token(file: &Path) -> Result<String> {
-    use std::os::unix::fs::OpenOptionsExt;
     if let Ok(token) = std::fs::read_to_string(file) {
         let token = token.trim();
         if !token.is_empty() {
@@ -131,20 +129,9 @@ fn kept_token(file: &Path) -> Result<String> {
     let mut random = [0; 32];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
     let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    let write = || {
-        std::fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
-        // Two gateways that start at once both rename a whole file; the later one's token stands.
-        let temporary = file.with_extension(std::process::id().to_string());
-        std::fs::File::options()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)?
-            .write_all(token.as_bytes())?;
-        std::fs::rename(&temporary, file)
-    };
-    write().with_context(|| format!("the token cannot be kept in {}", file.display()))?;
+    // Of two gateways that start at once the later one's token stands.
+    files::replace(file, token.as_bytes())
+        .with_context(|| format!("the token cannot be kept in {}", file.display()))?;
     Ok(std::fs::read_to_string(file)?)
 }
 

@@ -133,6 +133,8 @@ struct Source {
     format: Format,
     /// Whether the operator wrote it. The others come with a project, from anyone.
     own: bool,
+    /// Where its servers are started that do not say it.
+    starts_in: PathBuf,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -148,6 +150,7 @@ struct Server {
     name: String,
     file: PathBuf,
     own: bool,
+    starts_in: PathBuf,
     written: Written,
     max_in_flight: Option<u64>,
     validation: Validation,
@@ -184,7 +187,13 @@ pub(crate) fn load(
     trust: &trust::Store,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Settings> {
-    let sources = sources(explicit, places);
+    // A shell's own variable may be another folder than the one that we are in.
+    let here = places.working_directory.to_str().map(str::to_owned);
+    let environment = &|name: &str| match name {
+        "PWD" => here.clone(),
+        name => environment(name),
+    };
+    let sources = sources(explicit, places, environment);
     let mut settings = Settings {
         looked_for: sources.iter().map(|source| source.path.clone()).collect(),
         warnings: trust.trouble().map(str::to_owned).into_iter().collect(),
@@ -206,8 +215,19 @@ pub(crate) fn load(
             Format::Claude => settings.read_claude(source, &text)?,
         };
         for server in found {
-            if let Some(hidden) = servers.insert(server.name.clone(), server) {
-                let name = &hidden.name;
+            let name = server.name.clone();
+            let own = servers
+                .get(&name)
+                .filter(|present| present.own && !server.own);
+            let mut request = trust::Request::new(&name, &server.file, &server.written);
+            if own.is_some() && !trust.agreed(&request.hash) {
+                // Nobody but its user takes a server away.
+                settings.warnings.push(format!(
+                    "{path} also names {name}; yours is used. To use the project's instead: toolmill trust {name}"
+                ));
+                request.replaces_own = true;
+                settings.untrusted.push(request);
+            } else if let Some(hidden) = servers.insert(name.clone(), server) {
                 let warning = format!("{path} also names {name}, so {} is ignored", hidden.place);
                 settings.warnings.push(warning);
             }
@@ -220,12 +240,17 @@ pub(crate) fn load(
     Ok(settings)
 }
 
-fn sources(explicit: Option<&Path>, places: &Places) -> Vec<Source> {
+fn sources(
+    explicit: Option<&Path>,
+    places: &Places,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Vec<Source> {
     let source = |path: PathBuf, own| Source {
         format: match path.extension() {
             Some(extension) if extension == "json" => Format::Claude,
             _ => Format::Toolmill,
         },
+        starts_in: folder_of(&path).to_owned(),
         path,
         own,
     };
@@ -233,7 +258,12 @@ fn sources(explicit: Option<&Path>, places: &Places) -> Vec<Source> {
     if let Some(path) = explicit {
         return vec![source(here.join(path), true)];
     }
-    let user = source(places.config_dir.join("toolmill.toml"), true);
+    let mut user = source(places.config_dir.join("toolmill.toml"), true);
+    // Not where the agent works: what `python -m` and `npx` find there would run without being trusted.
+    let home = environment("HOME").map(PathBuf::from);
+    if let Some(home) = home.filter(|home| home.is_absolute() && home.is_dir()) {
+        user.starts_in = home;
+    }
     let project = source(here.join("toolmill.toml"), false);
     let claude = source(here.join(".mcp.json"), false);
     if same_file(&user.path, &project.path) {
@@ -334,6 +364,7 @@ impl Settings {
                 name: name.to_owned(),
                 file: source.path.clone(),
                 own: source.own,
+                starts_in: source.starts_in.clone(),
                 written: self.read_server(name, &table, Format::Toolmill)?,
                 max_in_flight: table.number("max_in_flight")?,
                 validation: read_validation(&table)?,
@@ -395,6 +426,7 @@ impl Settings {
                 name: name.to_owned(),
                 file: source.path.clone(),
                 own: source.own,
+                starts_in: source.starts_in.clone(),
                 written: self.read_server(name, &table, Format::Claude)?,
                 max_in_flight: None,
                 validation: Validation::default(),
@@ -544,15 +576,23 @@ impl Settings {
         let folder = folder_of(&server.file);
         let expanded = server
             .written
-            .transport(folder, environment, &|text: &Template| {
-                text.expand(environment)
-            })
+            .transport(
+                folder,
+                &server.starts_in,
+                environment,
+                &|text: &Template| text.expand(environment),
+            )
             .and_then(check_url);
         let ourselves = expanded
             .as_ref()
             .is_ok_and(|transport| is_ourselves(transport, working_directory));
         let request = trust::Request::new(&server.name, &server.file, &server.written);
-        let hash = request.hash.clone();
+        let hash = if server.written.names("PWD") {
+            // Elsewhere it is another one.
+            trust::hash_in(&request.hash, working_directory)
+        } else {
+            request.hash.clone()
+        };
         let asks = !server.own && !trust.agreed(&request.hash);
         let blocked = if ourselves {
             Some(format!("this is toolmill itself; remove {}", server.place))
@@ -570,9 +610,12 @@ impl Settings {
             // It is never started. What is kept of it is what the file shows anyway.
             _ => server
                 .written
-                .transport(folder, &|_: &str| None, &|text: &Template| {
-                    Ok(text.source().to_owned())
-                })
+                .transport(
+                    folder,
+                    &server.starts_in,
+                    &|_: &str| None,
+                    &|text: &Template| Ok(text.source().to_owned()),
+                )
                 .expect("nothing is looked up"),
         };
         let mut stanza = Stanza::new(&server.name, transport);
@@ -584,6 +627,7 @@ impl Settings {
             blocked,
             validation: server.validation,
             trusted: server.trusted,
+            own: server.own,
             hash,
         });
     }
@@ -608,11 +652,31 @@ fn read_validation(table: &Table) -> Result<Validation> {
 }
 
 impl Written {
+    /// Whether it needs a variable of the environment.
+    fn names(&self, variable: &str) -> bool {
+        let (texts, pairs): (Vec<&Template>, _) = match self {
+            Written::Command {
+                command,
+                args,
+                env,
+                cwd,
+            } => (
+                std::iter::once(command).chain(args).chain(cwd).collect(),
+                env,
+            ),
+            Written::Address { url, headers } => (vec![url], headers),
+        };
+        let values = pairs.iter().map(|(_, value)| value);
+        let mut texts = texts.into_iter().chain(values);
+        texts.any(|text| text.source().contains(&format!("${{{variable}")))
+    }
+
     /// As the connection needs it: each text through `text`, the environment complete, the working
-    /// directory from `folder`, which is the file's.
+    /// directory from `folder`, which is the file's, or else `starts_in`.
     fn transport(
         &self,
         folder: &Path,
+        starts_in: &Path,
         environment: &dyn Fn(&str) -> Option<String>,
         text: &dyn Fn(&Template) -> Result<String, String>,
     ) -> Result<Transport, String> {
@@ -639,10 +703,10 @@ impl Written {
                     command: text(command)?,
                     args: args.iter().map(text).collect::<Result<_, _>>()?,
                     env: complete.into_iter().collect(),
-                    cwd: match cwd {
-                        Some(cwd) => Some(folder.join(text(cwd)?)),
-                        None => None,
-                    },
+                    cwd: Some(match cwd {
+                        Some(cwd) => folder.join(text(cwd)?),
+                        None => starts_in.to_owned(),
+                    }),
                 }
             }
             Written::Address { url, headers } => Transport::Http {

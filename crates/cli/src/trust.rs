@@ -10,9 +10,7 @@
 //! What is agreed to is the command, not what lies behind it: a script of the project, or a package
 //! that a registry hands out, can change under the same name.
 
-use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -38,6 +36,8 @@ pub(crate) struct Request {
     pub(crate) variables: Vec<String>,
     /// Of everything that is agreed to.
     pub(crate) hash: String,
+    /// Whether it would take the place of the user's own server of that name.
+    pub(crate) replaces_own: bool,
 }
 
 impl Request {
@@ -68,6 +68,7 @@ impl Request {
             command_line,
             variables: variables.iter().map(described).collect(),
             hash: hash(name, file, written),
+            replaces_own: false,
         }
     }
 
@@ -97,6 +98,13 @@ impl Request {
         }
         for variable in &self.variables {
             writeln!(out, "    {variable}")?;
+        }
+        if self.replaces_own {
+            writeln!(
+                out,
+                "  It would take the place of your own {0}. Your rules that allow {0} by name would not count for it.",
+                self.name
+            )?;
         }
         Ok(())
     }
@@ -224,26 +232,7 @@ fn read(path: &Path) -> Result<Vec<Agreement>> {
 }
 
 fn write(path: &Path, file: &File) -> io::Result<()> {
-    let folder = path.parent().expect("a file in the state folder");
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    let temporary = folder.join(format!("trust.json.{}", std::process::id()));
-    let mut target = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    let written = target
-        .write_all(&serde_json::to_vec_pretty(file)?)
-        .and_then(|()| target.sync_all())
-        .and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+    files::replace_durably(path, &serde_json::to_vec_pretty(file)?)
 }
 
 /// `toolmill trust`: shows what waits for an agreement and asks for it, one server after the other.
@@ -363,6 +352,17 @@ fn described((name, value): &(String, Template)) -> String {
     format!("{}={value}", quoted(name))
 }
 
+/// The hash of a stanza that says another thing in another folder.
+pub(crate) fn hash_in(hash: &str, folder: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+
+    let hash = Sha256::new()
+        .chain_update(hash)
+        .chain_update(folder.as_os_str().as_bytes())
+        .finalize();
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The hash of a stanza and its place. Each field is preceded by its length and each list by its
 /// count, so that no two stanzas have the same encoding.
 fn hash(name: &str, file: &Path, written: &Written) -> String {
@@ -446,6 +446,7 @@ pub(crate) fn is_hidden(letter: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::MetadataExt;
 
     use super::*;

@@ -72,6 +72,7 @@ fn host() -> ExitCode {
             blocked: None,
             validation: Validation::default(),
             trusted: false,
+            own: true,
             hash: String::new(),
         }],
         rules: toolmill_gateway::policy::Rules::default(),

@@ -869,9 +869,8 @@ fn cut(text: &str) -> String {
 
 /// Arguments as the program's language writes them: `key="a"`, or `{key: "a"}`.
 pub(crate) fn as_written(arguments: &RawValue, language: Language) -> String {
-    let Ok(members) =
-        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(arguments.get())
-    else {
+    // Values as they are sent, with every digit.
+    let Ok(protocol::message::Named(members)) = serde_json::from_str(arguments.get()) else {
         return arguments.get().to_owned();
     };
     let written = |between: &str| {

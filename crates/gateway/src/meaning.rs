@@ -262,8 +262,6 @@ fn load(file: &Path, dimensions: usize) -> Vectors {
 /// Writes the vectors beside those that another gateway has written meanwhile.
 fn store(file: &Path, dimensions: usize, vectors: &Vectors) {
     let written = || -> std::io::Result<()> {
-        let folder = file.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
         let mut all = load(file, dimensions);
         if all.len() + vectors.len() > MOST_VECTORS {
             all.clear();
@@ -274,9 +272,7 @@ fn store(file: &Path, dimensions: usize, vectors: &Vectors) {
             bytes.extend_from_slice(key);
             bytes.extend(vector.iter().flat_map(|number| number.to_le_bytes()));
         }
-        let temporary = file.with_extension(std::process::id().to_string());
-        std::fs::write(&temporary, bytes)?;
-        std::fs::rename(&temporary, file)
+        files::replace(file, &bytes)
     };
     if let Err(error) = written() {
         tracing::debug!(%error, "what the model has read is not kept");

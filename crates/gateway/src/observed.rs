@@ -8,16 +8,16 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::hash::{Hash as _, Hasher as _};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use catalog::{FieldWords, Language, Observations, Observed, Shape, Tool};
+use files::{Lock, Stamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::task::AbortHandle;
@@ -267,9 +267,7 @@ impl Learning {
     }
 
     fn write(&self, book: &mut Book, server: &str, digest: &str) -> io::Result<()> {
-        let mut folder = fs::DirBuilder::new();
-        folder.recursive(true).mode(0o700).create(&self.folder)?;
-        let _lock = Lock::take(&self.folder)?;
+        let _lock = lock_files(&self.folder)?;
         let path = self.file(digest);
         // Others may have learned, or forgotten, since.
         if let Refreshed::Forgotten = book.refresh(&path) {
@@ -287,8 +285,8 @@ impl Learning {
         if bytes.len() as u64 > FILE_BYTES {
             return Err(io::Error::other("there is too much of it"));
         }
-        replace(&path, &bytes)?;
-        book.has_written(written, stamp(&path));
+        files::replace(&path, &bytes)?;
+        book.has_written(written, Stamp::of(&path));
         Ok(())
     }
 }
@@ -310,7 +308,7 @@ fn folder(state: &Path) -> PathBuf {
 struct Book {
     /// As the file was when it was read or written last.
     kept: BTreeMap<String, Kept>,
-    stamp: Option<Stamp>,
+    stamp: Stamp,
     /// The file belongs to a later version.
     is_newer: bool,
     /// By contract.
@@ -340,7 +338,7 @@ enum Refreshed {
 impl Book {
     /// Reads the file again, if it has changed.
     fn refresh(&mut self, path: &Path) -> Refreshed {
-        let stamp = stamp(path);
+        let stamp = Stamp::of(path);
         if stamp == self.stamp {
             return Refreshed::AsItWas;
         }
@@ -422,7 +420,7 @@ impl Book {
         tools
     }
 
-    fn has_written(&mut self, written: Written, stamp: Option<Stamp>) {
+    fn has_written(&mut self, written: Written, stamp: Stamp) {
         (self.kept, self.stamp) = (written.tools, stamp);
         for ours in self.ours.values_mut() {
             (ours.results, ours.bytes) = (0, 0);
@@ -458,14 +456,6 @@ struct Kept {
     shape: Shape,
 }
 
-/// What differs when a file was replaced.
-type Stamp = (u64, u64, i64, i64);
-
-fn stamp(path: &Path) -> Option<Stamp> {
-    let file = fs::metadata(path).ok()?;
-    Some((file.ino(), file.len(), file.mtime(), file.mtime_nsec()))
-}
-
 /// What is in a file, if it can be used; of a later version only that it is one.
 fn read(path: &Path) -> Option<Written> {
     #[derive(Deserialize)]
@@ -490,52 +480,12 @@ fn read(path: &Path) -> Option<Written> {
     Some(written)
 }
 
-/// Other gateways see the old file or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let new = File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary);
-    let written = new
-        .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
-}
-
-/// Held while files are replaced, so that nothing is lost of what two gateways write at once.
-struct Lock(#[expect(dead_code, reason = "closing it ends the lock")] File);
-
-impl Lock {
-    const FILE: &str = "lock";
-
-    fn take(folder: &Path) -> io::Result<Lock> {
-        let mut options = File::options();
-        options.create(true).truncate(false).write(true);
-        let file = options.open(folder.join(Self::FILE))?;
-        let begun = std::time::Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Lock(file)),
-                Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => {
-                    std::thread::sleep(Duration::from_millis(2));
-                }
-                Err(TryLockError::WouldBlock) => {
-                    return Err(io::Error::other("another gateway holds the files"));
-                }
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
-        }
-    }
+fn lock_files(folder: &Path) -> io::Result<Lock> {
+    Lock::take(&folder.join("lock"), LOCK_PATIENCE)
 }
 
 /// The files of all stanzas.
-fn files(folder: &Path) -> Vec<PathBuf> {
+fn books(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
@@ -548,7 +498,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn sweep(folder: &Path) {
-    for path in files(folder) {
+    for path in books(folder) {
         let changed = fs::metadata(&path).and_then(|file| file.modified());
         let age = changed
             .ok()
@@ -578,9 +528,9 @@ pub fn forget(state: &Path, what: Option<&str>) -> io::Result<Vec<Forgotten>> {
     if !folder.exists() {
         return Ok(Vec::new());
     }
-    let _lock = Lock::take(&folder)?;
+    let _lock = lock_files(&folder)?;
     let mut forgotten = Vec::new();
-    for path in files(&folder) {
+    for path in books(&folder) {
         let Some(mut written) = read(&path) else {
             // What cannot be read is of no use to anybody, and may hold anything.
             if what.is_none() {
@@ -605,7 +555,7 @@ pub fn forget(state: &Path, what: Option<&str>) -> io::Result<Vec<Forgotten>> {
         if what.is_none() || (before > 0 && written.tools.is_empty()) {
             fs::remove_file(&path)?;
         } else if written.tools.len() < before {
-            replace(&path, &serde_json::to_vec(&written)?)?;
+            files::replace(&path, &serde_json::to_vec(&written)?)?;
         }
     }
     forgotten.sort();

@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 use crate::asking::ForServers;
 use crate::call::{Calls, as_written, raise};
-use crate::policy::{Decision, Verdict};
+use crate::policy::{Decision, Quota, Verdict};
+use crate::remembered::says_the_same;
 use crate::suspended::{Ask, ParkedCall, Reply, Suspended};
 use crate::{lock, results, shown};
 
@@ -52,7 +53,7 @@ pub(crate) struct Permits {
     written: Mutex<Vec<Written>>,
     /// How many calls have asked.
     asked: AtomicU32,
-    /// Calls so far by the pattern of the rule that bounds them.
+    /// Calls so far by the rule that bounds them.
     counts: Mutex<BTreeMap<String, u32>>,
 }
 
@@ -185,6 +186,10 @@ impl Permits {
         arguments: &RawValue,
     ) -> Result<Permit, Raise> {
         let verdict = calls.gateway.decide(tool);
+        let verdict = match self.as_listed_now(calls, tool) {
+            Some(newer) => stricter(verdict, calls.gateway.decide(&newer)),
+            None => verdict,
+        };
         if verdict.decision == Decision::Deny {
             refused(calls, tool, "rule");
             return Err(denied_by_rule(tool, &verdict));
@@ -204,27 +209,41 @@ impl Permits {
         Box::pin(self.ask(calls, tool, arguments, &verdict)).await
     }
 
+    /// The tool as its server lists it now, if that is not as it was when the program started.
+    fn as_listed_now(&self, calls: &Calls, tool: &Arc<Tool>) -> Option<Arc<Tool>> {
+        let newest = calls.gateway.catalog();
+        if Arc::ptr_eq(&newest, &calls.catalog) {
+            return None;
+        }
+        let newer = newest.resolve(tool.path()).ok()?;
+        (!Arc::ptr_eq(newer, tool)).then(|| newer.clone())
+    }
+
     /// Counts a call by the rules that bound how many there are.
     fn count(&self, calls: &Calls, tool: &Tool, verdict: &Verdict) -> Result<(), Raise> {
         if verdict.quotas.is_empty() {
             return Ok(());
         }
         let mut counts = lock(&self.counts);
-        for (pattern, most) in &verdict.quotas {
-            let count = counts.entry(pattern.clone()).or_default();
-            if *count >= *most {
-                refused(calls, tool, "quota");
-                return Err(raise(
-                    ErrorCode::LimitCalls,
-                    tool,
-                    format!(
-                        "this program has made {most} calls of {pattern}, which is the most that the rules \
-                         allow; {} was not sent",
-                        tool.path()
-                    ),
-                ));
-            }
-            *count += 1;
+        let count = |rule: &str| counts.get(rule).copied().unwrap_or_default();
+        let used_up = verdict
+            .quotas
+            .iter()
+            .find(|quota| count(&quota.rule) >= quota.most);
+        if let Some(Quota { pattern, most, .. }) = used_up {
+            refused(calls, tool, "quota");
+            return Err(raise(
+                ErrorCode::LimitCalls,
+                tool,
+                format!(
+                    "this program has made {most} calls of {pattern}, which is the most that the rules \
+                     allow; {} was not sent",
+                    tool.path()
+                ),
+            ));
+        }
+        for quota in &verdict.quotas {
+            *counts.entry(quota.rule.clone()).or_default() += 1;
         }
         Ok(())
     }
@@ -273,21 +292,32 @@ impl Permits {
                 return Err(denied(tool, "not approved"));
             }
         };
-        // A human who was shown one thing has not agreed to another.
-        if calls.gateway.policy_server(tool.server()) != server {
-            return Err(denied(tool, "its server has changed meanwhile"));
-        }
-        let now = calls.gateway.decide(tool);
-        if now.decision == Decision::Deny {
-            return Err(denied_by_rule(tool, &now));
-        }
         if always {
-            let (gateway, tool) = (calls.gateway.clone(), tool.clone());
+            let (gateway, tool, server) = (calls.gateway.clone(), tool.clone(), server.clone());
             let kept =
                 tokio::task::spawn_blocking(move || gateway.policy().remember(&tool, &server));
             if let Ok(Err(error)) = kept.await {
                 tracing::warn!("{error}; the approval counts for this call alone");
             }
+        }
+        // A human who was shown one thing has not agreed to another. Looked at last, as what is sent
+        // goes to the server that is there now.
+        if calls.gateway.policy_server(tool.server()) != server {
+            return Err(denied(tool, "its server has changed meanwhile"));
+        }
+        let newer = self.as_listed_now(calls, tool);
+        if newer
+            .as_ref()
+            .is_some_and(|newer| !says_the_same(newer, tool))
+        {
+            return Err(denied(
+                tool,
+                "its server describes it in another way than when the program started",
+            ));
+        }
+        let now = calls.gateway.decide(newer.as_ref().unwrap_or(tool));
+        if now.decision == Decision::Deny {
+            return Err(denied_by_rule(tool, &now));
         }
         Ok(Permit::Approved)
     }
@@ -377,6 +407,13 @@ fn refused(calls: &Calls, tool: &Tool, reason: &str) {
         tool: tool.name().to_owned(),
         reason: reason.to_owned(),
     });
+}
+
+fn stricter(one: Arc<Verdict>, other: Arc<Verdict>) -> Arc<Verdict> {
+    match other.decision > one.decision || one.reads && !other.reads {
+        true => other,
+        false => one,
+    }
 }
 
 fn denied(tool: &Tool, reason: &str) -> Raise {

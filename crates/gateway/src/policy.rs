@@ -11,7 +11,12 @@
 //! nothing of itself is not marked destructive, though MCP has true as that mark's default: most tools
 //! that only read say nothing either, and a question about everything is answered without reading.
 //!
-//! Rules of a project's own file can only tighten what its user's rules and the marks come to.
+//! Rules of a project's own file can only tighten what its user's rules and the marks come to, and a rule
+//! that allows tools of a server by its name speaks of the user's own server, not of a project's that has
+//! the same name.
+//!
+//! A rule that allows fits names as they are written. One that tightens also fits what programs may write
+//! for them: `delete_*` is `deleteRepo` and `delete-repo`.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -70,6 +75,21 @@ pub struct Rule {
     pub own: bool,
 }
 
+impl Rule {
+    /// Whether it is about a tool.
+    pub fn fits(&self, tool: &Tool) -> bool {
+        match self.decision {
+            Some(Decision::Allow) => self.pattern.fits(tool),
+            _ => self.pattern.reaches(tool),
+        }
+    }
+
+    /// Whether it may decide about a tool of such a server.
+    fn speaks_of(&self, server: &Server) -> bool {
+        server.own || self.decision != Some(Decision::Allow) || !self.pattern.names_a_server()
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rule \"{}\" in {}", self.pattern, self.file.display())
@@ -83,6 +103,8 @@ pub struct Pattern {
     written: String,
     server: String,
     tool: String,
+    /// Both in the words of [`spelt`].
+    spelt: [String; 2],
 }
 
 impl Pattern {
@@ -110,21 +132,39 @@ impl Pattern {
                 "must name a server and a tool, as in \"github.*\" or \"*.delete_*\"".into(),
             );
         }
+        let (of_server, of_tool) = written.split_once('.').unwrap_or(("*", "*"));
         Ok(Pattern {
             written: written.to_owned(),
             server: server.to_owned(),
             tool: tool.to_owned(),
+            spelt: [spelt(of_server), spelt(of_tool)],
         })
     }
 
-    /// Whether it fits a tool, by the path that programs write or by the names that its server and the
-    /// settings use.
+    /// Whether it fits a tool: its server and its name each as programs write them, or as the settings and
+    /// the server do.
     pub fn fits(&self, tool: &Tool) -> bool {
         let (server, name) = tool.path().split_once('.').unwrap_or(("", tool.path()));
-        let fits = |server: &str, name: &str| {
-            globs(&self.server, &server.to_lowercase()) && globs(&self.tool, &name.to_lowercase())
+        let fits = |pattern: &str, names: [&str; 2]| {
+            names
+                .iter()
+                .any(|name| globs(pattern, &name.to_lowercase()))
         };
-        fits(server, name) || fits(tool.server(), tool.name())
+        fits(&self.server, [server, tool.server()]) && fits(&self.tool, [name, tool.name()])
+    }
+
+    /// Whether it fits a tool, however the words of its names are put together.
+    fn reaches(&self, tool: &Tool) -> bool {
+        let (server, name) = tool.path().split_once('.').unwrap_or(("", tool.path()));
+        let fits =
+            |pattern: &str, names: [&str; 2]| names.iter().any(|name| globs(pattern, &spelt(name)));
+        let [of_server, of_tool] = &self.spelt;
+        self.fits(tool)
+            || fits(of_server, [server, tool.server()]) && fits(of_tool, [name, tool.name()])
+    }
+
+    fn names_a_server(&self) -> bool {
+        self.server.chars().any(|letter| letter != '*')
     }
 
     /// Grows with how much of a name it says.
@@ -143,6 +183,29 @@ impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.written)
     }
+}
+
+/// A name with its words in small letters and `_` between them: `deleteRepo` and `delete-repo` are
+/// `delete_repo`.
+fn spelt(name: &str) -> String {
+    let mut spelt = String::new();
+    let mut before = ' ';
+    let mut letters = name.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let begins = letter.is_uppercase()
+            && (before.is_lowercase()
+                || before.is_numeric()
+                || before.is_uppercase() && letters.peek().is_some_and(|next| next.is_lowercase()));
+        if begins {
+            spelt.push('_');
+        }
+        match letter {
+            '-' | ' ' | '.' | '/' | ':' => spelt.push('_'),
+            other => spelt.extend(other.to_lowercase()),
+        }
+        before = letter;
+    }
+    spelt
 }
 
 /// Whether `pattern`, in which `*` stands for any letters, is all of `text`.
@@ -174,10 +237,19 @@ pub struct Verdict {
     pub reason: String,
     /// Whether a server that is trusted says that it only reads.
     pub reads: bool,
-    /// How many calls of a run the rules allow, each with the pattern of the rule.
-    pub quotas: Vec<(String, u32)>,
+    /// How many calls of a run the rules allow.
+    pub quotas: Vec<Quota>,
     /// Whether a human has allowed for good what would be asked.
     pub remembered: bool,
+}
+
+/// How many calls of a run a rule allows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quota {
+    pub pattern: String,
+    pub most: u32,
+    /// The rule, by which its calls are counted.
+    pub(crate) rule: String,
 }
 
 /// A rule that fits a tool.
@@ -193,6 +265,8 @@ pub struct Considered {
 pub struct Server {
     /// Whether what it says of its tools may loosen the policy.
     pub trusted: bool,
+    /// Whether the user's own files name it, and not a project's.
+    pub own: bool,
     /// Of its stanza as it is written.
     pub hash: String,
 }
@@ -292,7 +366,7 @@ impl Policy {
 impl Rules {
     fn decide(&self, tool: &Tool, server: &Server) -> Verdict {
         let reads = server.reads(tool);
-        let (decision, reason, _) = self.decided(tool, reads);
+        let (decision, reason, _) = self.decided(tool, server);
         Verdict {
             decision,
             reason,
@@ -300,9 +374,14 @@ impl Rules {
             quotas: self
                 .rules
                 .iter()
-                .filter_map(|rule| Some((rule, rule.max_calls?)))
-                .filter(|(rule, _)| rule.pattern.fits(tool))
-                .map(|(rule, most)| (rule.pattern.to_string(), most))
+                .filter(|rule| rule.fits(tool))
+                .filter_map(|rule| {
+                    Some(Quota {
+                        pattern: rule.pattern.to_string(),
+                        most: rule.max_calls?,
+                        rule: rule.to_string(),
+                    })
+                })
                 .collect(),
             remembered: false,
         }
@@ -325,15 +404,26 @@ impl Rules {
     }
 
     /// What is decided, why, and by which rule, if it is one.
-    fn decided(&self, tool: &Tool, reads: bool) -> (Decision, String, Option<&Rule>) {
-        let own = match self.winner(tool, true) {
+    fn decided(&self, tool: &Tool, server: &Server) -> (Decision, String, Option<&Rule>) {
+        let own = match self.winner(tool, server, true) {
             Some((rule, decision)) => (decision, rule.to_string(), Some(rule)),
             None => {
-                let (decision, reason) = self.without_rule(tool, reads);
+                let (decision, mut reason) = self.without_rule(tool, server.reads(tool));
+                let of_another = self.rules.iter().find(|rule| {
+                    rule.own
+                        && rule.decision.is_some()
+                        && rule.fits(tool)
+                        && !rule.speaks_of(server)
+                });
+                if let Some(rule) = of_another {
+                    reason.push_str(&format!(
+                        "; {rule} speaks of your own server of that name, and a project names this one"
+                    ));
+                }
                 (decision, reason, None)
             }
         };
-        match self.winner(tool, false) {
+        match self.winner(tool, server, false) {
             Some((rule, stricter)) if stricter > own.0 => (stricter, rule.to_string(), Some(rule)),
             _ => own,
         }
@@ -359,22 +449,22 @@ impl Rules {
     }
 
     /// The rule that decides about a tool, among those of the user's own files or of the others.
-    fn winner(&self, tool: &Tool, own: bool) -> Option<(&Rule, Decision)> {
+    fn winner(&self, tool: &Tool, server: &Server, own: bool) -> Option<(&Rule, Decision)> {
         self.rules
             .iter()
-            .filter(|rule| rule.own == own && rule.pattern.fits(tool))
+            .filter(|rule| rule.own == own && rule.fits(tool) && rule.speaks_of(server))
             .filter_map(|rule| Some((rule, rule.decision?)))
             .max_by_key(|(rule, decision)| (rule.pattern.weight(), *decision))
     }
 
     /// Every rule that fits a tool, the one that decides first.
     pub fn considered(&self, tool: &Tool, server: &Server) -> Vec<Considered> {
-        let (.., deciding) = self.decided(tool, server.reads(tool));
+        let (.., deciding) = self.decided(tool, server);
         let decides = |rule: &Rule| deciding.is_some_and(|it| std::ptr::eq(it, rule));
         let mut considered: Vec<Considered> = self
             .rules
             .iter()
-            .filter(|rule| rule.pattern.fits(tool))
+            .filter(|rule| rule.fits(tool))
             .map(|rule| Considered {
                 rule: rule.clone(),
                 decides: decides(rule),
@@ -438,6 +528,7 @@ mod tests {
     fn server(trusted: bool) -> Server {
         Server {
             trusted,
+            own: true,
             hash: "stanza".into(),
         }
     }
@@ -531,6 +622,21 @@ mod tests {
             // By the server's own name and by that in programs.
             ("my_files.delete_repo", vec![own("my-files.*", Deny)], Deny),
             ("my_files.delete_repo", vec![own("my_files.*", Deny)], Deny),
+            // The server by one of its names and the tool by the other.
+            (
+                "my_files.delete_repo",
+                vec![own("my-files.delete_*", Deny)],
+                Deny,
+            ),
+            // What tightens fits however the words are put together; what allows does not.
+            (delete, vec![own("github.deleteRepo", Deny)], Deny),
+            (delete, vec![own("git-hub.delete*", Deny)], Ask),
+            (delete, vec![own("github.deleteRepo", Allow)], Ask),
+            ("github.deleteRepo", vec![own("*.delete_*", Deny)], Deny),
+            ("github.delete-repo", vec![own("*.delete_repo", Deny)], Deny),
+            ("github.DELETERepo", vec![own("*.delete_repo", Deny)], Deny),
+            ("github.deleted", vec![own("*.delete_*", Deny)], Ask),
+            ("github.deleteRepo", vec![own("*.delete_*", Allow)], Ask),
             // A project may not allow, whatever it says, and may deny what the user allows.
             (delete, vec![theirs("*", Allow)], Ask),
             (delete, vec![theirs(delete, Allow), own("*", Deny)], Deny),
@@ -552,6 +658,37 @@ mod tests {
                 "{path} {shown:?}: {}",
                 verdict.reason
             );
+        }
+    }
+
+    #[test]
+    fn a_rule_that_allows_a_server_by_name_speaks_of_the_users_own() {
+        use Decision::{Allow, Ask, Deny};
+        let tool = tool("github.delete_repo", json!({"destructiveHint": true}));
+        let projects = Server {
+            own: false,
+            ..server(false)
+        };
+        for (pattern, decision, of_own, of_project) in [
+            ("github.*", Allow, Allow, Ask),
+            ("git*.delete_repo", Allow, Allow, Ask),
+            ("*.delete_*", Allow, Allow, Allow),
+            ("*", Allow, Allow, Allow),
+            ("github.*", Deny, Deny, Deny),
+        ] {
+            let rules = Rules {
+                careful: false,
+                rules: vec![rule(pattern, decision, true)],
+            };
+            assert_eq!(
+                rules.decide(&tool, &server(false)).decision,
+                of_own,
+                "{pattern}"
+            );
+            let verdict = rules.decide(&tool, &projects);
+            assert_eq!(verdict.decision, of_project, "{pattern}");
+            let is_named = verdict.reason.contains("speaks of your own server");
+            assert_eq!(is_named, of_own != of_project, "{}", verdict.reason);
         }
     }
 
@@ -599,8 +736,8 @@ mod tests {
         let one = tool("github.erase", destroys.clone());
         let decide = |tool: &Arc<Tool>, hash: &str| {
             let server = Server {
-                trusted: false,
                 hash: hash.into(),
+                ..server(false)
             };
             let verdict = policy.decide(tool, || server);
             (verdict.decision, verdict.remembered)

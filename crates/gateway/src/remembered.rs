@@ -6,14 +6,14 @@
 //! by.
 
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use catalog::Tool;
+use files::{Lock, Stamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -54,12 +54,9 @@ impl Standing {
 #[derive(Debug)]
 pub struct Remembered {
     path: PathBuf,
-    /// What was read last, with what the file looked like then.
-    read: Mutex<Option<(Looks, HashSet<Standing>)>>,
+    /// What was read last, with its stamp then.
+    read: Mutex<Option<(Stamp, HashSet<Standing>)>>,
 }
-
-/// By what another content of the file shows.
-type Looks = Option<(u64, u64, i64, i64)>;
 
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -77,10 +74,10 @@ impl Remembered {
     }
 
     pub(crate) fn allows(&self, standing: &Standing) -> bool {
-        let looks = self.looks();
+        let stamp = Stamp::of(&self.path);
         let mut read = self.read.lock().expect("no panics under this lock");
         if let Some((then, standings)) = &*read
-            && *then == looks
+            && *then == stamp
         {
             return standings.contains(standing);
         }
@@ -90,7 +87,7 @@ impl Remembered {
         });
         let standings: HashSet<Standing> = standings.into_iter().collect();
         let allows = standings.contains(standing);
-        *read = Some((looks, standings));
+        *read = Some((stamp, standings));
         allows
     }
 
@@ -124,7 +121,8 @@ impl Remembered {
     fn update(&self, change: impl FnOnce(&mut Vec<Standing>) -> usize) -> Result<usize, String> {
         let failed =
             |error: io::Error| format!("{} cannot be written: {error}", self.path.display());
-        let _lock = self.lock().map_err(failed)?;
+        let lock = self.path.with_extension("lock");
+        let _lock = Lock::take(&lock, PATIENCE).map_err(failed)?;
         let mut allowed = self.all()?;
         let changed = change(&mut allowed);
         if changed == 0 {
@@ -134,19 +132,10 @@ impl Remembered {
             schema: SCHEMA,
             allowed,
         };
-        self.replace(&kept).map_err(failed)?;
+        let kept = serde_json::to_vec_pretty(&kept).map_err(|error| failed(error.into()))?;
+        files::replace_durably(&self.path, &kept).map_err(failed)?;
         *self.read.lock().expect("no panics under this lock") = None;
         Ok(changed)
-    }
-
-    fn looks(&self) -> Looks {
-        let metadata = fs::metadata(&self.path).ok()?;
-        Some((
-            metadata.ino(),
-            metadata.len(),
-            metadata.mtime(),
-            metadata.mtime_nsec(),
-        ))
     }
 
     /// Everything that is allowed for good.
@@ -184,52 +173,11 @@ impl Remembered {
         let kept: Kept = serde_json::from_slice(&bytes).map_err(broken)?;
         Ok(kept.allowed)
     }
+}
 
-    /// Waits for whoever changes the file just now.
-    fn lock(&self) -> io::Result<File> {
-        let folder = self.path.parent().expect("a file in the state folder");
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(self.path.with_extension("lock"))?;
-        let begun = Instant::now();
-        loop {
-            match lock.try_lock() {
-                Ok(()) => return Ok(lock),
-                Err(fs::TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
-                    std::thread::sleep(PATIENCE / 500);
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
-    fn replace(&self, kept: &Kept) -> io::Result<()> {
-        let temporary = self
-            .path
-            .with_extension(format!("{}.tmp", std::process::id()));
-        let written = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)
-            .and_then(|mut file| {
-                file.write_all(&serde_json::to_vec_pretty(kept)?)?;
-                file.sync_all()
-            })
-            .and_then(|()| fs::rename(&temporary, &self.path));
-        if written.is_err() {
-            let _ = fs::remove_file(&temporary);
-        }
-        written
-    }
+/// Whether a server says the same of both.
+pub(crate) fn says_the_same(one: &Tool, other: &Tool) -> bool {
+    one.raw().get() == other.raw().get() || listing(one) == listing(other)
 }
 
 /// A hash of everything that a server says of a tool, however it orders the members.

@@ -173,11 +173,8 @@ impl IndexFile {
         if self.written().as_ref() == Some(&snapshot) {
             return Ok(());
         }
-        std::fs::create_dir_all(&self.folder)?;
         // Other gateways of this user read and write the same file.
-        let written = self.file.with_extension(std::process::id().to_string());
-        std::fs::write(&written, snapshot)?;
-        std::fs::rename(&written, &self.file)?;
+        files::replace(&self.file, &snapshot)?;
         self.remove_surplus()
     }
 

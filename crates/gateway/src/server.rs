@@ -150,6 +150,7 @@ pub async fn serve_stdio(
     shutdown: CancellationToken,
 ) -> Result<(), String> {
     gateway.expect_more();
+    gateway.warn_of_idle_rules();
     let ended = CancellationToken::new();
     let agent = Agent::new(gateway, Face::Stdio, reader, None, ended.clone());
     let serving = async {
@@ -189,6 +190,7 @@ pub async fn serve_http(
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
     gateway.expect_more();
+    gateway.warn_of_idle_rules();
     let ended = CancellationToken::new();
     let config = StreamableHttpServerConfig::default()
         .with_allowed_hosts(["localhost", "127.0.0.1", "::1"])

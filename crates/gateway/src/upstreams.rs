@@ -28,6 +28,8 @@ pub struct Configured {
     pub validation: Validation,
     /// Whether what it says of its tools may loosen the policy.
     pub trusted: bool,
+    /// Whether the user's own files name it, and not a project's.
+    pub own: bool,
     /// Of its stanza as it is written: what a human allowed for good is allowed to that one.
     pub hash: String,
 }
@@ -258,6 +260,7 @@ impl Upstreams {
             .get(name)
             .map_or_else(Server::default, |one| Server {
                 trusted: one.configured.trusted,
+                own: one.configured.own,
                 hash: one.configured.hash.clone(),
             })
     }

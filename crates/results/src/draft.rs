@@ -29,8 +29,9 @@ impl Results {
     /// The file system refuses.
     pub fn begin_text(&self) -> Result<Draft, Error> {
         let number = self.drafts.fetch_add(1, Ordering::Relaxed);
-        let name = format!("draft-{number}-{}", std::process::id());
-        let (path, file) = self.unfinished(&name).map_err(failed("write"))?;
+        let name = format!("draft-{number}-{}.unfinished", std::process::id());
+        let path = self.folder.join(name);
+        let file = files::create(&path).map_err(failed("write"))?;
         let mut draft = Draft {
             path,
             file,

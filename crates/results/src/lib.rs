@@ -12,9 +12,8 @@ mod draft;
 mod reader;
 mod scan;
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -192,7 +191,7 @@ impl Results {
         if let Some(at) = index.kept.iter().position(is_known) {
             // Kept again it is as new; somebody may have removed its file.
             let mut known = index.kept.remove(at);
-            let file = OpenOptions::new()
+            let file = File::options()
                 .write(true)
                 .open(self.folder.join(known.file_name()));
             let now = SystemTime::now();
@@ -371,32 +370,8 @@ impl Results {
         let _ = fs::remove_file(self.folder.join(kept.file_name()));
     }
 
-    /// Makes a file that nobody takes for a value yet.
-    fn unfinished(&self, name: &str) -> io::Result<(PathBuf, File)> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)?;
-        let path = self.folder.join(format!("{name}.unfinished"));
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)?;
-        Ok((path, file))
-    }
-
-    /// Writes a file whole or not at all.
     fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let (unfinished, mut file) = self.unfinished(name)?;
-        let written = file
-            .write_all(content)
-            .and_then(|()| fs::rename(&unfinished, self.folder.join(name)));
-        if written.is_err() {
-            let _ = fs::remove_file(&unfinished);
-        }
-        written
+        files::replace(&self.folder.join(name), content)
     }
 }
 
@@ -410,7 +385,13 @@ fn named(name: &str) -> Option<(u32, &str, Content)> {
 }
 
 fn number_of(id: &str) -> Option<u32> {
-    id.strip_prefix("r_")?.parse().ok()
+    whole(id.strip_prefix("r_")?)
+}
+
+/// A whole number as it is written in one way alone: no sign, no zeros before it.
+fn whole<T: std::str::FromStr>(text: &str) -> Option<T> {
+    let is_number = text == "0" || text.starts_with(|first: char| matches!(first, '1'..='9'));
+    is_number.then(|| text.parse().ok())?
 }
 
 fn hash_of(hasher: Sha256) -> String {

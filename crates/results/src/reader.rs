@@ -1,22 +1,30 @@
 //! Parts of a kept value: found by a JSON pointer, counted and sliced.
 
 use std::fs::File;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::scan::{Scanner, Stop};
-use crate::{Error, Kept};
+use crate::scan::{BUFFER_BYTES, Scanner, Stop};
+use crate::{Error, Kept, whole};
 
 /// A member's name is compared up to here.
 const LONGEST_NAME_BYTES: u64 = 64 << 10;
 /// A longer pointer is nobody's.
 const MOST_STEPS: usize = 64;
 
-/// Where elements begin that were met before, so that reading on does not begin at the beginning.
+/// Where elements and members begin that were met before, so that reading on does not begin at the
+/// beginning. What is kept never changes.
 #[derive(Debug, Default)]
-pub(crate) struct Places(Vec<Known>);
+pub(crate) struct Places {
+    known: Vec<Known>,
+    /// The members of large objects, the last asked for at the end.
+    names: Vec<Arc<Names>>,
+    /// Keyed, so that nobody makes names that meet.
+    hashes: RandomState,
+}
 
 #[derive(Debug, PartialEq)]
 struct Known {
@@ -32,10 +40,23 @@ const MOST_PLACES: usize = 256;
 /// How far apart places are that are kept on the way.
 const STRIDE: u64 = 1024;
 
+/// Every member of an object that was gone through once.
+#[derive(Debug)]
+struct Names {
+    number: u32,
+    /// Of the object.
+    start: u64,
+    /// Hash of a name, and where it is written: in this order, so that of equal names the last is last.
+    members: Vec<(u64, u64)>,
+}
+
+/// How many members are known at most, of all objects: 16 bytes each.
+const MOST_NAMES: usize = 1 << 18;
+
 impl Places {
     /// The last known place at or before `index`.
     fn before(&self, number: u32, start: u64, unit: Unit, index: u64) -> Option<(u64, u64)> {
-        self.0
+        self.known
             .iter()
             .filter(|known| {
                 (known.number, known.start, known.unit) == (number, start, unit)
@@ -46,13 +67,33 @@ impl Places {
     }
 
     fn keep(&mut self, known: Known) {
-        if self.0.contains(&known) {
+        if self.known.contains(&known) {
             return;
         }
-        if self.0.len() == MOST_PLACES {
-            self.0.remove(0);
+        if self.known.len() == MOST_PLACES {
+            self.known.remove(0);
         }
-        self.0.push(known);
+        self.known.push(known);
+    }
+
+    fn names(&mut self, number: u32, start: u64) -> Option<Arc<Names>> {
+        let is_it = |names: &Arc<Names>| (names.number, names.start) == (number, start);
+        let at = self.names.iter().position(is_it)?;
+        self.names[at..].rotate_left(1);
+        self.names.last().cloned()
+    }
+
+    fn keep_names(&mut self, names: Names) {
+        if self.names(names.number, names.start).is_some() {
+            return;
+        }
+        self.names.push(Arc::new(names));
+        let count = |names: &[Arc<Names>]| -> usize {
+            names.iter().map(|names| names.members.len().max(1)).sum()
+        };
+        while count(&self.names) > MOST_NAMES {
+            self.names.remove(0);
+        }
     }
 }
 
@@ -90,6 +131,8 @@ pub struct Part<'a> {
     stored: &'a Stored,
     start: u64,
     kind: &'static str,
+    /// Its beginning, for errors.
+    pointer: String,
 }
 
 /// Neighbouring elements, members, characters or lines.
@@ -157,9 +200,10 @@ impl Stored {
     /// # Errors
     /// There is no such part; the error names the step that leads nowhere.
     pub fn part(&self, pointer: &str) -> Result<Part<'_>, Error> {
+        let shown = || pointer.chars().take(200).collect();
         let not_there = |reason: String| Error::NotThere {
             id: self.kept.id(),
-            pointer: pointer.chars().take(200).collect(),
+            pointer: shown(),
             reason,
         };
         if let Some(kind) = self.kept.content.kind() {
@@ -180,9 +224,9 @@ impl Stored {
         let mut kind = self.kind(&mut scanner)?;
         for step in &steps {
             let found = match kind {
-                "array" => match step.parse::<u64>() {
-                    Ok(index) => self.element(&mut scanner, index),
-                    Err(_) => return Err(not_there(format!("{step:?} is no index of an array"))),
+                "array" => match whole::<u64>(step) {
+                    Some(index) => self.element(&mut scanner, index),
+                    None => return Err(not_there(format!("{step:?} is no index of an array"))),
                 },
                 "object" => self.member(&mut scanner, step),
                 _ => return Err(not_there(format!("{step:?} is asked of a {kind}"))),
@@ -199,6 +243,7 @@ impl Stored {
             stored: self,
             start: scanner.position(),
             kind,
+            pointer: shown(),
         })
     }
 
@@ -219,8 +264,13 @@ impl Stored {
     fn element(&self, scanner: &mut Scanner, index: u64) -> Result<Result<(), u64>, Stop> {
         let start = scanner.position();
         let mut at = self.go_to(scanner, start, Unit::Elements, index)?;
+        let begun = scanner.position();
         while scanner.begins_another()? {
             if at == index {
+                // Many parts of one element are asked for, or one of each.
+                if scanner.position() - begun > BUFFER_BYTES as u64 {
+                    self.know(start, Unit::Elements, index, scanner.position());
+                }
                 return Ok(Ok(()));
             }
             scanner.value()?;
@@ -229,43 +279,92 @@ impl Stored {
         Ok(Err(at))
     }
 
-    /// Goes to the value of a member. Of equal names the last counts, as for the readers of JSON.
+    /// Goes to the value of a member. Of equal names the last counts, as for the readers of JSON, so
+    /// that all of the object is read; of a large one it is remembered what is where.
     fn member<'a>(
         &'a self,
         scanner: &mut Scanner<'a>,
-        name: &str,
+        wanted: &str,
     ) -> Result<Result<(), u64>, Stop> {
+        let object = scanner.position();
+        let (known, hashes) = {
+            let mut places = self.places();
+            (
+                places.names(self.kept.number, object),
+                places.hashes.clone(),
+            )
+        };
+        if let Some(names) = known {
+            return self.known_member(scanner, &names, &hashes, wanted);
+        }
         scanner.expect(b"{")?;
-        let mut found = None;
+        let (mut found, mut name) = (None, Vec::new());
+        let mut members = Some(Vec::new());
         while scanner.begins_another()? {
             let start = scanner.position();
-            scanner.string()?;
-            let end = scanner.position();
+            let is_name = scanner.name(&mut name, LONGEST_NAME_BYTES)?;
             scanner.expect(b":")?;
-            if self.is_name(start..end, name)? {
-                scanner.token()?;
-                found = Some(scanner.position());
+            scanner.token()?;
+            if is_name {
+                if name == wanted.as_bytes() {
+                    found = Some(scanner.position());
+                }
+                members = members
+                    .filter(|members: &Vec<_>| members.len() < MOST_NAMES)
+                    .map(|mut members| {
+                        members.push((hashes.hash_one(&*name), start));
+                        members
+                    });
             }
             scanner.value()?;
         }
+        if let Some(mut members) = members
+            && scanner.position() - object > BUFFER_BYTES as u64
+        {
+            members.sort_unstable();
+            members.shrink_to_fit();
+            self.places().keep_names(Names {
+                number: self.kept.number,
+                start: object,
+                members,
+            });
+        }
         Ok(match found {
             Some(position) => {
-                *scanner = Scanner::new(&self.file, position);
+                scanner.go(position);
                 Ok(())
             }
             None => Err(0),
         })
     }
 
-    fn is_name(&self, literal: Range<u64>, name: &str) -> Result<bool, Stop> {
-        let length = literal.end - literal.start;
-        // Each of its characters may be an escape of six bytes.
-        if length > LONGEST_NAME_BYTES.min(name.len() as u64 * 6 + 2) {
-            return Ok(false);
+    fn known_member(
+        &self,
+        scanner: &mut Scanner,
+        names: &Names,
+        hashes: &RandomState,
+        wanted: &str,
+    ) -> Result<Result<(), u64>, Stop> {
+        let hash = hashes.hash_one(wanted.as_bytes());
+        let members = &names.members;
+        let first = members.partition_point(|(other, _)| *other < hash);
+        let end = members.partition_point(|(other, _)| *other <= hash);
+        let mut name = Vec::new();
+        for (_, start) in members[first..end].iter().rev() {
+            scanner.go(*start);
+            if scanner.name(&mut name, LONGEST_NAME_BYTES)? && name == wanted.as_bytes() {
+                scanner.expect(b":")?;
+                scanner.token()?;
+                return Ok(Ok(()));
+            }
         }
-        let mut bytes = vec![0; length as usize];
-        self.file.read_exact_at(&mut bytes, literal.start)?;
-        Ok(serde_json::from_slice::<String>(&bytes).is_ok_and(|found| found == name))
+        Ok(Err(0))
+    }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Goes behind the opening of a part, or on to the place nearest before `index` that is known;
@@ -277,16 +376,12 @@ impl Stored {
         unit: Unit,
         index: u64,
     ) -> Result<u64, Stop> {
-        let known = self
-            .places
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .before(self.kept.number, start, unit, index);
+        let known = self.places().before(self.kept.number, start, unit, index);
         if let Some((at, offset)) = known {
-            *scanner = Scanner::new(scanner.file(), offset);
+            scanner.go(offset);
             return Ok(at);
         }
-        *scanner = Scanner::new(scanner.file(), start);
+        scanner.go(start);
         scanner.expect(b"[{\"")?;
         Ok(0)
     }
@@ -390,7 +485,7 @@ impl Part<'_> {
     fn no_parts(&self, kind: &str, what: &str) -> Error {
         Error::NotThere {
             id: self.stored.kept.id(),
-            pointer: String::new(),
+            pointer: self.pointer.clone(),
             reason: format!("a value of type {kind} has no {what}"),
         }
     }
@@ -512,16 +607,13 @@ impl Part<'_> {
 
 impl Stored {
     fn know(&self, start: u64, unit: Unit, index: u64, offset: u64) {
-        self.places
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .keep(Known {
-                number: self.kept.number,
-                start,
-                unit,
-                index,
-                offset,
-            });
+        self.places().keep(Known {
+            number: self.kept.number,
+            start,
+            unit,
+            index,
+            offset,
+        });
     }
 
     /// Takes the next element or member, with its name; its bytes when they are wanted. False when
@@ -543,8 +635,7 @@ impl Stored {
         }
         scanner.value()?;
         if wanted {
-            out.resize((scanner.position() - start) as usize, 0);
-            self.file.read_exact_at(out, start)?;
+            scanner.copy(start..scanner.position(), out)?;
         }
         Ok(true)
     }

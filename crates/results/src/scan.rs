@@ -5,9 +5,10 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-const BUFFER_BYTES: usize = 64 << 10;
+pub(crate) const BUFFER_BYTES: usize = 64 << 10;
 
 /// Why a walk ended early.
 #[derive(Debug)]
@@ -43,12 +44,34 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    pub(crate) fn file(&self) -> &'a File {
-        self.file
-    }
-
     pub(crate) fn position(&self) -> u64 {
         self.start + self.at as u64
+    }
+
+    /// Goes somewhere else in the file, and reads nothing for it when that is in the buffer.
+    pub(crate) fn go(&mut self, position: u64) {
+        match position.checked_sub(self.start) {
+            Some(at) if at <= self.buffer.len() as u64 => self.at = at as usize,
+            _ => {
+                self.buffer.clear();
+                self.start = position;
+                self.at = 0;
+            }
+        }
+    }
+
+    /// Puts what was passed behind `out`, from the buffer if it is still there.
+    pub(crate) fn copy(&self, range: Range<u64>, out: &mut Vec<u8>) -> Result<()> {
+        let length = (range.end - range.start) as usize;
+        if let Some(at) = range.start.checked_sub(self.start)
+            && let Some(bytes) = self.buffer.get(at as usize..at as usize + length)
+        {
+            out.extend_from_slice(bytes);
+            return Ok(());
+        }
+        let before = out.len();
+        out.resize(before + length, 0);
+        Ok(self.file.read_exact_at(&mut out[before..], range.start)?)
     }
 
     /// What is left of the buffer, filled again when it is empty; empty at the end of the file.
@@ -157,6 +180,29 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Takes a member's name, its escapes undone. False where it has more than `most` bytes, or half a
+    /// surrogate pair: nobody can ask for such a one.
+    pub(crate) fn name(&mut self, out: &mut Vec<u8>, most: u64) -> Result<bool> {
+        let start = self.position();
+        self.string()?;
+        let end = self.position();
+        out.clear();
+        if end - start > most {
+            return Ok(false);
+        }
+        self.copy(start..end, out)?;
+        if out.contains(&b'\\') {
+            let Ok(name) = serde_json::from_slice::<String>(out) else {
+                return Ok(false);
+            };
+            *out = name.into_bytes();
+        } else {
+            out.pop();
+            out.remove(0);
+        }
+        Ok(true)
+    }
+
     /// Skips a number or a word.
     fn scalar(&mut self) -> Result<()> {
         loop {
@@ -230,11 +276,27 @@ impl<'a> Scanner<'a> {
         }
         let unit = self.escape(out)?;
         if let Some(0xd800..=0xdbff) = unit
-            && self.peek()? == b'\\'
+            && self.is_low_surrogate()?
         {
             self.escape(out)?;
         }
         Ok(true)
+    }
+
+    /// Whether the next is the escape of the second half of a pair. Any other stands for itself.
+    fn is_low_surrogate(&mut self) -> Result<bool> {
+        let position = self.position();
+        let mut escape = Vec::with_capacity(6);
+        while escape.len() < 6 && self.peek()? != b'"' {
+            escape.push(self.take()?);
+        }
+        self.go(position);
+        Ok(match escape[..] {
+            [b'\\', b'u', b'd' | b'D', third, _, _] => {
+                matches!(third.to_ascii_lowercase(), b'c'..=b'f')
+            }
+            _ => false,
+        })
     }
 
     /// Takes an escape; its number, if it is one of `\uXXXX`.

@@ -131,6 +131,8 @@ fn a_handle_is_read_strictly() {
         "r_-1",
         "r_1/../r_1",
         "r_99999999999",
+        "r_01",
+        "r_+1",
         "R_1",
     ] {
         assert!(matches!(kept.open(id), Err(Error::Unknown { .. })), "{id}");
@@ -269,6 +271,87 @@ fn a_slice_is_bounded_and_goes_on_where_it_ended() {
 }
 
 #[test]
+fn members_of_a_large_object_are_found_however_often_and_however_they_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = results(&folder, Quota::default());
+    // Longer than a reading buffer; a name of each kind is there twice, and one is there in vain.
+    let mut json = String::from(r#"{"é\"/~":0,"twice":0,"half\ud800":0,"": 0"#);
+    for n in 0..20_000 {
+        json.push_str(&format!(r#", "k{n}" : {{"n": [{n}, "{n}"]}}"#));
+    }
+    json.push_str(r#","\u00e9\u0022\/~":[1],"tw\u0069ce":1,"" : 1}"#);
+    let value: Value = serde_json::from_str(&json.replace("\\ud800", "")).unwrap();
+    kept.keep(Content::Json, json.as_bytes()).unwrap();
+    kept.keep(
+        Content::Json,
+        format!("[{json}, {{\"in\": {json}}}]").as_bytes(),
+    )
+    .unwrap();
+    let pointers = [
+        "/k0",
+        "/k19999/n/1",
+        "/k777/n",
+        "/é\"~1~0",
+        "/é\"~1~0/0",
+        "/twice",
+        "/",
+    ];
+    for (id, place) in [("r_1", ""), ("r_2", "/0"), ("r_2", "/1/in")] {
+        // The first look goes through the object, the others know it.
+        for _ in 0..2 {
+            let stored = kept.open(id).unwrap();
+            for pointer in pointers {
+                let part = stored.part(&format!("{place}{pointer}")).unwrap();
+                let found: Value = serde_json::from_slice(&part.json(100).unwrap()).unwrap();
+                assert_eq!(
+                    Some(&found),
+                    value.pointer(pointer),
+                    "{id} {place}{pointer}"
+                );
+            }
+            for none in ["k20000", "half", "é"] {
+                let error = stored.part(&format!("{place}/{none}")).unwrap_err();
+                let says = format!("there is no member {none:?}");
+                assert!(error.to_string().ends_with(&says), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn half_a_surrogate_pair_is_one_character_and_takes_no_other_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = results(&folder, Quota::default());
+    for (text, length, lines) in [
+        (r"a\ud800\nb\nc\ud800\u0041", 8, 3),
+        (r"\ud83d\ude00", 1, 1),
+        (r"\uD83D\uDE00\uDC00", 2, 1),
+        (r"\ud83d", 1, 1),
+        (r"\ud83dx", 2, 1),
+        (r"\ud83d\ud83d\ude00", 2, 1),
+        (r"\ud83d\\udc00", 7, 1),
+        (r"\ud83d\u12ab\r\n", 4, 1),
+    ] {
+        // Wherever a buffer ends.
+        for before in [0, (64 << 10) - 8, (64 << 10) - 5, (64 << 10) - 2] {
+            let json = format!("\"{}{text}\"", "x".repeat(before));
+            let id = kept.keep(Content::Json, json.as_bytes()).unwrap().id();
+            let stored = kept.open(&id).unwrap();
+            let part = stored.part("").unwrap();
+            let found = part.outline().unwrap().length.unwrap() - before as u64;
+            let slice = part.lines(0..9, u64::MAX).unwrap();
+            assert_eq!(
+                (found, slice.end),
+                (length, lines),
+                "{text} behind {before}"
+            );
+            let all = part.slice(0..u64::MAX, 1 << 10).unwrap();
+            assert!(json.as_bytes().starts_with(&all.json[..all.json.len() - 1]));
+        }
+    }
+}
+
+#[test]
 fn a_pointer_that_leads_nowhere_says_where_it_ended() {
     let folder = tempfile::tempdir().unwrap();
     let kept = results(&folder, Quota::default());
@@ -280,17 +363,24 @@ fn a_pointer_that_leads_nowhere_says_where_it_ended() {
         ("/a/2", "the array has 2 elements"),
         ("/a/x", "\"x\" is no index of an array"),
         ("/a/-1", "\"-1\" is no index of an array"),
+        ("/a/01", "\"01\" is no index of an array"),
+        ("/a/+1", "\"+1\" is no index of an array"),
+        ("/a/", "\"\" is no index of an array"),
         ("/s/0", "\"0\" is asked of a string"),
     ] {
         let error = stored.part(pointer).unwrap_err().to_string();
         assert_eq!(error, format!("r_1 has nothing at {pointer:?}: {reason}"));
     }
-    let error = stored.part("/a/0").unwrap().slice(0..1, 10).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .ends_with("a value of type number has no parts")
-    );
+    let number = stored.part("/a/0").unwrap();
+    for (error, what) in [
+        (number.slice(0..1, 10).unwrap_err(), "parts"),
+        (number.lines(0..1, 10).unwrap_err(), "lines"),
+    ] {
+        assert_eq!(
+            error.to_string(),
+            format!("r_1 has nothing at \"/a/0\": a value of type number has no {what}")
+        );
+    }
 }
 
 #[test]

@@ -7,9 +7,9 @@
 
 mod store;
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -127,7 +127,7 @@ impl Opened {
             id: id.to_owned(),
             error,
         };
-        make_private(&folder).map_err(failed)?;
+        files::make_folder(&folder).map_err(failed)?;
         let record = read_record(&folder).map_err(|error| error.into_error(id))?;
         let opened = lock(folder, id)?;
         let record = record.filter(|record| record.ended.is_none());
@@ -233,7 +233,7 @@ impl Opened {
 
     fn write(&self, record: &Record) -> io::Result<()> {
         let json = serde_json::to_vec(record).expect("a record has string keys");
-        write_whole(&self.folder, RECORD, &json)
+        files::replace(&self.folder.join(RECORD), &json)
     }
 }
 
@@ -425,28 +425,6 @@ pub fn now() -> u64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs()
-}
-
-fn make_private(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-/// Writes a file whole or not at all, for its user alone.
-fn write_whole(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
-    make_private(folder)?;
-    let unfinished = folder.join(format!("{name}.unfinished"));
-    let written = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&unfinished)
-        .and_then(|mut file| file.write_all(content))
-        .and_then(|()| fs::rename(&unfinished, folder.join(name)));
-    if written.is_err() {
-        let _ = fs::remove_file(&unfinished);
-    }
-    written
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{VERSION, write_whole};
+use crate::VERSION;
 
 /// How much a session may store.
 #[derive(Debug, Clone, Copy)]
@@ -198,12 +198,8 @@ impl Store {
             key: key.to_owned(),
         };
         let header = serde_json::to_string(&header).expect("a header has string keys");
-        write_whole(
-            &self.folder,
-            &file_name(key),
-            format!("{header}\n{json}").as_bytes(),
-        )
-        .map_err(failed("write"))?;
+        files::replace(&self.path(key), format!("{header}\n{json}").as_bytes())
+            .map_err(failed("write"))?;
         let since = SystemTime::now();
         index.insert(key.to_owned(), Entry { bytes, since });
         self.written.fetch_add(bytes, Ordering::Relaxed);

@@ -176,6 +176,8 @@ struct Server {
 #[derive(Default)]
 struct State {
     added_tools: usize,
+    /// A tool that says of itself now that it destroys.
+    turned: Option<String>,
     writes: Vec<(String, String)>,
     /// Keys of writes that were refused as the server was busy.
     refused: Vec<String>,
@@ -374,9 +376,19 @@ impl Server {
     }
 
     fn page(&self, cursor: Option<&str>) -> Page {
-        let added = self.state().added_tools;
+        let (added, turned) = {
+            let state = self.state();
+            (state.added_tools, state.turned.clone())
+        };
         let raw = |tool: Value| to_raw_value(&tool).expect("plain JSON");
-        let table = self.tools().iter().map(|tool| raw(tool.describe()));
+        let table = self.tools().iter().map(|tool| {
+            let mut described = tool.describe();
+            if turned.as_deref() == Some(tool.name) {
+                described["annotations"]["destructiveHint"] = true.into();
+                described["description"] = "Destroys everything by now.".into();
+            }
+            raw(described)
+        });
         let own = self.catalog.clone().unwrap_or_else(|| table.collect());
         let dummies = (0..self.options.tools).map(|n| raw(dummy("dummy", n)));
         let all: Vec<Box<RawValue>> = own
@@ -998,12 +1010,17 @@ const TOOLS: &[Tool] = &[
     },
     Tool {
         name: "change_tools",
-        description: "Adds a tool and announces it.",
-        arguments: "",
+        description: "Adds a tool, or marks one as destructive, and announces it.",
+        arguments: "destroys?: string",
         hints: Hints::Writes,
         run: |call| {
+            let destroys: String = call.get_or("destroys", String::new())?;
             let mut state = call.state();
-            state.added_tools += 1;
+            if destroys.is_empty() {
+                state.added_tools += 1;
+            } else {
+                state.turned = Some(destroys);
+            }
             let method = "notifications/tools/list_changed";
             if let Some(announce) = &state.announce {
                 announce(&json!({ "jsonrpc": "2.0", "method": method }).to_string());

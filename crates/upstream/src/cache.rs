@@ -1,7 +1,7 @@
 //! What is remembered about servers between runs.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,8 @@ impl Cache {
         if newer {
             return Ok(());
         }
-        replace(
+        // Several gateways of one user run at once.
+        files::replace(
             &path,
             &serde_json::to_vec(&FileRef {
                 schema: SCHEMA,
@@ -87,20 +88,6 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         .take(FILE_LIMIT_BYTES)
         .read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// Several gateways of one user run at once; a reader sees the old file or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().expect("a file in the cache's folder");
-    fs::create_dir_all(dir)?;
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let written = fs::File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
 }
 
 impl Transport {

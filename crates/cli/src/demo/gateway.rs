@@ -61,6 +61,7 @@ fn config() -> Result<Config> {
             blocked: None,
             validation: Validation::default(),
             trusted: false,
+            own: true,
             hash: String::new(),
         }],
         rules: gateway::policy::Rules::default(),

@@ -602,6 +602,67 @@ fn servers_of_a_project_wait_for_a_human() {
 }
 
 #[test]
+fn a_server_starts_in_no_folder_that_is_not_its_own() {
+    let desk = Desk::new(&[
+        (
+            "home/toolmill.toml",
+            "[upstream.a]\ncommand = \"x\"\n[upstream.b]\ncommand = \"x\"\ncwd = \"${PWD}\"",
+        ),
+        (
+            "project/.mcp.json",
+            r#"{"mcpServers": {"c": {"command": "x"}}}"#,
+        ),
+    ]);
+    let trust = trust::Store::open(&desk.places.state_dir).with_everything();
+    let folder = |name: &str| desk.folder.path().join(name);
+    let home = folder("user");
+    fs::create_dir_all(&home).unwrap();
+    fs::create_dir_all(folder("other")).unwrap();
+    let another = "[upstream.c]\ncommand = \"x\"";
+    fs::write(folder("other/toolmill.toml"), another).unwrap();
+    let environment = |name: &str| match name {
+        "HOME" => home.to_str().map(str::to_owned),
+        // What a shell left there.
+        "PWD" => Some("/elsewhere".to_owned()),
+        _ => None,
+    };
+    let load = |explicit: Option<&str>, working_directory: &str| {
+        let places = Places {
+            working_directory: folder(working_directory),
+            ..desk.places.clone()
+        };
+        let settings = load(explicit.map(Path::new), &places, &trust, &environment).unwrap();
+        let servers = settings
+            .upstreams
+            .into_iter()
+            .map(|one| match one.stanza.transport {
+                Transport::Stdio { cwd, .. } => (one.stanza.name, cwd.unwrap(), one.hash),
+                Transport::Http { .. } => unreachable!("they have commands"),
+            });
+        servers.collect::<Vec<_>>()
+    };
+    let here = load(None, "project");
+    let folders: Vec<_> = here
+        .iter()
+        .map(|(name, cwd, _)| (&name[..], cwd.clone()))
+        .collect();
+    assert_eq!(
+        folders,
+        [
+            ("a", home.clone()),
+            ("b", folder("project")),
+            ("c", folder("project"))
+        ]
+    );
+    let named = load(Some("../other/toolmill.toml"), "project");
+    assert_eq!(named[0].1, folder("project/../other"));
+    // What was allowed for good to one that starts where we are is not allowed to it elsewhere.
+    let there = load(None, "other");
+    assert_eq!(here[0].2, there[0].2);
+    assert_ne!(here[1].2, there[1].2);
+}
+
+#[test]
 fn what_comes_first_wins_and_says_so() {
     let desk = Desk::new(&[
         ("home/toolmill.toml", "[upstream.x]\ncommand = \"home\""),
@@ -614,13 +675,36 @@ fn what_comes_first_wins_and_says_so() {
             "[upstream.x]\ncommand = \"project\"",
         ),
     ]);
+    // Until its user agrees, a project does not take a server away.
+    let settings = desk.load(None).unwrap();
+    let command = |settings: &Settings| match &settings.upstreams[0].stanza.transport {
+        Transport::Stdio { command, .. } => command.clone(),
+        Transport::Http { .. } => unreachable!("it has a command"),
+    };
+    assert_eq!(
+        (command(&settings).as_str(), settings.upstreams[0].own),
+        ("home", true)
+    );
+    assert_eq!(
+        desk.warnings(),
+        ["project/.mcp.json", "project/toolmill.toml"].map(|file| format!(
+            "{file} also names x; yours is used. To use the project's instead: toolmill trust x"
+        ))
+    );
+    assert!(
+        settings
+            .untrusted
+            .iter()
+            .all(|request| request.replaces_own)
+    );
+    let mut trust = trust::Store::open(&desk.places.state_dir);
+    for request in &settings.untrusted {
+        trust.agree(request).unwrap();
+    }
     let settings = desk.load(None).unwrap();
     assert_eq!(
-        blocked(&settings),
-        [(
-            "x",
-            Some("not trusted yet; to allow it: toolmill trust x; it wants to use project")
-        )]
+        (command(&settings).as_str(), settings.upstreams[0].own),
+        ("project", false)
     );
     assert_eq!(
         desk.warnings(),

@@ -7,7 +7,7 @@ use std::path::Path;
 const EDGES: &[(&str, &[&str])] = &[
     (
         "cli",
-        &["gateway", "journal", "results", "sandbox", "guest"],
+        &["gateway", "files", "journal", "results", "sandbox", "guest"],
     ),
     (
         "gateway",
@@ -15,6 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "protocol",
             "catalog",
             "embedding",
+            "files",
             "guest",
             "sandbox",
             "upstream",
@@ -23,14 +24,15 @@ const EDGES: &[(&str, &[&str])] = &[
             "sessions",
         ],
     ),
-    ("guest", &["catalog", "protocol"]),
-    ("upstream", &["catalog"]),
+    ("guest", &["catalog", "files", "protocol"]),
+    ("upstream", &["catalog", "files"]),
     ("testkit", &["catalog"]),
     ("protocol", &[]),
+    ("files", &[]),
     ("catalog", &[]),
     ("embedding", &[]),
-    ("results", &[]),
-    ("sessions", &[]),
+    ("results", &["files"]),
+    ("sessions", &["files"]),
     ("sandbox", &[]),
     ("journal", &[]),
 ];

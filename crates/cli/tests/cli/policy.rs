@@ -530,6 +530,136 @@ fn quotas_bound_the_calls_of_a_run() {
 }
 
 #[test]
+fn each_quota_counts_what_it_let_pass() {
+    let quota = "[rules]\n\"fake.write\" = { max_calls = 4 }\n";
+    let desk = Desk::new("", "", quota);
+    // A project's own quota of the same words counts for itself.
+    desk.place.write("work/toolmill.toml", quota);
+    let writes = "n = 0\ntry:\n    for i in range(9):\n        tools.fake.write(key=str(i), value='')\n        n += 1\nexcept ToolError:\n    r = n\nr";
+    assert_eq!(desk.place.value("python", writes), 4);
+    // What one of them refuses is no call of the other.
+    desk.place.write("work/toolmill.toml", "");
+    desk.settings(
+        "",
+        "",
+        "[rules]\n\"fake.write\" = { max_calls = 1 }\n\"fake.*\" = { max_calls = 3 }\n",
+    );
+    let mixed = "
+codes = []
+for i in range(2):
+    try: tools.fake.write(key='a', value='')
+    except ToolError as e: codes.append(e.code)
+[codes, tools.fake.echo(text='b'), tools.fake.echo(text='c')]";
+    let expected = json!([["limit_calls"], "b", "c"]);
+    assert_eq!(desk.place.value("python", mixed), expected);
+}
+
+#[test]
+fn a_rule_that_tightens_fits_every_spelling_of_a_name() {
+    let desk = Desk::new(
+        "",
+        "",
+        "[rules]\n\"Fake.echoJson\" = \"deny\"\n\"*.read-*\" = \"deny\"\n",
+    );
+    let code = "
+codes = []
+for call in (lambda: tools.fake.echo_json(value=1), lambda: tools.fake.echoJson(value=1), lambda: tools.fake.read_log()):
+    try: codes.append(call())
+    except ToolError as e: codes.append(e.code)
+codes";
+    assert_eq!(
+        desk.place.value("python", code),
+        json!(["denied", "denied", "denied"])
+    );
+    assert_eq!(desk.called(), [""; 0]);
+}
+
+#[test]
+fn a_rule_that_protects_nothing_is_told_of_at_the_start() {
+    let rules = "[rules]\n\"fake.nothing_*\" = \"deny\"\n\"fake.erase\" = \"ask\"\n\"fake.none\" = \"allow\"\n";
+    let desk = Desk::new("", "", rules);
+    let mut agent = agent(&desk.place);
+    for _ in 0..2 {
+        agent.call("search_tools", json!({"queries": ["erase"]}));
+    }
+    let stderr = agent.close();
+    let warned: Vec<&str> = stderr
+        .lines()
+        .filter(|line| line.contains("rule"))
+        .collect();
+    assert_eq!(warned.len(), 1, "{stderr}");
+    let idle = warned[0].contains("rule \"fake.nothing_*\" in ")
+        && warned[0].ends_with("fits no tool; the names to write: toolmill policy");
+    assert!(idle, "{stderr}");
+}
+
+#[test]
+fn a_tool_that_is_described_anew_is_decided_about_anew() {
+    let desk = Desk::new("", "", "");
+    // In the middle of a run.
+    let code = "
+import time
+def turn(tool):
+    tools.fake.change_tools(destroys=tool)
+    while 'Destroys everything by now' not in str(search_tools(tool)):
+        time.sleep(.01)
+tools.fake.write(key='a', value='1')
+turn('write')
+try: tools.fake.write(key='b', value='2')
+except ToolError as e: r = e.code
+r";
+    assert_eq!(desk.place.value("python", code), "approval_needed");
+    let called = desk.called();
+    assert!(
+        !called.iter().any(|call| call.contains(r#""key":"b""#)),
+        "{called:?}"
+    );
+    // Between the question and the answer: `--yes` says so as soon as nothing else goes on.
+    let code = "
+import asyncio, time
+async def turn():
+    await tools.fake.change_tools(destroys='erase')
+    while 'Destroys everything by now' not in str(search_tools('erase')):
+        time.sleep(.01)
+r = await asyncio.gather(tools.fake.erase(), turn(), return_exceptions=True)
+[r[0].code, r[0].message]";
+    let (value, _) = desk.approved("python", code);
+    let message = "denied: its server describes it in another way than when the program started; fake.erase was not sent";
+    assert_eq!(value, json!(["denied", message]));
+    assert!(!desk.called().iter().any(|call| call.starts_with("erase")));
+}
+
+#[test]
+fn what_allows_a_users_server_does_not_allow_a_projects_of_that_name() {
+    let desk = Desk::new("", "", "[rules]\n\"fake.*\" = \"allow\"\n");
+    let record = desk.place.path("theirs");
+    let options = ["--record", record.to_str().unwrap()];
+    desk.place
+        .write("work/toolmill.toml", &fake("fake", &options));
+    // Theirs is not trusted, and does not take the place of the user's.
+    let erases = "tools.fake.erase()";
+    assert_eq!(desk.place.value("python", erases), "erased");
+    assert_eq!(desk.called(), ["erase {}"]);
+    let trusted = desk.place.output(&["trust", "--yes"]);
+    let (exit, stdout, stderr) = said(&trusted);
+    assert_eq!(exit, 0, "{stdout}{stderr}");
+    let warning = "It would take the place of your own fake. Your rules that allow fake by name would not count for it.";
+    assert!(
+        format!("{stdout}{stderr}").contains(warning),
+        "{stdout}{stderr}"
+    );
+    let (_, error) = desk.place.error("python", erases);
+    assert_eq!(error["code"], "approval_needed");
+    let reason = error["message"].as_str().unwrap();
+    assert!(
+        reason.contains("speaks of your own server of that name"),
+        "{reason}"
+    );
+    assert!(!record.exists() || std::fs::read_to_string(record).unwrap().is_empty());
+    assert_eq!(desk.called(), [""; 0]);
+}
+
+#[test]
 fn calls_that_are_not_sent_count_against_the_limit_and_the_journal_ends_with_it() {
     let desk = Desk::new(
         "",

@@ -247,12 +247,7 @@ impl Answers {
             return;
         }
         let file = json!({"version": CACHE_VERSION, "interpreters": self.known});
-        let temporary = cache.with_extension(format!("{}.tmp", std::process::id()));
-        let written = std::fs::write(&temporary, file.to_string())
-            .and_then(|()| std::fs::rename(&temporary, cache));
-        if written.is_err() {
-            let _ = std::fs::remove_file(&temporary);
-        }
+        let _ = files::replace(cache, file.to_string().as_bytes());
     }
 }
 

@@ -75,6 +75,10 @@ def add(error, source, fields):
         except SyntaxError as other:
             if (other.lineno or 0) <= number or len(lines) == number:
                 return False
+        if not re.search(r"\w\w", text):
+            # A bracket by itself says nothing to who pastes it: the line is the fix.
+            text = (line[:start] + text + line[end:]).strip()
+            start, end = len(line) - len(line.lstrip()), len(line.rstrip())
         fields["column"], fields["end_column"], fields["fix"] = start + 1, end + 1, text
         return True
 
