@@ -75,7 +75,7 @@ def add(error, source, fields):
         except SyntaxError as other:
             if (other.lineno or 0) <= number or len(lines) == number:
                 return False
-        if not re.search(r"\w\w", text):
+        if text.strip() and not re.search(r"\w\w", text):
             # A bracket by itself says nothing to who pastes it: the line is the fix.
             text = (line[:start] + text + line[end:]).strip()
             start, end = len(line) - len(line.lstrip()), len(line.rstrip())
