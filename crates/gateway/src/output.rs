@@ -166,11 +166,18 @@ fn exact(json: &str) -> Result<Value, String> {
         if number.is_i64() || number.is_u64() {
             return Some(());
         }
-        let digits = text.split(['e', 'E']).next().unwrap_or_default();
-        let digits = digits.bytes().filter(u8::is_ascii_digit).count();
+        let double: f64 = text.parse().ok()?;
+        let is_exact = match text.contains(['.', 'e', 'E']) {
+            true => {
+                let digits = text.split(['e', 'E']).next().unwrap_or_default();
+                let digits = digits.trim_start_matches(['-', '0', '.']);
+                digits.bytes().filter(u8::is_ascii_digit).count() <= DIGITS
+            }
+            // A whole number that a double is, as JavaScript has them.
+            false => double.to_string() == text,
+        };
         // As it is written, which the parser may miss by a little.
-        let double = text.parse().ok().filter(|_| text.contains(['.', 'e', 'E']));
-        *number = Number::from_f64(double.filter(|_| digits <= DIGITS)?)?;
+        *number = Number::from_f64(double).filter(|_| is_exact)?;
         Some(())
     });
     match is_same.and_then(|()| written.next().map_or(Some(()), |_| None)) {
