@@ -12,6 +12,7 @@
 //! and resources can join as documents of groups of their own: what they need is a way to read them
 //! into [`Index::add`] and a hit that can be other than a tool.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
@@ -20,9 +21,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::catalog::ServerTools;
+use crate::members;
 use crate::name::folded;
 use crate::plain;
-use crate::schema::members;
+use crate::schema;
 use crate::shared::{Chunked, Dictionary, Numbered};
 use crate::tool::Tool;
 use crate::words;
@@ -858,10 +860,9 @@ impl<'a> Changes<'a> {
         self.read([first].into_iter(), Field::FirstSentence, &mut lengths);
         self.read([rest].into_iter(), Field::Description, &mut lengths);
         let parameters = schema.map_or(Vec::new(), parameters);
-        let (names, descriptions): (Vec<String>, Vec<String>) = parameters.into_iter().unzip();
-        let names = names.iter().map(String::as_str);
+        let names = parameters.iter().map(|(name, _)| &**name);
         self.read(names, Field::ParameterNames, &mut lengths);
-        let descriptions = descriptions.iter().map(String::as_str);
+        let descriptions = parameters.iter().map(|(_, description)| &**description);
         self.read(descriptions, Field::ParameterDescriptions, &mut lengths);
         self.counted(lengths)
     }
@@ -1036,28 +1037,69 @@ fn likeness(tool: &Tool) -> u64 {
 }
 
 /// The names and descriptions of a schema's own parameters, read without building a tree.
-fn parameters(schema: &RawValue) -> Vec<(String, String)> {
-    #[derive(Deserialize)]
-    struct Schema<'a> {
-        #[serde(borrow)]
-        properties: Option<&'a RawValue>,
+fn parameters(schema: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
+    let Some(properties) = member(schema, "properties") else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    let whole = members::each(properties, |name, property| {
+        if found.len() < MOST_PARAMETERS {
+            found.push((Cow::Borrowed(name), described(property)));
+        }
+    });
+    if whole.is_some() {
+        return found;
     }
+    // Names with escapes, or no object at all.
+    let properties: Option<&RawValue> = serde_json::from_str(properties).ok();
+    let properties = properties.and_then(schema::members).unwrap_or_default();
+    let properties = properties.into_iter().take(MOST_PARAMETERS);
+    properties
+        .map(|(name, property)| (Cow::Owned(name), described(property.get())))
+        .collect()
+}
+
+/// The description of a parameter, empty where it has none that is text.
+fn described(property: &str) -> Cow<'_, str> {
     #[derive(Deserialize)]
     struct Described {
         description: Option<String>,
     }
-    let schema: Option<Schema> = serde_json::from_str(schema.get()).ok();
-    let properties = schema
-        .and_then(|schema| members(schema.properties?))
-        .unwrap_or_default();
-    let described = |property: &RawValue| {
-        let described: Option<Described> = serde_json::from_str(property.get()).ok();
-        described
-            .and_then(|described| described.description)
-            .unwrap_or_default()
+    if !property.starts_with('{') {
+        let described: Option<Described> = serde_json::from_str(property).ok();
+        let description = described.and_then(|described| described.description);
+        return description.unwrap_or_default().into();
+    }
+    let Some(written) = member(property, "description") else {
+        return Cow::Borrowed("");
     };
-    let properties = properties.into_iter().take(MOST_PARAMETERS);
-    properties
-        .map(|(name, property)| (name, described(property)))
-        .collect()
+    match written
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    {
+        Some(plain) if !plain.contains('\\') => Cow::Borrowed(plain),
+        _ => Cow::Owned(serde_json::from_str(written).unwrap_or_default()),
+    }
+}
+
+/// The one member of an object that has this name, as it is written.
+fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
+    let mut found = None;
+    let mut is_twice = false;
+    let whole = members::each(object, |other, value| {
+        if other == name {
+            is_twice |= found.replace(value).is_some();
+        }
+    });
+    if whole.is_some() {
+        return found.filter(|_| !is_twice);
+    }
+    // A name with escapes may be that one.
+    let object: &RawValue = serde_json::from_str(object).ok()?;
+    let members = schema::members(object)?;
+    let mut named = members.iter().filter(|(other, _)| other == name);
+    match (named.next(), named.next()) {
+        (Some((_, value)), None) => Some(value.get()),
+        _ => None,
+    }
 }

@@ -17,6 +17,7 @@ mod index;
 mod json;
 mod lexicon;
 mod matches;
+mod members;
 mod name;
 mod observed;
 mod pattern;

@@ -82,6 +82,9 @@ pub(crate) fn told_apart(
     fit: impl Fn(&str) -> String,
 ) -> Vec<String> {
     let mut found: Vec<String> = names.iter().map(|name| fit(name)).collect();
+    if taken.is_empty() && found.iter().zip(names).all(|(found, name)| found == name) {
+        return found;
+    }
     let mut claims: HashMap<&str, usize> = HashMap::with_capacity(names.len());
     for identifier in &found {
         *claims.entry(identifier).or_default() += 1;
@@ -119,6 +122,14 @@ pub(crate) fn pascal(name: &str) -> String {
 
 /// The identifier that `raw` would have if it were alone.
 pub(crate) fn identifier(raw: &str) -> String {
+    // Most names are what they become.
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if raw.starts_with(|c: char| c.is_ascii_alphabetic())
+        && raw.bytes().all(is_part)
+        && !is_reserved(raw)
+    {
+        return raw.to_owned();
+    }
     let mapped = raw.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_");
     let stripped = mapped.trim_start_matches('_');
     if stripped.is_empty() {

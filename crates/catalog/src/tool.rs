@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use crate::members;
 use crate::observed::Observed;
 use crate::plain;
 use crate::schema::{Fields, Kind, MOST_STEPS, kinds, resolved, unwrapped};
@@ -48,16 +49,15 @@ struct Schemas {
     output: Option<Value>,
 }
 
-/// The members of a listed tool that are looked at; those that may be wrong are decoded one by one.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Listed<'a> {
-    #[serde(borrow)]
-    name: Option<&'a RawValue>,
-    description: Option<&'a RawValue>,
-    pub(crate) input_schema: Option<&'a RawValue>,
-    output_schema: Option<&'a RawValue>,
-    annotations: Option<&'a RawValue>,
+/// The members of a listed tool that are looked at, as they are written; those that may be wrong are
+/// decoded one by one.
+#[derive(Default)]
+struct Listed<'a> {
+    name: Option<&'a str>,
+    description: Option<&'a str>,
+    input_schema: Option<&'a str>,
+    output_schema: Option<&'a str>,
+    annotations: Option<&'a str>,
 }
 
 #[derive(Default, Deserialize)]
@@ -68,12 +68,61 @@ struct Annotations {
 }
 
 impl<'a> Listed<'a> {
-    pub(crate) fn parse(raw: &'a RawValue) -> Result<Listed<'a>, String> {
+    fn parse(raw: &'a RawValue) -> Result<Listed<'a>, String> {
         if !raw.get().trim_start().starts_with('{') {
             return Err("a listed tool is not an object".to_owned());
         }
-        serde_json::from_str(raw.get())
-            .map_err(|error| format!("a listed tool is malformed: {error}"))
+        match Listed::found(raw.get()) {
+            Some(listed) => Ok(listed),
+            None => Listed::parsed(raw.get())
+                .map_err(|error| format!("a listed tool is malformed: {error}")),
+        }
+    }
+
+    /// `None` where it takes a parser to read a name, or to say what is wrong.
+    fn found(text: &'a str) -> Option<Listed<'a>> {
+        let mut listed = Listed::default();
+        let mut is_twice = false;
+        members::each(text, |name, value| {
+            let member = match name {
+                "name" => &mut listed.name,
+                "description" => &mut listed.description,
+                "inputSchema" => &mut listed.input_schema,
+                "outputSchema" => &mut listed.output_schema,
+                "annotations" => &mut listed.annotations,
+                _ => return,
+            };
+            is_twice |= member.replace(value).is_some();
+        })?;
+        let not_null = |member: Option<&'a str>| member.filter(|value| *value != "null");
+        (!is_twice).then_some(Listed {
+            name: not_null(listed.name),
+            description: not_null(listed.description),
+            input_schema: not_null(listed.input_schema),
+            output_schema: not_null(listed.output_schema),
+            annotations: not_null(listed.annotations),
+        })
+    }
+
+    fn parsed(text: &'a str) -> serde_json::Result<Listed<'a>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Parsed<'a> {
+            #[serde(borrow)]
+            name: Option<&'a RawValue>,
+            description: Option<&'a RawValue>,
+            input_schema: Option<&'a RawValue>,
+            output_schema: Option<&'a RawValue>,
+            annotations: Option<&'a RawValue>,
+        }
+        let parsed: Parsed = serde_json::from_str(text)?;
+        Ok(Listed {
+            name: parsed.name.map(RawValue::get),
+            description: parsed.description.map(RawValue::get),
+            input_schema: parsed.input_schema.map(RawValue::get),
+            output_schema: parsed.output_schema.map(RawValue::get),
+            annotations: parsed.annotations.map(RawValue::get),
+        })
     }
 }
 
@@ -91,10 +140,7 @@ impl Facts {
                 "the name of tool {shown} exceeds {LONGEST_NAME_BYTES} bytes"
             ));
         }
-        let Some(_) = listed
-            .input_schema
-            .filter(|schema| schema.get().starts_with('{'))
-        else {
+        let Some(_) = listed.input_schema.filter(|schema| schema.starts_with('{')) else {
             let shown = plain::quoted(&name);
             return Err(format!("tool {shown} has no inputSchema object"));
         };
@@ -157,7 +203,7 @@ impl Tool {
 
     /// The description and the schema of the arguments, which are read once for the index and are
     /// not kept for it.
-    pub(crate) fn texts(&self) -> (String, Option<&RawValue>) {
+    pub(crate) fn texts(&self) -> (String, Option<&str>) {
         let listed = self.listed();
         let mut description: String = decoded(listed.description).unwrap_or_default();
         description.truncate(description.floor_char_boundary(DESCRIPTION_BYTES));
@@ -178,7 +224,7 @@ impl Tool {
     /// The rules for the arguments, from the schema as it was listed.
     pub(crate) fn validator(&self) -> &Validator {
         self.validator.get_or_init(|| {
-            let schema = self.listed().input_schema.map_or("{}", RawValue::get);
+            let schema = self.listed().input_schema.unwrap_or("{}");
             Validator::new(schema)
         })
     }
@@ -232,7 +278,7 @@ impl Tool {
     pub fn contract(&self) -> &str {
         self.contract.get_or_init(|| {
             let listed = self.listed();
-            let schema = |schema: Option<&RawValue>| schema.map_or("", RawValue::get).to_owned();
+            let schema = |schema: Option<&str>| schema.unwrap_or_default().to_owned();
             let parts = [
                 self.name().to_owned(),
                 schema(listed.input_schema),
@@ -291,6 +337,6 @@ impl Tool {
     }
 }
 
-fn decoded<'a, T: Deserialize<'a>>(member: Option<&'a RawValue>) -> Option<T> {
-    member.and_then(|member| serde_json::from_str(member.get()).ok())
+fn decoded<'a, T: Deserialize<'a>>(member: Option<&'a str>) -> Option<T> {
+    member.and_then(|member| serde_json::from_str(member).ok())
 }

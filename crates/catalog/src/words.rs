@@ -10,13 +10,37 @@ use unicode_normalization::UnicodeNormalization;
 const LONGEST_WORD_BYTES: usize = 48;
 
 /// Calls `emit` with each word of `text`, in lower case and unstemmed.
-pub(crate) fn each(text: &str, emit: impl FnMut(&str)) {
+pub(crate) fn each(text: &str, mut emit: impl FnMut(&str)) {
     if text.is_ascii() {
-        split(text.chars(), emit);
-    } else {
+        return split_ascii(text, &mut emit);
+    }
+    // White space parts all that normalisation could join, so a dash or a quote, which most longer texts
+    // have, makes only the word slow that it stands in.
+    for piece in text.split_ascii_whitespace() {
+        if piece.is_ascii() {
+            split_ascii(piece, &mut emit);
+            continue;
+        }
         // Accents of Latin, Greek and Cyrillic only: the marks of other scripts are letters.
-        let bare = text.nfkd().filter(|c| !('\u{300}'..='\u{36f}').contains(c));
-        split(bare.nfc(), emit);
+        let bare = piece
+            .nfkd()
+            .filter(|c| !('\u{300}'..='\u{36f}').contains(c));
+        split(bare.nfc(), &mut emit);
+    }
+}
+
+/// What [`split`] does, for texts that need no more than this: most words are small letters alone.
+fn split_ascii(text: &str, emit: &mut impl FnMut(&str)) {
+    let mut chunk = Chunk::default();
+    for run in text.split(|c: char| !c.is_ascii_alphanumeric()) {
+        if run.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            if !run.is_empty() && run.len() <= LONGEST_WORD_BYTES {
+                emit(run);
+            }
+        } else {
+            run.chars().for_each(|c| chunk.push(c));
+            chunk.finish(emit);
+        }
     }
 }
 
@@ -34,12 +58,12 @@ enum Kind {
     Digit,
 }
 
-fn split(chars: impl Iterator<Item = char>, mut emit: impl FnMut(&str)) {
+fn split(chars: impl Iterator<Item = char>, emit: &mut impl FnMut(&str)) {
     let mut chunk = Chunk::default();
     let mut pair: Option<(char, bool)> = None;
     for c in chars {
         if is_unspaced(c) {
-            chunk.finish(&mut emit);
+            chunk.finish(emit);
             let mut buffer = [0; 8];
             if let Some((first, _)) = pair {
                 let len = first.encode_utf8(&mut buffer).len();
@@ -56,13 +80,13 @@ fn split(chars: impl Iterator<Item = char>, mut emit: impl FnMut(&str)) {
         if c.is_alphanumeric() {
             chunk.push(c);
         } else {
-            chunk.finish(&mut emit);
+            chunk.finish(emit);
         }
     }
     if let Some((alone, false)) = pair {
         emit(alone.encode_utf8(&mut [0; 4]));
     }
-    chunk.finish(&mut emit);
+    chunk.finish(emit);
 }
 
 /// A run of letters and digits, in lower case, and where its parts begin.

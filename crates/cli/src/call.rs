@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Call, Source};
-use crate::host::{self, ExitWith, print};
+use crate::host::{self, ExitWith, eprint_foreign, print_foreign};
 use crate::{asking, exit, init};
 
 /// Longest arguments, as for a program.
@@ -42,7 +42,7 @@ pub(crate) fn run(source: &Source, call: Call) -> Result<ExitCode> {
             Ok(value) => {
                 // A text is shown as it is, as `run` does.
                 let text = serde_json::from_str::<String>(&value).unwrap_or(value);
-                print(&format!("{text}\n"))?;
+                print_foreign(&format!("{text}\n"))?;
                 Ok(ExitCode::SUCCESS)
             }
             Err(raised) => {
@@ -110,12 +110,13 @@ fn is_down(gateway: &Gateway, path: &str) -> bool {
 }
 
 fn report(raised: &Raise, path: &str, code: u8) {
-    eprintln!("error {}: {}", raised.code, raised.message.trim_end());
+    let message = raised.message.trim_end();
+    eprint_foreign(&format!("error {}: {message}\n", raised.code));
     if let Some(fix) = &raised.fix {
-        eprintln!("in a program: {fix}");
+        eprint_foreign(&format!("in a program: {fix}\n"));
     }
     if let Some(signature) = &raised.signature {
-        eprintln!("signature: {signature}");
+        eprint_foreign(&format!("signature: {signature}\n"));
     }
     let next = match (code, &raised.tool, &raised.server) {
         (exit::NO_SETTINGS_OR_UPSTREAM, ..) => "toolmill list".to_owned(),
@@ -136,5 +137,5 @@ fn report(raised: &Raise, path: &str, code: u8) {
         }
         _ => return,
     };
-    eprintln!("next: {next}");
+    eprint_foreign(&format!("next: {next}\n"));
 }

@@ -698,14 +698,26 @@ impl Report {
     }
 }
 
-/// Text from servers and files, which a terminal must not obey.
+/// Text from servers and files on one line, which a terminal must not obey.
 pub(crate) fn printable(text: &str) -> String {
+    escaped(text, trust::is_hidden)
+}
+
+/// The same of a text of many lines: those stay, and so do the marks that letters carry.
+pub(crate) fn printable_text(text: &str) -> String {
+    // A mark by itself is escaped, but not one after a letter.
+    let is_mark = |letter: char| format!("a{letter}").escape_debug().count() == 2;
+    escaped(&text.replace("\r\n", "\n"), |letter| {
+        !matches!(letter, '\n' | '\t') && trust::is_hidden(letter) && !is_mark(letter)
+    })
+}
+
+fn escaped(text: &str, is_hidden: impl Fn(char) -> bool) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
-        if trust::is_hidden(letter) {
-            shown.extend(letter.escape_debug());
-        } else {
-            shown.push(letter);
+        match is_hidden(letter) {
+            true => shown.extend(letter.escape_debug()),
+            false => shown.push(letter),
         }
     }
     shown

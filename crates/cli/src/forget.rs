@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use crate::args::Forget;
-use crate::host::print;
+use crate::host::{print, print_foreign};
 use crate::settings::Places;
 
 pub(crate) fn run(args: &Forget) -> Result<ExitCode> {
@@ -33,6 +33,6 @@ pub(crate) fn run(args: &Forget) -> Result<ExitCode> {
             None => "nothing was learned yet\n".to_owned(),
         });
     }
-    print(&text)?;
+    print_foreign(&text)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,6 @@
 //! What the subcommands share: log, settings, a running gateway, and which exit code an error means.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tracing::level_filters::LevelFilter;
 
 use crate::args::{Args, Source, Trust};
+use crate::doctor::printable_text;
 use crate::settings::{self, Places, Settings};
 use crate::{control, exit, trust};
 
@@ -313,7 +315,7 @@ fn config(settings: &Settings, places: &Places) -> Config {
 
 /// Reads the settings again and has a gateway take up its new servers; on any error nothing changes.
 pub(crate) async fn take_up(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     source: &Source,
     places: &Places,
 ) -> Result<String, String> {
@@ -322,6 +324,7 @@ pub(crate) async fn take_up(
     gateway
         .reconfigure(settings.upstreams, settings.rules)
         .await;
+    gateway.warn_of_idle_rules();
     Ok(format!("{servers} servers"))
 }
 
@@ -349,6 +352,25 @@ pub(crate) fn reload() -> Result<ExitCode> {
         }
     }
     Ok(code)
+}
+
+/// What a server, a program or a file says, as this stream may have it: a terminal must not obey it, and
+/// anything else gets it as it is.
+pub(crate) fn foreign<'a>(text: &'a str, stream: &impl IsTerminal) -> Cow<'a, str> {
+    match stream.is_terminal() {
+        true => Cow::Owned(printable_text(text)),
+        false => Cow::Borrowed(text),
+    }
+}
+
+/// Prints what others say to standard output.
+pub(crate) fn print_foreign(text: &str) -> Result<()> {
+    print(&foreign(text, &std::io::stdout()))
+}
+
+/// Prints what others say to standard error.
+pub(crate) fn eprint_foreign(text: &str) {
+    eprint!("{}", foreign(text, &std::io::stderr()));
 }
 
 /// Prints to standard output; a reader that has gone is no error of ours.

@@ -163,7 +163,7 @@ impl Report {
             format!("{} {noun}{plural}", thousands(number))
         };
         text.push_str(&format!(
-            "{} of {}; ~{} tokens if a client listed them all (estimated at {BYTES_A_TOKEN} bytes a token)\n",
+            "{} of {}; ~{} tokens if a client listed them all,\nestimated at {BYTES_A_TOKEN} bytes a token\n",
             count(tools, "tool"),
             count(self.servers.len(), "server"),
             thousands(self.tokens_estimated)
@@ -283,14 +283,16 @@ mod tests {
         files  ready   legacy     12  ~14,808
         git    failed  -           0        -  `npx` is not on the …
         git: `npx` is not on the PATH; install Node.js\u{1b}[2K
-        12 tools of 2 servers; ~14,808 tokens if a client listed them all (estimated at 4 bytes a token)
+        12 tools of 2 servers; ~14,808 tokens if a client listed them all,
+        estimated at 4 bytes a token
         next: toolmill doctor    shows what a failed server said last
         ");
         insta::assert_snapshot!(report().text(None, false), @r"
         NAME   STATE   ERA     TOOLS  ~TOKENS  REASON
         files  ready   legacy     12  ~14,808
         git    failed  -           0        -  `npx` is not on the PATH; install Node.js\u{1b}[2K
-        12 tools of 2 servers; ~14,808 tokens if a client listed them all (estimated at 4 bytes a token)
+        12 tools of 2 servers; ~14,808 tokens if a client listed them all,
+        estimated at 4 bytes a token
         next: toolmill doctor    shows what a failed server said last
         ");
         assert!(report().text(None, true).contains("\x1b[32mready "));

@@ -75,7 +75,7 @@ fn host() -> ExitCode {
         Command::DemoServer => demo::serve_server(),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("toolmill: {error:#}");
+        host::eprint_foreign(&format!("toolmill: {error:#}\n"));
         ExitCode::from(host::exit_code(&error))
     })
 }

@@ -125,10 +125,8 @@ fn because(verdict: &Verdict) -> String {
 fn notes(gateway: &Gateway) -> Vec<String> {
     let catalog = gateway.catalog();
     let mut notes = Vec::new();
-    for rule in &gateway.policy().rules().rules {
-        if !catalog.tools().any(|tool| rule.fits(tool)) {
-            notes.push(format!("{rule} fits no tool that is listed now"));
-        }
+    for rule in gateway.idle_rules() {
+        notes.push(format!("{rule} fits no tool that is listed now"));
     }
     match gateway.policy().remembered().all() {
         Err(error) => notes.push(error),

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::args::Results;
 use crate::doctor::printable;
 use crate::exit;
-use crate::host::{ExitWith, print, terminal_width};
+use crate::host::{ExitWith, foreign, print, terminal_width};
 use crate::list::table;
 use crate::settings::Places;
 
@@ -189,7 +189,13 @@ fn file(stored: &Stored, args: &Results, session: &str, range: std::ops::Range<u
     while at < range.end.min(kept.bytes) {
         let bytes = stored.bytes(at..range.end.min(at + PIECE_BYTES))?;
         at += bytes.len() as u64;
-        stdout.write_all(&bytes)?;
+        match stdout.is_terminal() {
+            true => {
+                let text = String::from_utf8_lossy(&bytes);
+                stdout.write_all(foreign(&text, &stdout).as_bytes())?;
+            }
+            false => stdout.write_all(&bytes)?,
+        }
     }
     stdout.flush()?;
     Ok(())
@@ -205,7 +211,7 @@ fn value(stored: &Stored, args: &Results, range: std::ops::Range<u64>) -> Result
         loop {
             let slice = part.slice(at..range.end, PIECE_BYTES, u64::MAX)?;
             let text = slice.text().context("it is damaged")?;
-            stdout.write_all(text.as_bytes())?;
+            stdout.write_all(foreign(&text, &stdout).as_bytes())?;
             at = slice.end;
             if slice.is_last || at >= range.end {
                 break;
@@ -217,7 +223,13 @@ fn value(stored: &Stored, args: &Results, range: std::ops::Range<u64>) -> Result
         true => part.slice(range, u64::MAX, u64::MAX)?.json,
         false => part.json(u64::MAX)?,
     };
-    stdout.write_all(&json)?;
+    match stdout.is_terminal() {
+        true => {
+            let json = String::from_utf8_lossy(&json);
+            stdout.write_all(foreign(&json, &stdout).as_bytes())?;
+        }
+        false => stdout.write_all(&json)?,
+    }
     stdout.write_all(b"\n")?;
     Ok(stdout.flush()?)
 }

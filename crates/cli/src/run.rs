@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Run, Source};
-use crate::host::{self, ExitWith, print};
+use crate::host::{self, ExitWith, eprint_foreign, print_foreign};
 use crate::{asking, exit};
 
 /// Longest program, as for agents.
@@ -36,11 +36,11 @@ pub(crate) fn run(source: &Source, run: Run) -> Result<ExitCode> {
             _ = tokio::signal::ctrl_c() => return Ok(ExitCode::from(exit::INTERRUPTED)),
         };
         if run.json {
-            print(&format!("{}\n", as_json(&execution)))?;
+            print_foreign(&format!("{}\n", as_json(&execution)))?;
         } else {
             show(&execution)?;
             for file in &execution.shown {
-                eprintln!("{}", where_shown(file, run.session.as_deref()));
+                eprint_foreign(&where_shown(file, run.session.as_deref()));
             }
         }
         Ok(ExitCode::from(code(&execution)))
@@ -126,33 +126,29 @@ fn code(execution: &Execution) -> u8 {
 
 /// For people: what it printed and its value on standard output, all else on standard error.
 fn show(execution: &Execution) -> Result<()> {
+    print_foreign(&execution.stdout.text())?;
+    eprint_foreign(&execution.stderr.text());
     if execution.done.error.is_some() {
-        print(&execution.stdout.text())?;
-        eprint!("{}", execution.stderr.text());
         let answer = output::answer(execution, &output::Style::default());
         // The printed part has just been shown whole.
-        eprintln!(
-            "{}",
-            answer.text.split("\n--- std").next().unwrap_or_default()
-        );
+        let error = answer.text.split("\n--- std").next().unwrap_or_default();
+        eprint_foreign(&format!("{error}\n"));
         let code = execution.done.error.as_ref().map(|error| error.code);
         if code == Some(gateway::ErrorCode::ApprovalNeeded) {
             eprintln!("next: the same with --yes, or at a terminal");
         }
         return Ok(());
     }
-    print(&execution.stdout.text())?;
-    eprint!("{}", execution.stderr.text());
     for note in &execution.done.notes {
-        eprintln!("note: {note}");
+        eprint_foreign(&format!("note: {note}\n"));
     }
     if let Some(text) = output::would_call(execution, usize::MAX) {
-        eprint!("{text}");
+        eprint_foreign(&text);
     }
     if let Some(value) = &execution.done.value {
         let text =
             serde_json::from_str::<String>(value.get()).unwrap_or_else(|_| value.get().to_owned());
-        print(&format!("{text}\n"))?;
+        print_foreign(&format!("{text}\n"))?;
     }
     Ok(())
 }
@@ -169,7 +165,7 @@ fn where_shown(file: &Shown, session: Option<&str>) -> String {
         Some(session) => format!("toolmill results {id} --session {session} > FILE"),
         None => "run it with --session s_NAME, which keeps it".to_owned(),
     };
-    format!("shown: {mime_type}, {bytes} bytes; next: {next}")
+    format!("shown: {mime_type}, {bytes} bytes; next: {next}\n")
 }
 
 fn as_json(execution: &Execution) -> Value {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use journal::{Entry, Event};
 
-use crate::host::print;
+use crate::host::{print_foreign, terminal_width};
 use crate::settings::Places;
 
 pub(crate) fn run(execution: &str, json: bool) -> Result<ExitCode> {
@@ -16,12 +16,34 @@ pub(crate) fn run(execution: &str, json: bool) -> Result<ExitCode> {
         text.push_str(&if json {
             serde_json::to_string(entry)?
         } else {
-            line(entry)
+            folded(&line(entry), terminal_width())
         });
         text.push('\n');
     }
-    print(&text)?;
+    print_foreign(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A line that goes on below, where the terminal ends. Nothing of it is left out.
+fn folded(line: &str, width: Option<usize>) -> String {
+    const INDENT: &str = "    ";
+    let Some(width) = width.filter(|width| *width > 2 * INDENT.len()) else {
+        return line.to_owned();
+    };
+    let mut text = String::new();
+    let mut used = 0;
+    for word in line.split_inclusive(' ') {
+        let long = word.trim_end().chars().count();
+        if used > INDENT.len() && used + long > width {
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+            text.push_str(INDENT);
+            used = INDENT.len();
+        }
+        text.push_str(word);
+        used += word.chars().count();
+    }
+    text
 }
 
 fn line(Entry { at, event, .. }: &Entry) -> String {

@@ -23,7 +23,7 @@ use crate::handles::{self, Filled};
 use crate::observed::Sample;
 use crate::permit::{Permit, Permits};
 use crate::results::{self, OPEN_RESULT};
-use crate::resume::{Fate, Resuming};
+use crate::resume::{Effect, Fate, Resuming};
 use crate::show::{SHOW, Showing};
 use crate::store::{self, LOAD, STORE};
 use crate::suspended::Suspended;
@@ -33,6 +33,9 @@ use crate::{Gateway, Limits, Session, lock};
 
 /// Arguments and results kept of one call for the agent's own answer.
 const SHOWN_CHARACTERS: usize = 80;
+/// Errors of JSON-RPC that say that a call was not even begun: it cannot be parsed, is no request, its
+/// method or its parameters are none.
+const NEVER_RAN: [i32; 4] = [-32700, -32600, -32601, -32602];
 /// Of how many tools a result is kept to say what it looked like.
 const SAMPLES: usize = 16;
 
@@ -323,7 +326,10 @@ impl Calls {
         let next = self.count.load(Ordering::Relaxed) + 1;
         let fate = self.resuming.decide(
             &tool,
-            || self.gateway.upstreams.digest(tool.server()),
+            || {
+                let stanza = self.gateway.upstreams.digest(tool.server());
+                (stanza, self.effect(&tool))
+            },
             &bound.json,
             call.form,
             next,
@@ -530,6 +536,11 @@ impl Calls {
         )))
     }
 
+    /// What a retry of this run has to reckon with.
+    fn effect(&self, tool: &Arc<Tool>) -> Effect {
+        Effect::of(tool, self.gateway.decide(tool).reads)
+    }
+
     /// A call that an earlier run has made.
     fn taken_up(
         &self,
@@ -539,8 +550,10 @@ impl Calls {
         returned: Returned,
     ) -> Returned {
         let stanza = self.gateway.upstreams.digest(tool.server());
-        let noted = self.resuming.sent(tool, stanza, arguments, form);
-        self.resuming.ended(noted, Ok(&returned));
+        let noted = self
+            .resuming
+            .sent(tool, stanza, || self.effect(tool), arguments, form);
+        self.resuming.ended(noted, Ok(&returned), false);
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let bytes = returned.bytes();
         self.note(
@@ -636,7 +649,9 @@ impl Calls {
             bytes: arguments.get().len() as u64,
             writes: tool.effects().is_some(),
         });
-        let noted = self.resuming.sent(tool, stanza, arguments, form);
+        let noted = self
+            .resuming
+            .sent(tool, stanza, || self.effect(tool), arguments, form);
         let mut open = OpenCall {
             calls: self,
             tool,
@@ -650,6 +665,7 @@ impl Calls {
             tokio::task::yield_now().await;
         }
         self.gateway.recorder().flush();
+        let mut may_have_done = false;
         let answer = match upstream
             .call(
                 tool.name(),
@@ -665,6 +681,8 @@ impl Calls {
                 Err(raised) => Err(raised),
             },
             Err(error) => {
+                may_have_done =
+                    matches!(error, CallError::Rpc { code, .. } if !NEVER_RAN.contains(&code));
                 let message = match &error {
                     CallError::VisitRequired { message, visits } => {
                         asking::has_to_visit(tool.server(), message, visits)
@@ -678,10 +696,15 @@ impl Calls {
                 Err(raised)
             }
         };
-        self.resuming.ended(noted, answer.as_ref());
+        self.resuming.ended(noted, answer.as_ref(), may_have_done);
         let text = answer.as_ref().map(Returned::text);
         let bytes = answer.as_ref().map_or(0, Returned::bytes);
-        open.end(text.as_deref().map_err(|raised| raised.code), bytes);
+        // Whoever reads what has been done must not take this for a tool's word that it was not.
+        let outcome = text.as_deref().map_err(|raised| match may_have_done {
+            true => ErrorCode::Protocol,
+            false => raised.code,
+        });
+        open.end(outcome, bytes);
         answer
     }
 }

@@ -367,7 +367,8 @@ impl Run<'_> {
         ended.done.notes.extend(notes);
         ended.done.notes.extend(calls.sent_anyway());
         ended.done.notes.extend(calls.left_out());
-        ended.done.notes.extend(calls.resuming.note());
+        let note = calls.resuming.note(self.dry_run.is_some());
+        ended.done.notes.extend(note);
         self.dry_run = calls.permits.dry_run();
         ended.done.notes.extend(unseen(&ended));
         if is_empty(&ended) {

@@ -22,7 +22,7 @@ use crate::execute::{self, Execution, Language, Request};
 use crate::guests::Printed;
 use crate::output::{self, Answer, Style};
 use crate::resume::{Earlier, Resuming};
-use crate::suspended::{Question, Reply, Suspended};
+use crate::suspended::{NotTaken, Question, Reply, Suspended};
 use crate::{Gateway, Session, Short};
 
 /// How long a program goes on that nobody asks for.
@@ -38,6 +38,9 @@ pub(crate) struct Executions(Mutex<VecDeque<Arc<Live>>>);
 impl Executions {
     /// Starts a program, which may take up the calls of an earlier one. It is cancelled with
     /// `connection`.
+    ///
+    /// # Errors
+    /// Another program takes them up.
     pub(crate) fn start(
         gateway: &Arc<Gateway>,
         session: &Arc<Session>,
@@ -45,7 +48,7 @@ impl Executions {
         telling: Telling,
         earlier: Option<Arc<Earlier>>,
         connection: &CancellationToken,
-    ) -> Arc<Live> {
+    ) -> Result<Arc<Live>, String> {
         let mut live = Live::new(
             gateway,
             session,
@@ -56,6 +59,9 @@ impl Executions {
         live.notes_calls = true;
         live.earlier = earlier;
         let live = Arc::new(live);
+        if let Some(earlier) = &live.earlier {
+            session.resumable().take(earlier, &live)?;
+        }
         session.executions().keep(live.clone());
         let (gateway, session) = (gateway.clone(), session.clone());
         let running = live.clone();
@@ -74,7 +80,7 @@ impl Executions {
                 session.executions().forget(&running);
             }
         });
-        live
+        Ok(live)
     }
 
     /// A program by its id: the short one of the session, or the whole one.
@@ -86,9 +92,16 @@ impl Executions {
             .cloned()
     }
 
+    /// Those that run, the latest last.
+    pub(crate) fn running(&self) -> Vec<Short> {
+        let all = self.all();
+        let running = all.iter().filter(|live| live.ended().is_none());
+        running.map(|live| live.short).collect()
+    }
+
     /// Whether a program runs.
     pub(crate) fn any_runs(&self) -> bool {
-        self.all().iter().any(|live| live.ended().is_none())
+        !self.running().is_empty()
     }
 
     fn keep(&self, live: Arc<Live>) {
@@ -164,6 +177,8 @@ pub(crate) struct Live {
     suspended: Option<Arc<Suspended>>,
     /// Number of the last question of which the agent was told that a human has to answer it.
     told_of: AtomicU32,
+    /// Whether an agent's client shows its human what is asked.
+    shown: watch::Sender<bool>,
     _asks: Option<Registered>,
 }
 
@@ -256,6 +271,7 @@ impl Live {
         Live {
             suspended: None,
             told_of: AtomicU32::new(0),
+            shown: watch::Sender::new(false),
             _asks: None,
             id,
             short,
@@ -344,10 +360,9 @@ impl Live {
 
     /// Keeps the calls of a run that failed, for one that takes them up.
     async fn keep_calls(&self, gateway: &Gateway, session: &Session, execution: &mut Execution) {
-        let Some(calls) = self.seen().calls.clone() else {
-            return;
-        };
-        if let Some((of, calls)) = calls.resuming.taken() {
+        let calls = self.seen().calls.clone();
+        let resuming = calls.as_ref().map(|calls| &calls.resuming);
+        if let Some((of, calls)) = resuming.and_then(Resuming::taken) {
             gateway.recorder().record(Event::CallsTakenUp {
                 execution: self.id.clone(),
                 of,
@@ -355,18 +370,20 @@ impl Live {
             });
         }
         let resumable = session.resumable();
-        if execution.done.error.is_some() {
-            execution.resumable = resumable.keep(&self.id, self.short, &calls.resuming).await;
-            // The calls of the earlier run are among those that are kept now.
-            if execution.resumable
-                && let Some(earlier) = &self.earlier
-            {
-                resumable.forget(earlier).await;
+        let has_failed = execution.done.error.is_some();
+        let is_dry = execution.dry_run.is_some();
+        let did_nothing = is_dry || resuming.is_none_or(Resuming::is_empty);
+        match (&self.earlier, resuming) {
+            (Some(earlier), _) if did_nothing && has_failed => {
+                execution.resumable = resumable.name_too(earlier, &self.id, self.short);
             }
-        } else if execution.dry_run.is_none()
-            && let Some(earlier) = &self.earlier
-        {
-            resumable.forget(earlier).await;
+            (Some(_), _) if is_dry => {}
+            (earlier, Some(resuming)) if has_failed => {
+                let kept = resumable.keep(&self.id, self.short, resuming, earlier.as_deref());
+                execution.resumable = kept.await;
+            }
+            (Some(earlier), _) => resumable.forget(earlier).await,
+            (None, _) => {}
         }
     }
 
@@ -428,6 +445,11 @@ impl Live {
         answer
     }
 
+    /// How it is told of.
+    pub(crate) fn telling(&self) -> &Telling {
+        &self.telling
+    }
+
     /// The question that is open.
     pub(crate) fn question(&self) -> Option<Arc<Question>> {
         self.suspended.as_ref()?.question().borrow().clone()
@@ -466,12 +488,34 @@ impl Live {
         }
     }
 
-    /// Answers a question, if it is open still.
-    pub(crate) fn reply(&self, question: u32, replies: Vec<(usize, Reply)>) {
-        if let Some(suspended) = &self.suspended {
+    /// Answers a question or some of it, if it is open still. False if this is no answer to it.
+    pub(crate) fn reply(&self, question: u32, replies: Vec<(usize, Reply)>) -> bool {
+        match &self.suspended {
             // Who was faster has decided.
-            let _ = suspended.answer(question, replies);
+            Some(suspended) => suspended.answer_some(question, replies) != Err(NotTaken::Unfit),
+            None => false,
         }
+    }
+
+    /// Waits for a question that nobody is shown, and takes it on: nobody else shows it as long as what
+    /// comes back is held.
+    pub(crate) async fn to_be_shown(self: &Arc<Live>) -> Showing {
+        let mut shown = self.shown.subscribe();
+        loop {
+            // The sender is ours.
+            let _ = shown.wait_for(|shown| !shown).await;
+            self.asks(0).await;
+            if self
+                .shown
+                .send_if_modified(|shown| !std::mem::replace(shown, true))
+            {
+                return Showing(self.clone());
+            }
+        }
+    }
+
+    pub(crate) fn is_shown(&self) -> bool {
+        *self.shown.borrow()
     }
 
     /// The last question that the agent was told of.
@@ -575,6 +619,23 @@ impl Drop for UntilLeft {
         if !self.0.was_left() {
             self.0.cancel.cancel();
         }
+    }
+}
+
+/// A program's questions are shown by whoever holds this.
+pub(crate) struct Showing(Arc<Live>);
+
+impl std::ops::Deref for Showing {
+    type Target = Live;
+
+    fn deref(&self) -> &Live {
+        &self.0
+    }
+}
+
+impl Drop for Showing {
+    fn drop(&mut self) {
+        self.0.shown.send_replace(false);
     }
 }
 

@@ -74,6 +74,8 @@ pub use session::{Face, Session};
 pub use upstream::{Stanza, Transport};
 pub use upstreams::{Configured, Health};
 
+/// How long servers may take to list their tools before nothing is said of rules.
+const HEARD: Duration = Duration::from_secs(60);
 /// How long programs whose connection has ended may take to end.
 const LAST_RECORDS: Duration = Duration::from_secs(1);
 
@@ -222,6 +224,31 @@ impl Gateway {
     /// Which calls may pass.
     pub fn policy(&self) -> &policy::Policy {
         &self.policy
+    }
+
+    /// The rules that fit no tool which is listed now.
+    pub fn idle_rules(&self) -> Vec<policy::Rule> {
+        let catalog = self.catalog();
+        let mut rules = self.policy.rules().rules.clone();
+        rules.retain(|rule| !catalog.tools().any(|tool| rule.fits(tool)));
+        rules
+    }
+
+    /// Says in the log which rules are meant to hold calls back and fit no tool, once the servers have been
+    /// heard: a name that is written wrongly protects nothing.
+    pub fn warn_of_idle_rules(self: &Arc<Self>) {
+        let gateway = self.clone();
+        tokio::spawn(async move {
+            gateway.settled(Instant::now() + HEARD).await;
+            if !gateway.unavailable().is_empty() {
+                return;
+            }
+            for rule in gateway.idle_rules() {
+                if rule.decision != Some(policy::Decision::Allow) {
+                    tracing::warn!("{rule} fits no tool; the names to write: toolmill policy");
+                }
+            }
+        });
     }
 
     /// What is decided about a tool's calls.

@@ -52,6 +52,7 @@ const OLDEST: Duration = Duration::from_secs(180 * 86_400);
 #[derive(Debug)]
 pub(crate) struct Sample {
     tool: Arc<Tool>,
+    at: SystemTime,
     /// Of the arguments, so that calls with the same ones count once where that matters.
     call: u64,
     result: String,
@@ -67,6 +68,7 @@ impl Sample {
         let beginning = &result[..result.floor_char_boundary(RESULT_BYTES)];
         Arc::new(Sample {
             tool: tool.clone(),
+            at: SystemTime::now(),
             call: hasher.finish(),
             result: beginning.to_owned(),
             is_whole: beginning.len() == result.len(),
@@ -201,13 +203,18 @@ impl Learning {
 
     fn look_through(&self) {
         let mut books = lock(&self.books);
-        let samples = std::mem::take(&mut *lock(&self.waiting));
+        let mut samples = std::mem::take(&mut *lock(&self.waiting));
+        let forgotten = forgotten(&self.folder);
+        if let Ok(last) = fs::metadata(&forgotten).and_then(|file| file.modified()) {
+            samples.retain(|sample| sample.at > last);
+        }
+        let forgotten = Stamp::of(&forgotten);
         let catalog = self.upstreams.catalog();
         let servers = self.upstreams.digests();
         let mut news = false;
         for digest in servers.values() {
             let book = books.entry(digest.clone()).or_default();
-            match book.refresh(&self.file(digest)) {
+            match book.refresh(&self.file(digest), forgotten) {
                 Refreshed::AsItWas => {}
                 Refreshed::New => news = true,
                 Refreshed::Forgotten => {
@@ -270,10 +277,11 @@ impl Learning {
         let _lock = lock_files(&self.folder)?;
         let path = self.file(digest);
         // Others may have learned, or forgotten, since.
-        if let Refreshed::Forgotten = book.refresh(&path) {
+        let forgotten = Stamp::of(&forgotten(&self.folder));
+        if let Refreshed::Forgotten = book.refresh(&path, forgotten) {
             lock(&self.enough).clear();
         }
-        if book.is_newer {
+        if book.is_newer || book.ours.is_empty() {
             return Ok(());
         }
         let written = Written {
@@ -303,12 +311,20 @@ fn folder(state: &Path) -> PathBuf {
     state.join("observed")
 }
 
+/// A file that is another one after each time somebody had something forgotten: a gateway then drops
+/// what it has in memory, which a file that another one has written since says nothing of.
+fn forgotten(folder: &Path) -> PathBuf {
+    folder.join("forgotten")
+}
+
 /// What is learned of the tools of one stanza.
 #[derive(Default)]
 struct Book {
     /// As the file was when it was read or written last.
     kept: BTreeMap<String, Kept>,
     stamp: Stamp,
+    /// Of [`forgotten`], then.
+    forgotten: Stamp,
     /// The file belongs to a later version.
     is_newer: bool,
     /// By contract.
@@ -337,10 +353,21 @@ enum Refreshed {
 
 impl Book {
     /// Reads the file again, if it has changed.
-    fn refresh(&mut self, path: &Path) -> Refreshed {
+    fn refresh(&mut self, path: &Path, forgotten: Stamp) -> Refreshed {
+        let mut refreshed = Refreshed::AsItWas;
+        if forgotten != self.forgotten {
+            self.forgotten = forgotten;
+            if !self.ours.is_empty() {
+                self.ours.clear();
+                refreshed = Refreshed::Forgotten;
+            }
+        }
         let stamp = Stamp::of(path);
         if stamp == self.stamp {
-            return Refreshed::AsItWas;
+            return refreshed;
+        }
+        if let Refreshed::AsItWas = refreshed {
+            refreshed = Refreshed::New;
         }
         let written = read(path);
         self.is_newer = written
@@ -350,7 +377,6 @@ impl Book {
             .filter(|written| written.schema == SCHEMA)
             .map(|written| written.tools)
             .unwrap_or_default();
-        let mut refreshed = Refreshed::New;
         for contract in self.kept.keys() {
             if !tools.contains_key(contract) {
                 self.ours.remove(contract);
@@ -529,6 +555,7 @@ pub fn forget(state: &Path, what: Option<&str>) -> io::Result<Vec<Forgotten>> {
         return Ok(Vec::new());
     }
     let _lock = lock_files(&folder)?;
+    files::replace(&self::forgotten(&folder), b"")?;
     let mut forgotten = Vec::new();
     for path in books(&folder) {
         let Some(mut written) = read(&path) else {

@@ -4,6 +4,7 @@
 //! sections for what was printed and noticed. Nothing is said twice, the code is never repeated, and
 //! JSON is never cut in half: a value over the budget is shown as a preview that is valid JSON.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -11,8 +12,8 @@ use ::results::Content;
 use catalog::Shape;
 use journal::{Past, PastCall};
 use protocol::{ErrorCode, ProgramError};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Number, Value};
 
 use crate::call::CallRecord;
 use crate::execute::{Execution, Language};
@@ -36,6 +37,25 @@ const SUMMARY_BYTES: usize = 300;
 const OUTLINED_BYTES: usize = 64 << 10;
 /// The stdout of an answer, when the value needs no more of the budget.
 const STDOUT_SHARE: usize = 4;
+/// What says at least how much was printed, and where it is.
+const NAMED_BYTES: usize = 100;
+/// What is shown at least of an error's message.
+const MESSAGE_BYTES: usize = 80;
+/// Headings of sections.
+const HEADINGS: [&str; 4] = ["--- stdout", "--- stderr", "--- note", "--- would call"];
+/// What begins a line of ours below an error's message.
+const LABELS: [&str; 6] = [
+    "hint:",
+    "fix:",
+    "signature:",
+    "already done:",
+    "resume:",
+    "---",
+];
+/// What others may take for the end of a line.
+const LINE_ENDS: [char; 7] = [
+    '\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}',
+];
 
 /// An answer to the agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,22 +101,12 @@ pub(crate) async fn structured_and_keep(
     session: &Session,
     name_session: bool,
 ) -> Answer {
-    let kept = match &execution.done.value {
-        Some(value) if value.get().len() > STRUCTURED_BYTES => keep(session, value.clone()).await,
-        _ => Handle::None,
+    let mut style = Style {
+        name_session,
+        ..Style::default()
     };
-    structured(execution, name_session, &kept)
-}
-
-fn structured(execution: &Execution, name_session: bool, kept: &Handle) -> Answer {
     if execution.done.error.is_some() {
-        return answer(
-            execution,
-            &Style {
-                name_session,
-                ..Style::default()
-            },
-        );
+        return answer(execution, &style);
     }
     let value = execution
         .done
@@ -104,11 +114,7 @@ fn structured(execution: &Execution, name_session: bool, kept: &Handle) -> Answe
         .as_ref()
         .map_or("null", |value| value.get());
     if value.len() > STRUCTURED_BYTES {
-        let whole = match kept {
-            Handle::Kept(id) => format!("it is kept: results.open(\"{id}\") in a later program"),
-            Handle::Refused(reason) => reason.clone(),
-            Handle::None => "return less".to_owned(),
-        };
+        let whole = whole(&keep_value(execution, session).await);
         return Answer::error(format!(
             "error {} {}\nthe value has {} bytes; at most {STRUCTURED_BYTES} can be handed over; {whole}",
             execution.short,
@@ -116,18 +122,107 @@ fn structured(execution: &Execution, name_session: bool, kept: &Handle) -> Answe
             value.len()
         ));
     }
-    match serde_json::from_str(value) {
+    match exact(value) {
         Ok(value) => Answer {
             text: String::new(),
             is_error: false,
             structured: Some(value),
             shown: execution.shown.clone(),
         },
-        Err(error) => Answer::error(format!(
-            "error {} {}\nthe value cannot be read: {error}",
-            execution.short,
-            ErrorCode::Protocol
-        )),
+        Err(why) => {
+            style.value = keep_value(execution, session).await;
+            style.note = Some(format!(
+                "no structured content, as {why}; {}",
+                whole(&style.value)
+            ));
+            answer_and_keep(execution, session, style).await
+        }
+    }
+}
+
+async fn keep_value(execution: &Execution, session: &Session) -> Handle {
+    match &execution.done.value {
+        Some(value) => keep(session, value.clone()).await,
+        None => Handle::None,
+    }
+}
+
+/// Where a value is that is not in structured content.
+fn whole(kept: &Handle) -> String {
+    match kept {
+        Handle::Kept(id) => format!("it is kept: results.open(\"{id}\") in a later program"),
+        Handle::Refused(reason) => reason.clone(),
+        Handle::None => "return less".to_owned(),
+    }
+}
+/// A value that is the same in structured content as in its JSON; else why none is.
+fn exact(json: &str) -> Result<Value, String> {
+    // Digits that every double can be told apart by.
+    const DIGITS: usize = 17;
+    let mut value: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let mut written = numbers(json);
+    let is_same = each_number(&mut value, &mut |number| {
+        let text = written.next()?;
+        if number.is_i64() || number.is_u64() {
+            return Some(());
+        }
+        let double: f64 = text.parse().ok()?;
+        let is_exact = match text.contains(['.', 'e', 'E']) {
+            true => {
+                let digits = text.split(['e', 'E']).next().unwrap_or_default();
+                let digits = digits.trim_start_matches(['-', '0', '.']);
+                digits.bytes().filter(u8::is_ascii_digit).count() <= DIGITS
+            }
+            // A whole number that a double is, as JavaScript has them.
+            false => double.to_string() == text,
+        };
+        // As it is written, which the parser may miss by a little.
+        *number = Number::from_f64(double).filter(|_| is_exact)?;
+        Some(())
+    });
+    match is_same.and_then(|()| written.next().map_or(Some(()), |_| None)) {
+        Some(()) => Ok(value),
+        None => Err("a number in it is longer than those of structured content".to_owned()),
+    }
+}
+
+/// The numbers in a JSON text, as they are written.
+fn numbers(json: &str) -> impl Iterator<Item = &str> {
+    let mut rest = json;
+    std::iter::from_fn(move || {
+        loop {
+            let at = rest.find(|c: char| matches!(c, '"' | '-' | '0'..='9'))?;
+            rest = &rest[at..];
+            if let Some(string) = rest.strip_prefix('"') {
+                let mut is_escaped = false;
+                let end = string.find(|c| {
+                    let ends = c == '"' && !is_escaped;
+                    is_escaped = c == '\\' && !is_escaped;
+                    ends
+                })?;
+                rest = &string[end + 1..];
+                continue;
+            }
+            let is_part = |c: char| matches!(c, '-' | '+' | '.' | 'e' | 'E' | '0'..='9');
+            let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+            let (number, after) = rest.split_at(end);
+            rest = after;
+            return Some(number);
+        }
+    })
+}
+
+/// Visits the numbers of a value in their order, as long as there is something to say of each.
+fn each_number(value: &mut Value, visit: &mut impl FnMut(&mut Number) -> Option<()>) -> Option<()> {
+    match value {
+        Value::Number(number) => visit(number),
+        Value::Array(items) => items
+            .iter_mut()
+            .try_for_each(|item| each_number(item, visit)),
+        Value::Object(members) => members
+            .values_mut()
+            .try_for_each(|member| each_number(member, visit)),
+        Value::Null | Value::Bool(_) | Value::String(_) => Some(()),
     }
 }
 
@@ -142,6 +237,8 @@ pub struct Style {
     pub value: Handle,
     /// Where what was printed is kept.
     pub stdout: Handle,
+    /// To be said beside what was noticed of the program.
+    pub note: Option<String>,
 }
 
 /// Where something is kept that an answer has no room for.
@@ -166,10 +263,8 @@ pub(crate) async fn answer_and_keep(
     if !cut.value && !cut.stdout {
         return answer;
     }
-    if cut.value
-        && let Some(value) = &execution.done.value
-    {
-        style.value = keep(session, value.clone()).await;
+    if cut.value && matches!(style.value, Handle::None) {
+        style.value = keep_value(execution, session).await;
     }
     if cut.stdout {
         style.stdout = match &execution.stdout.whole {
@@ -205,6 +300,7 @@ pub fn answer(execution: &Execution, style: &Style) -> Answer {
 /// The answer while a program runs: how far it is, and the end of what it has printed.
 pub(crate) fn running(live: &Live, name_session: bool) -> Answer {
     const PRINTED_BYTES: usize = 4000;
+    const PROGRESS_BYTES: usize = 300;
     let so_far = live.so_far();
     let calls = so_far.calls.len() + so_far.open;
     let mut facts = vec![format!("running {}", live.short)];
@@ -240,13 +336,17 @@ pub(crate) fn running(live: &Live, name_session: bool) -> Answer {
             let _ = write!(text, " {:.0}%", done * 100.0);
         }
         if !progress.message.is_empty() {
-            let _ = write!(text, " {}", progress.message);
+            let message = one_line(&progress.message);
+            let most = PROGRESS_BYTES.min(live.budget() / 4);
+            let _ = write!(text, " {}", shortened(&message, most));
         }
     }
     let printed = so_far.stdout.text();
-    let printed = printed.trim_end();
+    let printed = guarded(printed.trim_end());
     if !printed.is_empty() {
-        let tail = &printed[ceil(printed, printed.len().saturating_sub(PRINTED_BYTES))..];
+        let left = live.budget().saturating_sub(text.len() + NAMED_BYTES / 2);
+        let shown = printed.len().min(PRINTED_BYTES).min(left);
+        let tail = &printed[ceil(&printed, printed.len() - shown)..];
         let missing = match printed.len() - tail.len() {
             0 => String::new(),
             bytes => format!("… {} bytes before\n", thousands(bytes)),
@@ -369,31 +469,49 @@ struct Cut {
     stdout: bool,
 }
 
+/// Bytes of an answer whose caller asks for so many tokens.
+fn bytes_of(max_output_tokens: Option<usize>) -> usize {
+    let tokens = max_output_tokens.unwrap_or(BUDGET_TOKENS);
+    (tokens.clamp(100, BUDGET_TOKENS) * BYTES_A_TOKEN).min(BUDGET_BYTES)
+}
+
+impl Live {
+    /// Bytes of what is told of it.
+    fn budget(&self) -> usize {
+        bytes_of(self.telling().style.max_output_tokens)
+    }
+}
+
 fn written(execution: &Execution, style: &Style) -> (Answer, Cut) {
-    let name_session = style.name_session;
-    let tokens = style
-        .max_output_tokens
-        .unwrap_or(BUDGET_TOKENS)
-        .clamp(100, BUDGET_TOKENS);
-    let budget = (tokens * BYTES_A_TOKEN).min(BUDGET_BYTES);
+    let budget = bytes_of(style.max_output_tokens);
+    let stdout = Section::new("stdout", &execution.stdout);
+    let mut stderr = Section::new("stderr", &execution.stderr);
+    if execution.done.error.is_none() && execution.done.value.is_some() {
+        stderr.content.clear();
+    }
+    let printed = stdout.least() + stderr.least();
+    // What comes after has room to be told of at least.
+    let mut room = budget.saturating_sub(printed + notes(execution, style, budget / 8).len());
+    if execution.dry_run.as_ref().is_some_and(|run| run.count > 0) {
+        room -= room.min((budget / 8).min(300));
+    }
     let mut text = String::new();
     let mut cut = Cut {
         value: false,
         stdout: false,
     };
     match &execution.done.error {
-        Some(error) => describe_error(&mut text, execution, error, name_session),
-        None => cut.value = !describe_value(&mut text, execution, budget, style),
+        Some(error) => describe_error(&mut text, execution, error, style.name_session, room),
+        None => cut.value = !describe_value(&mut text, execution, budget, room, style),
     }
-    let notes = notes(execution);
-    let room = budget.saturating_sub(text.len() + notes.len());
-    text.extend(would_call(execution, room));
-    let left = budget.saturating_sub(text.len() + notes.len());
-    cut.stdout = !section(&mut text, "stdout", &execution.stdout, left, &style.stdout);
-    if execution.done.error.is_some() || execution.done.value.is_none() {
-        let left = budget.saturating_sub(text.len() + notes.len());
-        section(&mut text, "stderr", &execution.stderr, left, &Handle::None);
-    }
+    let left = |text: &String| budget.saturating_sub(text.len());
+    let notes = notes(execution, style, left(&text).saturating_sub(printed));
+    let left = |text: &String| left(text).saturating_sub(notes.len());
+    text.extend(would_call(execution, left(&text).saturating_sub(printed)));
+    let room = left(&text).saturating_sub(stderr.least());
+    cut.stdout = !stdout.write(&mut text, room, &style.stdout);
+    let room = left(&text);
+    stderr.write(&mut text, room, &Handle::None);
     text.push_str(&notes);
     let answer = Answer {
         text: text.trim_end().to_owned(),
@@ -405,7 +523,13 @@ fn written(execution: &Execution, style: &Style) -> (Answer, Cut) {
 }
 
 /// Writes status and value; false when there was no room for the value.
-fn describe_value(text: &mut String, execution: &Execution, budget: usize, style: &Style) -> bool {
+fn describe_value(
+    text: &mut String,
+    execution: &Execution,
+    budget: usize,
+    room: usize,
+    style: &Style,
+) -> bool {
     let mut facts = vec![format!("ok {}", execution.short)];
     facts.extend(dry_run_fact(execution));
     facts.extend(call_facts(&execution.calls));
@@ -423,32 +547,40 @@ fn describe_value(text: &mut String, execution: &Execution, budget: usize, style
     };
     let plain = serde_json::from_str::<String>(value.get()).ok();
     let shown = plain.as_deref().unwrap_or(value.get());
-    if status.len() + shown.len() + 2 <= budget {
-        let _ = writeln!(text, "{status}\n{shown}");
-        return true;
+    if status.len() + shown.len() + 2 <= room {
+        let shown = plain.as_deref().map_or(Cow::Borrowed(shown), guarded);
+        if status.len() + shown.len() + 2 <= room {
+            let _ = writeln!(text, "{status}\n{shown}");
+            return true;
+        }
     }
-    let room = budget - budget / STDOUT_SHARE;
-    let (size, preview) = preview(
-        value,
-        plain.as_deref(),
-        room,
-        &style.value,
-        execution.language,
-    );
     let whole = match &style.value {
         Handle::Kept(id) => {
             format!("preview below, whole value: results.open(\"{id}\") in a later program")
         }
         Handle::None => "preview below. Return less: filter, count or slice in the program".into(),
         Handle::Refused(reason) => {
+            let reason = shortened(reason, budget / 8);
             format!("preview below; {reason}. Return less: filter, count or slice in the program")
         }
     };
-    let _ = writeln!(
-        text,
-        "{status} · value too large: {size}; {whole}\n{preview}"
-    );
-    false
+    let mut most = (budget - budget / STDOUT_SHARE).min(room);
+    loop {
+        let (size, preview) = preview(
+            value,
+            plain.as_deref(),
+            most,
+            &style.value,
+            execution.language,
+        );
+        let described = format!("{status} · value too large: {size}; {whole}\n{preview}\n");
+        let over = described.len().saturating_sub(room);
+        if over == 0 || most == 0 {
+            text.push_str(&described);
+            return false;
+        }
+        most = most.saturating_sub(over.max(most / 8).max(1));
+    }
 }
 
 /// `3 calls`, `52 calls, 1 failed (caught)`.
@@ -487,14 +619,20 @@ pub fn would_call(execution: &Execution, room: usize) -> Option<String> {
     let mut last = format!(
         "none of these was made; each gave the program {nothing}, so what follows from them may differ"
     );
+    const HEADING_BYTES: usize = 64;
+    if last.len() + HEADING_BYTES > room {
+        return None;
+    }
     if !dry_run.untrusted.is_empty() {
         let servers: Vec<&str> = dry_run.untrusted.iter().map(String::as_str).collect();
-        let _ = write!(
-            last,
+        let advice = format!(
             ". Tools that only read are called in a dry run where their server is trusted: \
              trust = \"annotations\" for {}",
             servers.join(", ")
         );
+        if last.len() + advice.len() + HEADING_BYTES <= room {
+            last.push_str(&advice);
+        }
     }
     let mut shown = String::from("--- would call\n");
     let mut count = 0;
@@ -522,6 +660,7 @@ fn describe_error(
     execution: &Execution,
     error: &ProgramError,
     name_session: bool,
+    room: usize,
 ) {
     let _ = write!(text, "error {} {}", execution.short, error.code);
     if let Some(dry_run) = dry_run_fact(execution) {
@@ -543,34 +682,53 @@ fn describe_error(
             let _ = write!(text, ", column {column}");
         }
         session_fact(text, execution, name_session);
-        excerpt(text, number, source, error);
+        excerpt(text, number, source, error, (room / 10).clamp(40, 160));
     } else {
         session_fact(text, execution, name_session);
     }
-    let retry = if error.code == ErrorCode::ToolError {
-        " (not retryable)"
-    } else {
-        ""
-    };
-    let _ = writeln!(text, "{}{retry}", error.message.trim_end());
-    for (label, remark) in [
-        ("hint", &error.hint),
-        ("fix", &error.fix),
-        ("signature", &error.signature),
-    ] {
-        if let Some(remark) = remark {
-            let _ = writeln!(text, "{label}: {remark}");
-        }
-    }
-    if let Some(done) = already_done(&execution.calls) {
-        let _ = writeln!(text, "already done: {done}");
-    }
-    if execution.resumable {
-        let _ = writeln!(
-            text,
-            "resume: with resume=\"{}\" the corrected program repeats none of these",
+    let resume = match execution.resumable {
+        true => format!(
+            "resume: with resume=\"{}\" the corrected program repeats none of these\n",
             execution.short
-        );
+        ),
+        false => String::new(),
+    };
+    let mut left = room.saturating_sub(text.len() + resume.len());
+    let done = already_done(&execution.calls, left / 2)
+        .map(|done| format!("already done: {done}\n"))
+        .unwrap_or_default();
+    left = left.saturating_sub(done.len());
+    // What to do comes before what went wrong, which is shown shorter.
+    let remark = |label: &str, remark: &Option<String>, left: &mut usize| {
+        let Some(remark) = remark else {
+            return String::new();
+        };
+        let most = left.saturating_sub(MESSAGE_BYTES);
+        let mut line = format!("{label}: {}", indented(remark));
+        // Half of one cannot be pasted.
+        if line.len() >= most && (label == "fix" || most < MESSAGE_BYTES) {
+            return String::new();
+        }
+        line = shortened(&line, most.saturating_sub(1)).into_owned();
+        line.push('\n');
+        *left -= line.len();
+        line
+    };
+    let fix = remark("fix", &error.fix, &mut left);
+    let signature = remark("signature", &error.signature, &mut left);
+    let hint = remark("hint", &error.hint, &mut left);
+    let retry = match error.code {
+        ErrorCode::ToolError => " (not retryable)",
+        _ => "",
+    };
+    let mut message = indented(error.message.trim_end());
+    if LABELS.iter().any(|label| message.starts_with(label)) {
+        message.insert_str(0, "  ");
+    }
+    let message = shortened(&message, left.saturating_sub(retry.len() + 1));
+    let _ = writeln!(text, "{message}{retry}");
+    for line in [hint, fix, signature, done, resume] {
+        text.push_str(&line);
     }
 }
 
@@ -582,19 +740,18 @@ fn session_fact(text: &mut String, execution: &Execution, name_session: bool) {
 }
 
 /// The source line concerned, with a mark under the place.
-fn excerpt(text: &mut String, number: u32, source: &str, error: &ProgramError) {
-    const WIDTH: usize = 160;
+fn excerpt(text: &mut String, number: u32, source: &str, error: &ProgramError, width: usize) {
     // A minified line is shown around the place.
     let column = error.column.unwrap_or(1).max(1) as usize - 1;
-    let skipped = if source.chars().count() > WIDTH {
-        column.saturating_sub(WIDTH / 2)
+    let skipped = if source.chars().count() > width {
+        column.saturating_sub(width / 2)
     } else {
         0
     };
     let shown: String = source
         .chars()
         .skip(skipped)
-        .take(WIDTH)
+        .take(width)
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
     let _ = writeln!(text, "  {number} | {shown}");
@@ -622,34 +779,17 @@ fn excerpt(text: &mut String, number: u32, source: &str, error: &ProgramError) {
     }
 }
 
-/// What must not be repeated: writes with their arguments and results, reads as counts.
-fn already_done(calls: &[CallRecord]) -> Option<String> {
+/// What must not be repeated: writes with their arguments and results, reads as counts; of what there
+/// is no room for, how many there were.
+fn already_done(calls: &[CallRecord], room: usize) -> Option<String> {
     const WRITES_SHOWN: usize = 10;
+    const READS_SHOWN: usize = 20;
+    /// What is left for counts.
+    const COUNTS_BYTES: usize = 80;
     if calls.is_empty() {
         return None;
     }
     let (writes, reads): (Vec<_>, Vec<_>) = calls.iter().partition(|call| call.writes);
-    let mut parts: Vec<String> = writes
-        .iter()
-        .take(WRITES_SHOWN)
-        .map(|call| {
-            let outcome = match call.outcome {
-                Ok(()) => format!("{} (wrote; do not repeat)", call.result),
-                Err(code @ (ErrorCode::ToolError | ErrorCode::LoginNeeded)) => format!("{code}"),
-                Err(ErrorCode::Cancelled | ErrorCode::LimitTime | ErrorCode::UpstreamDown) => {
-                    "no answer (may have been done; check before repeating)".to_owned()
-                }
-                // The server has answered, in a way that nobody could use.
-                Err(_) => {
-                    "no usable answer (may have been done; check before repeating)".to_owned()
-                }
-            };
-            format!("{}({}) -> {outcome}", call.tool, call.arguments)
-        })
-        .collect();
-    if writes.len() > WRITES_SHOWN {
-        parts.push(format!("{} more writes", writes.len() - WRITES_SHOWN));
-    }
     if writes.is_empty() {
         let count = reads.len();
         return Some(format!(
@@ -657,66 +797,204 @@ fn already_done(calls: &[CallRecord]) -> Option<String> {
             if count == 1 { "" } else { "s" }
         ));
     }
+    let mut parts: Vec<String> = Vec::new();
+    let mut left = room.saturating_sub(COUNTS_BYTES);
+    let mut add = |part: String| {
+        let fits = part.len() + 4 <= left;
+        if fits {
+            left -= part.len() + 4;
+            parts.push(part);
+        }
+        fits
+    };
+    let mut shown = 0;
+    for call in writes.iter().take(WRITES_SHOWN) {
+        let outcome = match call.outcome {
+            Ok(()) => format!("{} (wrote; do not repeat)", one_line(&call.result)),
+            Err(code @ (ErrorCode::ToolError | ErrorCode::LoginNeeded)) => format!("{code}"),
+            Err(ErrorCode::Cancelled | ErrorCode::LimitTime | ErrorCode::UpstreamDown) => {
+                "no answer (may have been done; check before repeating)".to_owned()
+            }
+            // The server has answered, in a way that nobody could use.
+            Err(_) => "no usable answer (may have been done; check before repeating)".to_owned(),
+        };
+        let arguments = one_line(&call.arguments);
+        if !add(format!("{}({arguments}) -> {outcome}", call.tool)) {
+            break;
+        }
+        shown += 1;
+    }
+    let hidden = match (shown, writes.len()) {
+        (0, 1) => "1 write (do not repeat)".to_owned(),
+        (0, all) => format!("{all} writes (do not repeat)"),
+        (shown, all) if shown == all => String::new(),
+        (shown, all) => format!("{} more writes", all - shown),
+    };
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for call in reads {
+    for call in &reads {
         *counts.entry(&call.tool).or_default() += 1;
     }
-    parts.extend(
-        counts
-            .into_iter()
-            .map(|(tool, count)| format!("{tool} ×{count} (read)")),
-    );
+    let tools = counts.len();
+    let mut rest = reads.len();
+    let mut named = 0;
+    let mut of_reads: Vec<String> = Vec::new();
+    for (tool, count) in counts.into_iter().take(READS_SHOWN) {
+        let part = format!("{tool} ×{count} (read)");
+        if part.len() + 4 > left {
+            break;
+        }
+        left -= part.len() + 4;
+        of_reads.push(part);
+        named += 1;
+        rest -= count;
+    }
+    if !hidden.is_empty() {
+        parts.push(hidden);
+    }
+    parts.append(&mut of_reads);
+    match (named, rest) {
+        (_, 0) => {}
+        (0, rest) => parts.push(format!("{rest} reads")),
+        (named, rest) => parts.push(format!("{} more tools ({rest} reads)", tools - named)),
+    }
     Some(parts.join(" · "))
 }
 
-/// A section, cut in its middle to what is left of the budget; false when it was cut.
-fn section(text: &mut String, name: &str, printed: &Printed, left: usize, whole: &Handle) -> bool {
-    let all = printed.text();
-    let content = all.trim_end_matches('\n');
-    let heading = name.len() + 6;
-    if content.is_empty() {
-        return true;
-    }
-    if left <= heading + 100 {
-        return false;
-    }
-    let _ = writeln!(text, "--- {name}");
-    let room = left - heading;
-    if content.len() < room {
-        let _ = writeln!(text, "{content}");
-        return true;
-    }
-    let half = room.saturating_sub(100) / 2;
-    let head = &content[..floor(content, half)];
-    let tail = &content[ceil(content, content.len() - half)..];
-    let missing = match printed.missing() {
-        0 => content.len() - head.len() - tail.len(),
-        // Not the ends of lines that the section has none of.
-        _ => (printed.total as usize)
-            .saturating_sub(head.len() + tail.len() + all.len() - content.len()),
-    };
-    let whole = match whole {
-        Handle::Kept(id) => format!(", whole: results.open(\"{id}\")"),
-        Handle::Refused(reason) => format!(", not kept: {reason}"),
-        Handle::None => String::new(),
-    };
-    let _ = writeln!(text, "{head}\n… {missing} bytes{whole} …\n{tail}");
-    false
+/// What was printed to a stream.
+struct Section<'a> {
+    name: &'a str,
+    printed: &'a Printed,
+    content: String,
+    /// Ends of lines that the section has none of.
+    trimmed: usize,
 }
 
-fn notes(execution: &Execution) -> String {
+impl<'a> Section<'a> {
+    fn new(name: &'a str, printed: &'a Printed) -> Section<'a> {
+        let all = printed.text();
+        let content = all.trim_end_matches('\n');
+        Section {
+            name,
+            printed,
+            trimmed: all.len() - content.len(),
+            content: guarded(content).into_owned(),
+        }
+    }
+
+    /// Bytes in which it is told of at least.
+    fn least(&self) -> usize {
+        match self.content.len() {
+            0 => 0,
+            bytes => (self.name.len() + bytes + 7).min(NAMED_BYTES),
+        }
+    }
+
+    /// Writes it, cut in its middle to what is left of the budget; false when it was cut.
+    fn write(&self, text: &mut String, left: usize, whole: &Handle) -> bool {
+        let content = &self.content[..];
+        if content.is_empty() {
+            return true;
+        }
+        let _ = writeln!(text, "--- {}", self.name);
+        let room = left.saturating_sub(self.name.len() + 5);
+        if content.len() < room {
+            let _ = writeln!(text, "{content}");
+            return true;
+        }
+        let whole = match whole {
+            Handle::Kept(id) => format!(", whole: results.open(\"{id}\")"),
+            Handle::Refused(reason) => format!(", not kept: {}", shortened(reason, room / 4)),
+            Handle::None => String::new(),
+        };
+        let total = self.printed.total as usize;
+        let mark = |bytes: usize| format!("… {bytes} bytes{whole} …");
+        let half = room.saturating_sub(mark(total).len() + 3) / 2;
+        if half < 20 {
+            let _ = writeln!(text, "{}", mark(total));
+            return false;
+        }
+        let head = &content[..floor(content, half)];
+        let tail = &content[ceil(content, content.len() - half)..];
+        let missing = match self.printed.missing() {
+            0 => content.len() - head.len() - tail.len(),
+            _ => total.saturating_sub(head.len() + tail.len() + self.trimmed),
+        };
+        let _ = writeln!(text, "{head}\n{}\n{tail}", mark(missing));
+        false
+    }
+}
+
+fn notes(execution: &Execution, style: &Style, room: usize) -> String {
     const NOTES_BYTES: usize = 2000;
+    /// `--- note` and how many there is no room for.
+    const FRAME_BYTES: usize = 32;
+    let most = room.min(NOTES_BYTES).saturating_sub(FRAME_BYTES);
+    let all = || style.note.iter().chain(&execution.done.notes);
+    let count = all().count();
     let mut notes = String::new();
-    for note in &execution.done.notes {
-        if notes.len() + note.len() > NOTES_BYTES {
+    let mut shown = 0;
+    for note in all() {
+        let note = one_line(note);
+        if notes.len() + note.len() > most {
             break;
         }
-        if notes.is_empty() {
-            notes.push_str("--- note\n");
+        let _ = writeln!(notes, "{note}");
+        shown += 1;
+    }
+    match count - shown {
+        0 => {}
+        1 => notes.push_str("… 1 more note\n"),
+        more => {
+            let _ = writeln!(notes, "… {more} more notes");
         }
-        let _ = writeln!(notes, "{}", note.replace('\n', " "));
+    }
+    if !notes.is_empty() {
+        notes.insert_str(0, "--- note\n");
     }
     notes
+}
+
+/// Text of others on a line of ours.
+fn one_line(text: &str) -> String {
+    text.replace(LINE_ENDS, " ")
+}
+
+/// Text of others, of which no line after the first can be taken for one of ours.
+fn indented(text: &str) -> String {
+    let lines: Vec<&str> = text
+        .split("\r\n")
+        .flat_map(|part| part.split(LINE_ENDS))
+        .collect();
+    lines.join("\n  ")
+}
+
+/// Text of others below a line of ours, in which a line that would be a heading of ours is indented.
+fn guarded(text: &str) -> Cow<'_, str> {
+    let is_heading = |line: &str| HEADINGS.contains(&line.trim_end());
+    if !text.contains("--- ") || !text.split(LINE_ENDS).any(is_heading) {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.split_inclusive(LINE_ENDS);
+    Cow::Owned(
+        lines
+            .map(|line| match is_heading(line.trim_end_matches(LINE_ENDS)) {
+                true => format!(" {line}"),
+                false => line.to_owned(),
+            })
+            .collect(),
+    )
+}
+
+/// A text in so many bytes, with its size where something is missing from its middle.
+pub(crate) fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    let mark = format!(" … {} bytes in all … ", thousands(text.len()));
+    let shown = most.saturating_sub(mark.len());
+    let head = &text[..floor(text, shown - shown / 3)];
+    let tail = &text[ceil(text, text.len() - shown / 3)..];
+    Cow::Owned(format!("{head}{mark}{tail}"))
 }
 
 /// Size of a value, and a document of valid JSON that stands for it.

@@ -7,14 +7,28 @@
 //!   long as the tool's server is started in the same way.
 //!   Calls that were under way together have no order among themselves: a call may be taken up
 //!   unless one that writes and was sent after its end has been taken up before it.
+//! - Of calls that are the same the one that was done is taken up first, then the one of which nobody
+//!   knows, and last the one that failed: a program tries again what failed, and so does its retry.
 //! - A read that failed is made again. The first other read that is not taken up, and the first call
 //!   that writes and is made, end the taking up of reads: what they returned may no longer be so.
 //! - A call that wrote is never made again: it is taken up, or refused where the order or its result
-//!   is lost, or its server is another one now. One of which nobody knows whether it was done is refused. One that failed is made.
+//!   is lost, or its server is another one now. One of which nobody knows whether it was done is
+//!   refused. One that failed is made.
+//!
+//! To read is what the policy calls so: a trusted server says it. The mark of a server that nobody
+//! trusts may be wrong, so what was done under it is not made again either: it is taken up, or refused
+//! where its result is lost. But it is taken up in any order and however old, as most such marks are
+//! right, and the note says that it may be old. Where no answer came, it is made again: a retry would
+//! never get past a read that took too long. A tool is to the later run what it was to the earlier
+//! one, or something stricter: a mark that comes between them makes no write a read.
+//!
+//! One program at a time takes a run up. If it fails, its own calls are kept together with those that
+//! it did not come to, and the earlier run's name means these from then on. If it came to no call, or
+//! was a dry run, the earlier one stays as it was.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use catalog::Tool;
 use protocol::{ErrorCode, Form, Handles, Raise, message};
@@ -25,6 +39,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::call::Returned;
 use crate::canonical::canonical;
+use crate::executions::Live;
 use crate::{Session, Short};
 
 /// Results that one run holds for this while it runs, and all runs of a gateway together. Those beyond
@@ -33,23 +48,59 @@ const RUN_BYTES: usize = 32 << 20;
 const ALL_BYTES: usize = 256 << 20;
 /// Failed runs of a session whose calls are kept.
 const RUNS: usize = 32;
+/// Names by which one of them is known.
+const NAMES: usize = 16;
 /// Sent and never ended.
 const NEVER: u32 = u32::MAX;
 
-/// What makes two calls the same.
-type Key = [u8; 16];
+/// What makes two calls the same; it begins with the tool's.
+type Key = [u8; 24];
 
-fn key_of(tool: &Tool, arguments: &str, form: Form) -> Key {
+/// What tells a tool from others.
+type Named = [u8; 8];
+
+fn named(path: &str) -> Named {
+    let mut named = Named::default();
+    named.copy_from_slice(&Sha256::digest(path)[..8]);
+    named
+}
+
+fn tool_of(key: &Key) -> Named {
+    let mut named = Named::default();
+    named.copy_from_slice(&key[..8]);
+    named
+}
+
+/// What may come of a tool's calls, as far as somebody is to be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Effect {
+    /// None: a server that is trusted says so.
+    Reads,
+    /// None, says a server that nobody trusts.
+    Marked,
+    Writes,
+}
+
+impl Effect {
+    /// `reads` is the policy's word.
+    pub(crate) fn of(tool: &Tool, reads: bool) -> Effect {
+        match tool.read_only_hint() {
+            _ if reads => Effect::Reads,
+            Some(true) => Effect::Marked,
+            _ => Effect::Writes,
+        }
+    }
+}
+
+fn key_of(tool: &Tool, arguments: &str) -> Key {
     let mut hash = Sha256::new();
     hash.update(tool.path());
     hash.update(b"\0");
-    // A write is the same in whatever form its result is wanted.
-    if tool.effects().is_none() {
-        hash.update([form as u8]);
-    }
     hash.update(canonical(arguments));
     let mut key = Key::default();
-    key.copy_from_slice(&hash.finalize()[..16]);
+    key[..8].copy_from_slice(&named(tool.path()));
+    key[8..].copy_from_slice(&hash.finalize()[..16]);
     key
 }
 
@@ -62,7 +113,7 @@ struct Made<K = Key> {
     stanza: Arc<str>,
     /// In which its result was wanted.
     form: Form,
-    writes: bool,
+    effect: Effect,
     /// When it was sent and when it ended, among all that was sent and ended.
     sent: u32,
     ended: u32,
@@ -81,12 +132,12 @@ impl Made<What> {
     fn keyed(self) -> Made {
         Made {
             key: match self.key {
-                What::Call(tool, arguments) => key_of(&tool, &arguments, self.form),
+                What::Call(tool, arguments) => key_of(&tool, &arguments),
                 What::Key(key) => key,
             },
             stanza: self.stanza,
             form: self.form,
-            writes: self.writes,
+            effect: self.effect,
             sent: self.sent,
             ended: self.ended,
             outcome: self.outcome,
@@ -144,11 +195,48 @@ mod raw {
     }
 }
 
+/// The calls of the earlier run that are the same and have not been taken up, in the order of sending.
+#[derive(Debug, Default)]
+struct Left {
+    done: VecDeque<usize>,
+    unknown: VecDeque<usize>,
+    failed: VecDeque<usize>,
+}
+
+impl Left {
+    fn of(&mut self, outcome: &Outcome) -> &mut VecDeque<usize> {
+        match outcome {
+            Outcome::Failed => &mut self.failed,
+            Outcome::Unknown => &mut self.unknown,
+            _ => &mut self.done,
+        }
+    }
+
+    /// The one that a call stands for: what was done before what may have been, and that before what
+    /// failed, as the run itself tried it again. Of those that were done one that `fits`, if any does.
+    fn first(&self, fits: impl Fn(usize) -> bool) -> Option<usize> {
+        let fitting = self.done.iter().find(|index| fits(**index));
+        let mut others = [&self.done, &self.unknown, &self.failed].into_iter();
+        fitting
+            .or_else(|| others.find_map(VecDeque::front))
+            .copied()
+    }
+
+    fn all(&self) -> impl Iterator<Item = usize> {
+        [&self.done, &self.unknown, &self.failed]
+            .into_iter()
+            .flatten()
+            .copied()
+    }
+}
+
 /// The calls of a failed run, to be taken up.
 #[derive(Debug)]
 pub(crate) struct Earlier {
     id: String,
     short: Short,
+    /// The run that was asked for, which this one has taken up.
+    asked: Option<Short>,
     calls: Vec<Made>,
 }
 
@@ -171,12 +259,20 @@ pub(crate) struct Resuming {
 #[derive(Debug, Default)]
 struct State {
     earlier: Option<Arc<Earlier>>,
-    /// Calls of the earlier run that have not been taken up, by what makes them the same.
-    left: HashMap<Key, VecDeque<usize>>,
+    /// By what makes them the same.
+    left: HashMap<Key, Left>,
     /// When the latest call that writes among those taken up was sent.
     latest_write: Option<u32>,
     taken: usize,
+    /// Writes among them that came after the end of the taking up of reads.
     taken_afterwards: usize,
+    /// Those among them that are no writes but by an untrusted mark, and came later than a read would be
+    /// taken up.
+    taken_old: usize,
+    /// What each tool was at most, as far as the earlier run noted its calls.
+    effects: HashMap<Named, Effect>,
+    /// Writes that the earlier run has none the same of, by the tool's path.
+    new_writes: BTreeMap<String, usize>,
     /// The number of the call that ended the taking up of reads.
     diverged: Option<u32>,
     made: Vec<Made<What>>,
@@ -199,31 +295,37 @@ pub(crate) struct Noted(usize);
 impl Resuming {
     /// For a run that notes its calls and takes up those of `earlier`.
     pub(crate) fn new(earlier: Option<Arc<Earlier>>, held: Arc<AtomicUsize>) -> Resuming {
-        let mut left: HashMap<Key, VecDeque<usize>> = HashMap::new();
+        let mut left: HashMap<Key, Left> = HashMap::new();
+        let mut effects: HashMap<Named, Effect> = HashMap::new();
         for (index, call) in earlier
             .iter()
             .flat_map(|earlier| earlier.calls.iter().enumerate())
         {
-            left.entry(call.key).or_default().push_back(index);
+            let same = left.entry(call.key).or_default();
+            same.of(&call.outcome).push_back(index);
+            let most = effects.entry(tool_of(&call.key)).or_insert(call.effect);
+            *most = call.effect.max(*most);
         }
         Resuming {
             state: Mutex::new(State {
                 earlier,
                 left,
+                effects,
                 ..State::default()
             }),
             held: Some(held),
         }
     }
 
-    /// Decides about the call with this number. `stanza` tells its server's, and `shown` says what it is.
+    /// Decides about the call with this number. `known` tells its server's stanza and what may come of
+    /// it, and `shown` says what it is.
     ///
     /// # Errors
     /// It must not be made, and cannot be taken up.
     pub(crate) fn decide(
         &self,
         tool: &Tool,
-        stanza: impl FnOnce() -> Arc<str>,
+        known: impl FnOnce() -> (Arc<str>, Effect),
         arguments: &RawValue,
         form: Form,
         number: u32,
@@ -233,25 +335,34 @@ impl Resuming {
         let Some(earlier) = state.earlier.clone() else {
             return Ok(Fate::Make);
         };
-        let key = key_of(tool, arguments.get(), form);
-        let writes = tool.effects().is_some();
-        let front = state.left.get(&key).and_then(VecDeque::front).copied();
-        let Some(call) = front.map(|index| &earlier.calls[index]) else {
+        let key = key_of(tool, arguments.get());
+        let (stanza, now) = known();
+        let effect = state.effect(&tool_of(&key), now);
+        let fits = |index: usize| {
+            let call = &earlier.calls[index];
+            call.stanza == stanza && call.form == form
+        };
+        let Some(index) = state.left.get(&key).and_then(|left| left.first(fits)) else {
             state.diverge(number);
+            if effect == Effect::Writes {
+                *state.new_writes.entry(tool.path().to_owned()).or_default() += 1;
+            }
             return Ok(Fate::Make);
         };
+        let call = &earlier.calls[index];
         let in_order = state.latest_write.is_none_or(|sent| sent < call.ended);
         let run = earlier.short;
-        let same_server = call.stanza == stanza();
-        if !writes {
-            let returned = match same_server && in_order && state.diverged.is_none() {
+        let same_server = call.stanza == stanza;
+        if effect == Effect::Reads {
+            let fits = same_server && call.form == form;
+            let returned = match fits && in_order && state.diverged.is_none() {
                 true => call.outcome.returned(),
                 false => None,
             };
             if returned.is_none() && call.outcome.is_done() {
                 state.diverge(number);
             }
-            state.take(&key);
+            state.take(index);
             return Ok(match returned {
                 Some(returned) => {
                     state.taken += 1;
@@ -277,23 +388,35 @@ impl Resuming {
             (outcome, _) if outcome.is_done() && call.form != form => refuse(format!(
                 "{run} has done it and took its result in another form. Take it in that form, or leave it out"
             )),
+            (Outcome::Failed | Outcome::Unknown, _) if effect == Effect::Marked => {
+                state.take(index);
+                Ok(Fate::Make)
+            }
             (Outcome::Failed, _) => {
-                state.take(&key);
+                state.take(index);
                 state.diverge(number);
                 Ok(Fate::Make)
             }
             (Outcome::Unknown, _) => refuse(format!(
-                "{run} sent it and had no answer, so it may have been done. Check; then leave it out, or run without `resume`"
+                "{run} sent it and had no usable answer, so it may have been done. Check; then leave it out, or run without `resume`"
             )),
             (Outcome::Lost, _) | (_, None) => refuse(format!(
                 "{run} has done it, and its result is no longer kept. Leave it out, or run without `resume`"
             )),
+            (_, Some(returned)) if effect == Effect::Marked => {
+                state.take(index);
+                state.taken += 1;
+                if !in_order || state.diverged.is_some() {
+                    state.taken_old += 1;
+                }
+                Ok(Fate::Taken(returned))
+            }
             (_, Some(_)) if !in_order => refuse(format!(
                 "{run} did it before another write that this program has made first. Keep the order of {run}, or run without `resume`"
             )),
             (_, Some(returned)) => {
                 let sent = call.sent;
-                state.take(&key);
+                state.take(index);
                 state.latest_write =
                     Some(state.latest_write.map_or(sent, |latest| latest.max(sent)));
                 state.taken += 1;
@@ -310,6 +433,7 @@ impl Resuming {
         &self,
         tool: &Arc<Tool>,
         stanza: Arc<str>,
+        effect: impl FnOnce() -> Effect,
         arguments: &RawValue,
         form: Form,
     ) -> Noted {
@@ -320,23 +444,37 @@ impl Resuming {
         let call = Made {
             key: match self.hold(held, arguments.len()) {
                 true => What::Call(tool.clone(), arguments.into()),
-                false => What::Key(key_of(tool, arguments, form)),
+                false => What::Key(key_of(tool, arguments)),
             },
             stanza,
             form,
-            writes: tool.effects().is_some(),
+            effect: effect(),
             sent: 0,
             ended: NEVER,
             outcome: Outcome::Unknown,
         };
         let mut state = self.state();
         let sent = state.tick();
-        state.made.push(Made { sent, ..call });
+        let effect = match state.effects.is_empty() {
+            true => call.effect,
+            false => state.effect(&named(tool.path()), call.effect),
+        };
+        state.made.push(Made {
+            sent,
+            effect,
+            ..call
+        });
         Noted(state.made.len() - 1)
     }
 
-    /// Notes what a call came to. One that is never told of may have been done.
-    pub(crate) fn ended(&self, noted: Noted, answer: Result<&Returned, &Raise>) {
+    /// Notes what a call came to: a server that says no more than that something went wrong
+    /// `may_have_done` it. One that is never told of may have been done.
+    pub(crate) fn ended(
+        &self,
+        noted: Noted,
+        answer: Result<&Returned, &Raise>,
+        may_have_done: bool,
+    ) {
         let Some(held) = &self.held else { return };
         let outcome = match answer {
             Ok(Returned::Json(json)) => self
@@ -350,6 +488,7 @@ impl Resuming {
             }
             // What was kept is no call of a tool.
             Ok(Returned::Read(_)) => Outcome::Lost,
+            Err(_) if may_have_done => Outcome::Unknown,
             // The server said so, or nothing was sent.
             Err(raised) => match raised.code {
                 ErrorCode::ToolError | ErrorCode::LoginNeeded => Outcome::Failed,
@@ -375,15 +514,20 @@ impl Resuming {
         Some((state.earlier.as_ref()?.id.clone(), state.taken))
     }
 
-    /// What the agent is told of the calls that were taken up.
-    pub(crate) fn note(&self) -> Option<String> {
+    /// What the agent is told of the calls that were taken up; in a dry run not all others are made.
+    pub(crate) fn note(&self, is_dry: bool) -> Option<String> {
         let state = self.state();
-        let run = state.earlier.as_ref()?.short;
+        let earlier = state.earlier.as_ref()?;
+        let run = earlier.short;
         let plural = |count: usize| if count == 1 { "" } else { "s" };
-        let first = state.taken - state.taken_afterwards;
+        let first = state.taken - state.taken_afterwards - state.taken_old;
         let mut note = format!("replayed {first} call{} of {run}", plural(first));
+        if let Some(asked) = earlier.asked {
+            note.push_str(&format!(", which took {asked} up"));
+        }
         if let Some(number) = state.diverged {
-            note.push_str(&format!("; from call {number} on they were made"));
+            let others = if is_dry { "are new" } else { "were made" };
+            note.push_str(&format!("; from call {number} on they {others}"));
         }
         if state.taken_afterwards > 0 {
             let count = state.taken_afterwards;
@@ -392,7 +536,32 @@ impl Resuming {
                 plural(count)
             ));
         }
+        if state.taken_old > 0 {
+            let count = state.taken_old;
+            note.push_str(&format!(
+                "; {count} read{} of untrusted servers replayed too: may be old",
+                plural(count)
+            ));
+        }
+        for (tool, new) in &state.new_writes {
+            let of_tool = named(tool);
+            let left = state.left.iter().filter(|(key, _)| tool_of(key) == of_tool);
+            let indices = left.flat_map(|(_, left)| &left.done);
+            let writes = |index: &&usize| earlier.calls[**index].effect == Effect::Writes;
+            let left = indices.filter(writes).count();
+            if left > 0 {
+                note.push_str(&format!(
+                    "; {new} new call{} of {tool}, and {left} of {run} did not come again: check that they differ",
+                    plural(*new)
+                ));
+            }
+        }
         Some(note)
+    }
+
+    /// Whether it has come to no call.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state().made.is_empty()
     }
 
     /// The calls of this run for a later one: its own, and those of the earlier run that it did not
@@ -401,16 +570,16 @@ impl Resuming {
         let mut state = self.state();
         let mut calls = std::mem::take(&mut state.made);
         if let Some(earlier) = state.earlier.take() {
-            let mut left: Vec<usize> = state.left.values().flatten().copied().collect();
+            let mut left: Vec<usize> = state.left.values().flat_map(Left::all).collect();
             left.sort_unstable();
             for call in left.into_iter().map(|index| &earlier.calls[index]) {
                 // What was read before something else was done may no longer be so.
-                if call.writes || state.diverged.is_none() {
+                if call.effect != Effect::Reads || state.diverged.is_none() {
                     calls.push(Made {
                         key: What::Key(call.key),
                         stanza: call.stanza.clone(),
                         form: call.form,
-                        writes: call.writes,
+                        effect: call.effect,
                         sent: state.clock.saturating_add(call.sent),
                         ended: state.clock.saturating_add(call.ended),
                         outcome: call.outcome.clone(),
@@ -456,10 +625,23 @@ impl State {
         self.clock
     }
 
-    fn take(&mut self, key: &Key) {
-        if let Some(left) = self.left.get_mut(key) {
-            left.pop_front();
+    /// A call of the earlier run is not left any more.
+    fn take(&mut self, index: usize) {
+        let call = self.earlier.as_ref().map(|earlier| &earlier.calls[index]);
+        if let Some(call) = call
+            && let Some(left) = self.left.get_mut(&call.key)
+        {
+            let left = left.of(&call.outcome);
+            // Most often it is the first.
+            if let Some(place) = left.iter().position(|other| *other == index) {
+                left.remove(place);
+            }
         }
+    }
+
+    /// What may come of a tool's calls, by what is known now and by what the earlier run noted.
+    fn effect(&self, tool: &Named, now: Effect) -> Effect {
+        self.effects.get(tool).map_or(now, |noted| now.max(*noted))
     }
 
     fn diverge(&mut self, number: u32) {
@@ -477,9 +659,55 @@ pub(crate) struct Resumable {
 #[derive(Debug, Clone)]
 struct Run {
     id: String,
-    short: Short,
+    /// Its own first.
+    names: Vec<Name>,
     /// By which its calls are kept.
     handle: String,
+    /// Who takes them up, as long as it runs.
+    taken_by: Weak<Live>,
+}
+
+/// A run by whose name calls can be had.
+#[derive(Debug, Clone)]
+struct Name {
+    id: String,
+    short: Short,
+    /// Whether its calls are among those of a run that took them up. Otherwise they are its own, or
+    /// those that it would have taken up, had it come to any call.
+    is_before: bool,
+}
+
+impl Run {
+    fn name(&self, name: &str) -> Option<&Name> {
+        self.names
+            .iter()
+            .find(|known| known.id == name || known.short.to_string() == name)
+    }
+
+    fn short(&self) -> Short {
+        self.names[0].short
+    }
+
+    /// It goes by these names too.
+    fn also(&mut self, names: impl IntoIterator<Item = Name>) {
+        self.names.extend(names);
+        let surplus = self.names.len().saturating_sub(NAMES);
+        self.names.drain(1..1 + surplus);
+    }
+
+    /// # Errors
+    /// Another program takes its calls up.
+    fn is_free(&self) -> Result<(), String> {
+        match self.taken_by.upgrade() {
+            Some(live) if live.ended().is_none() => {
+                let (run, by) = (self.short(), live.short);
+                Err(format!(
+                    "{by} takes {run} up already: wait_execution(execution=\"{by}\")"
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Resumable {
@@ -497,12 +725,53 @@ impl Resumable {
         self.results.take_written()
     }
 
-    /// Keeps the calls of a run that failed; whether there are any worth it.
-    pub(crate) async fn keep(&self, id: &str, short: Short, run: &Resuming) -> bool {
-        let calls = run.to_keep();
-        let worth = |call: &Made<What>| call.outcome.is_done() || call.writes;
+    /// Keeps the calls of a run that failed, with those of the earlier one that it took up, which is
+    /// then known as this one; whether there are any worth it.
+    pub(crate) async fn keep(
+        &self,
+        id: &str,
+        short: Short,
+        run: &Resuming,
+        earlier: Option<&Earlier>,
+    ) -> bool {
+        let kept = self.write(id, run.to_keep()).await;
+        let is_kept = kept.is_some();
+        // What this run has done is not among the calls of the earlier one: that goes in any case.
+        let old = earlier.and_then(|earlier| self.take_out(earlier));
+        if let Some(handle) = kept {
+            let mut kept = Run {
+                id: id.to_owned(),
+                names: vec![Name {
+                    id: id.to_owned(),
+                    short,
+                    is_before: false,
+                }],
+                handle,
+                taken_by: Weak::new(),
+            };
+            // The latest are the last, so that the earliest go first where there are too many.
+            let names = old
+                .iter()
+                .flat_map(|old| old.names[1..].iter().chain(&old.names[..1]));
+            kept.also(names.map(|name| Name {
+                is_before: true,
+                ..name.clone()
+            }));
+            let mut runs = self.runs();
+            runs.push_back(kept);
+            if runs.len() > RUNS {
+                runs.pop_front();
+            }
+        }
+        self.remove(old).await;
+        is_kept
+    }
+
+    /// The name under which the calls are kept, if they are worth it.
+    async fn write(&self, id: &str, calls: Vec<Made<What>>) -> Option<String> {
+        let worth = |call: &Made<What>| call.outcome.is_done() || call.effect == Effect::Writes;
         if !calls.iter().any(worth) {
-            return false;
+            return None;
         }
         let (results, run) = (self.results.clone(), id.to_owned());
         let kept = tokio::task::spawn_blocking(move || {
@@ -510,19 +779,23 @@ impl Resumable {
             let json = serde_json::to_vec(&Calls { run, calls }).ok()?;
             results.keep(Content::Json, &json).ok()
         });
-        let Ok(Some(kept)) = kept.await else {
-            return false;
-        };
+        kept.await.ok().flatten().map(|kept| kept.id())
+    }
+
+    /// A run that was to take up an earlier one has failed and come to no call: by its name the earlier
+    /// one can be had too. Whether it is there.
+    pub(crate) fn name_too(&self, earlier: &Earlier, id: &str, short: Short) -> bool {
         let mut runs = self.runs();
-        runs.push_back(Run {
-            id: id.to_owned(),
-            short,
-            handle: kept.id(),
-        });
-        if runs.len() > RUNS {
-            runs.pop_front();
+        let run = runs.iter_mut().find(|run| run.id == earlier.id);
+        let is_there = run.is_some();
+        if let Some(run) = run {
+            run.also([Name {
+                id: id.to_owned(),
+                short,
+                is_before: false,
+            }]);
         }
-        true
+        is_there
     }
 
     /// The calls of a run, by its short or its whole id.
@@ -530,22 +803,23 @@ impl Resumable {
     /// # Errors
     /// There are none, and why.
     pub(crate) async fn open(&self, session: &Session, name: &str) -> Result<Arc<Earlier>, String> {
-        let run = self
-            .runs()
-            .iter()
-            .find(|run| run.id == name || run.short.to_string() == name)
-            .cloned();
-        let Some(run) = run else {
+        let found = {
+            let runs = self.runs();
+            let found = runs.iter().find_map(|run| Some((run, run.name(name)?)));
+            found.map(|(run, name)| (run.clone(), name.clone()))
+        };
+        let Some((run, known)) = found else {
             let name: String = name.chars().take(40).collect();
             let live = session.executions().get(&name);
             return Err(match live.is_some_and(|live| live.ended().is_none()) {
                 true => format!("{name} still runs: wait_execution(execution=\"{name}\")"),
                 false => format!(
                     "there is nothing of {name:?} to resume: it is no program of this session, has succeeded or called \
-                     nothing, or its results are no longer kept, as after an end of the gateway"
+                     nothing, was taken up by one that succeeded, or its results are no longer kept, as after an end of the gateway"
                 ),
             });
         };
+        run.is_free()?;
         let results = self.results.clone();
         let read = tokio::task::spawn_blocking(move || {
             let json = results
@@ -557,8 +831,12 @@ impl Resumable {
                 .ok()?;
             let kept: Calls = serde_json::from_slice(&json).ok()?;
             Some(Arc::new(Earlier {
+                short: match known.is_before {
+                    true => run.short(),
+                    false => known.short,
+                },
+                asked: known.is_before.then_some(known.short),
                 id: run.id,
-                short: run.short,
                 calls: kept.calls,
             }))
         });
@@ -568,13 +846,37 @@ impl Resumable {
             .ok_or_else(|| format!("the calls of {name} are no longer kept; run without `resume`"))
     }
 
+    /// Leaves the calls of a run to one program, until it has ended.
+    ///
+    /// # Errors
+    /// Another one was faster.
+    pub(crate) fn take(&self, earlier: &Earlier, by: &Arc<Live>) -> Result<(), String> {
+        let mut runs = self.runs();
+        // Whoever has taken it up has forgotten it or left it as it was before its end.
+        let Some(run) = runs.iter_mut().find(|run| run.id == earlier.id) else {
+            let run = earlier.short;
+            return Err(format!(
+                "{run} was taken up by another program in the meantime"
+            ));
+        };
+        run.is_free()?;
+        run.taken_by = Arc::downgrade(by);
+        Ok(())
+    }
+
     /// Forgets a run that another one has taken up and brought to its end.
     pub(crate) async fn forget(&self, earlier: &Earlier) {
-        let run = {
-            let mut runs = self.runs();
-            let place = runs.iter().position(|run| run.short == earlier.short);
-            place.and_then(|place| runs.remove(place))
-        };
+        let run = self.take_out(earlier);
+        self.remove(run).await;
+    }
+
+    fn take_out(&self, earlier: &Earlier) -> Option<Run> {
+        let mut runs = self.runs();
+        let place = runs.iter().position(|run| run.id == earlier.id)?;
+        runs.remove(place)
+    }
+
+    async fn remove(&self, run: Option<Run>) {
         if let Some(run) = run {
             let results = self.results.clone();
             // What cannot be removed goes with its age.
@@ -608,6 +910,8 @@ mod tests {
     enum Came {
         Back,
         Failed,
+        /// Its server said that something went wrong.
+        Fault,
         /// Its server was not there.
         Down,
         Away,
@@ -657,13 +961,29 @@ mod tests {
         serde_json::value::to_raw_value(&json!({ "n": n })).unwrap()
     }
 
+    /// What a tool of a server that is trusted is.
+    fn trusted(tool: &Tool) -> Effect {
+        Effect::of(tool, tool.read_only_hint() == Some(true))
+    }
+
     /// That of every call, where nothing else is said.
     fn stanza() -> Arc<str> {
         "one".into()
     }
 
     fn noted(run: &Resuming, tool: &Arc<Tool>, n: i32, came: Option<Came>) -> Noted {
-        let noted = run.sent(tool, stanza(), &arguments(&json!(n)), Form::Value);
+        noted_as(run, tool, trusted(tool), n, came)
+    }
+
+    fn noted_as(
+        run: &Resuming,
+        tool: &Arc<Tool>,
+        effect: Effect,
+        n: i32,
+        came: Option<Came>,
+    ) -> Noted {
+        let arguments = arguments(&json!(n));
+        let noted = run.sent(tool, stanza(), || effect, &arguments, Form::Value);
         if let Some(came) = came {
             came_to(run, noted, n, came);
         }
@@ -677,10 +997,11 @@ mod tests {
             raised
         };
         match came {
-            Back => run.ended(noted, Ok(&format!("{n}").into())),
-            Failed => run.ended(noted, Err(&raised(ErrorCode::ToolError, false))),
-            Down => run.ended(noted, Err(&raised(ErrorCode::UpstreamDown, true))),
-            Away => run.ended(noted, Err(&raised(ErrorCode::LimitTime, false))),
+            Back => run.ended(noted, Ok(&format!("{n}").into()), false),
+            Failed => run.ended(noted, Err(&raised(ErrorCode::ToolError, false)), false),
+            Fault => run.ended(noted, Err(&raised(ErrorCode::ToolError, false)), true),
+            Down => run.ended(noted, Err(&raised(ErrorCode::UpstreamDown, true)), false),
+            Away => run.ended(noted, Err(&raised(ErrorCode::LimitTime, false)), false),
         }
     }
 
@@ -688,6 +1009,7 @@ mod tests {
         let earlier = Earlier {
             id: "x_1".into(),
             short: Short('x', 1),
+            asked: None,
             calls: calls.into_iter().map(Made::keyed).collect(),
         };
         Resuming::new(Some(Arc::new(earlier)), Arc::default())
@@ -708,7 +1030,7 @@ mod tests {
                 let number = index as u32 + 1;
                 let decided = again.decide(
                     tool(*kind),
-                    stanza,
+                    || (stanza(), trusted(tool(*kind))),
                     &arguments(&json!(n)),
                     Form::Value,
                     number,
@@ -716,7 +1038,7 @@ mod tests {
                 );
                 assert_eq!(&fate(decided), expected, "call {number} of {second:?}");
             }
-            assert_eq!(again.note().unwrap(), note);
+            assert_eq!(again.note(false).unwrap(), note);
         };
         check(
             &[('r', 1, Back), ('w', 2, Back)],
@@ -747,12 +1069,155 @@ mod tests {
             &[('r', 3, "made"), ('r', 1, "made"), ('w', 2, "taken 2")],
             "replayed 0 calls of x1; from call 1 on they were made, but for 1 write that x1 had done",
         );
+        // One that may be the same, in other words.
+        check(
+            &[('w', 1, Back), ('w', 2, Back), ('w', 3, Failed)],
+            &[('w', 4, "made"), ('w', 5, "made"), ('w', 1, "taken 1")],
+            "replayed 0 calls of x1; from call 1 on they were made, but for 1 write that x1 had done; \
+             2 new calls of fs.write, and 1 of x1 did not come again: check that they differ",
+        );
         // Another order of writes, and a read from before a write.
         check(
             &[('r', 1, Back), ('w', 2, Back), ('w', 3, Back)],
             &[('w', 3, "taken 3"), ('w', 2, "did it"), ('r', 1, "made")],
             "replayed 1 call of x1; from call 3 on they were made",
         );
+    }
+
+    #[test]
+    fn what_the_program_itself_tried_again_is_not_made_again() {
+        // What the first run's calls of one write came to, and what becomes of those of the second.
+        let check = |first: &[Came], second: &[&str]| {
+            let (_, write) = tools();
+            let run = Resuming::new(None, Arc::default());
+            for came in first {
+                noted(&run, &write, 1, Some(*came));
+            }
+            let again = taking_up(run.to_keep());
+            let arguments = arguments(&json!(1));
+            for expected in second {
+                let decided = again.decide(
+                    &write,
+                    || (stanza(), trusted(&write)),
+                    &arguments,
+                    Form::Value,
+                    1,
+                    || "it".into(),
+                );
+                assert_eq!(&fate(decided), expected, "{first:?} {second:?}");
+            }
+        };
+        check(&[Failed, Back], &["taken 1", "made", "made"]);
+        check(
+            &[Failed, Failed, Back],
+            &["taken 1", "made", "made", "made"],
+        );
+        check(&[Down, Back, Failed, Back], &["taken 1", "taken 1", "made"]);
+        // It may have been done twice: once is known.
+        check(&[Away, Back], &["taken 1", "sent it", "sent it"]);
+        check(&[Failed, Away], &["sent it", "sent it"]);
+        check(&[Failed, Fault], &["sent it", "sent it"]);
+        check(&[Failed, Failed], &["made", "made", "made"]);
+    }
+
+    #[test]
+    fn what_was_done_under_a_mark_that_nobody_trusts_is_not_made_again() {
+        // `m` is a tool that its server marks read-only, and `w` one that it does not.
+        let (marked, write) = tools();
+        let check = |first: &[(char, i32, Came)], second: &[(char, i32, &str)], note: &str| {
+            let tool = |kind: char| if kind == 'm' { &marked } else { &write };
+            let run = Resuming::new(None, Arc::default());
+            for (kind, n, came) in first {
+                let tool = tool(*kind);
+                noted_as(&run, tool, Effect::of(tool, false), *n, Some(*came));
+            }
+            let again = taking_up(run.to_keep());
+            for (index, (kind, n, expected)) in second.iter().enumerate() {
+                let (tool, number) = (tool(*kind), index as u32 + 1);
+                let decided = again.decide(
+                    tool,
+                    || (stanza(), Effect::of(tool, false)),
+                    &arguments(&json!(n)),
+                    Form::Value,
+                    number,
+                    || "it".into(),
+                );
+                assert_eq!(&fate(decided), expected, "call {number} of {second:?}");
+            }
+            assert_eq!(again.note(false).unwrap(), note);
+        };
+        // Neither after a new call nor after a write that came later, and no write is refused for it.
+        check(
+            &[('m', 1, Back), ('w', 2, Back), ('m', 3, Back)],
+            &[
+                ('m', 4, "made"),
+                ('m', 3, "taken 3"),
+                ('w', 2, "taken 2"),
+                ('m', 1, "taken 1"),
+                ('m', 1, "made"),
+            ],
+            "replayed 0 calls of x1; from call 1 on they were made, but for 1 write that x1 had done; \
+             2 reads of untrusted servers replayed too: may be old",
+        );
+        // What failed is made again, and what had no answer; neither ends anything.
+        check(
+            &[('m', 1, Failed), ('m', 2, Away), ('m', 3, Back)],
+            &[('m', 1, "made"), ('m', 2, "made"), ('m', 3, "taken 3")],
+            "replayed 1 call of x1",
+        );
+        // Where its result cannot be had again it is refused.
+        let run = Resuming::new(None, Arc::new(AtomicUsize::new(ALL_BYTES)));
+        noted_as(&run, &marked, Effect::Marked, 1, Some(Back));
+        let again = taking_up(run.to_keep());
+        let decided = again.decide(
+            &marked,
+            || (stanza(), Effect::Marked),
+            &arguments(&json!(1)),
+            Form::Value,
+            1,
+            || "it".into(),
+        );
+        assert_eq!(fate(decided), "has done");
+    }
+
+    #[test]
+    fn a_mark_that_comes_later_makes_no_write_a_read() {
+        let (tool, _) = tools();
+        use Effect::{Marked, Reads, Writes};
+        // What the tool was to the first run and is to the second and third, by what no answer came to.
+        for (first, second, expected) in [
+            (Reads, Reads, "made"),
+            (Marked, Reads, "made"),
+            (Reads, Writes, "sent it"),
+            (Writes, Marked, "sent it"),
+            (Writes, Reads, "sent it"),
+        ] {
+            let mut run = Resuming::new(None, Arc::default());
+            noted_as(&run, &tool, first, 1, Some(Back));
+            noted_as(&run, &tool, first, 2, Some(Away));
+            for _ in 0..2 {
+                let again = taking_up(run.to_keep());
+                let decide = |n: i32| {
+                    let arguments = arguments(&json!(n));
+                    let shown = || "it".into();
+                    fate(again.decide(
+                        &tool,
+                        || (stanza(), second),
+                        &arguments,
+                        Form::Value,
+                        1,
+                        shown,
+                    ))
+                };
+                assert_eq!(decide(1), "taken 1");
+                noted_as(&again, &tool, second, 1, Some(Back));
+                assert_eq!(decide(2), expected, "{first:?} {second:?}");
+                if expected == "made" {
+                    noted_as(&again, &tool, second, 2, Some(Away));
+                }
+                run = again;
+            }
+        }
     }
 
     #[test]
@@ -773,15 +1238,20 @@ mod tests {
             (&write, 4, "sent it"),
             (&write, 5, "made"),
         ] {
-            let decided = again.decide(tool, other, &arguments(&json!(n)), Form::Value, 1, || {
-                "it".into()
-            });
+            let decided = again.decide(
+                tool,
+                || (other(), trusted(tool)),
+                &arguments(&json!(n)),
+                Form::Value,
+                1,
+                || "it".into(),
+            );
             assert_eq!(fate(decided), expected, "{n}");
         }
         // What was kept with it is kept as it was by a run that does not come to it.
         let decided = again.decide(
             &write,
-            stanza,
+            || (stanza(), trusted(&write)),
             &arguments(&json!(2)),
             Form::Value,
             2,
@@ -802,7 +1272,7 @@ mod tests {
         for n in [2, 1] {
             let decided = again.decide(
                 &write,
-                stanza,
+                || (stanza(), trusted(&write)),
                 &arguments(&json!(n)),
                 Form::Value,
                 1,
@@ -822,7 +1292,14 @@ mod tests {
         }
         let again = taking_up(run.to_keep());
         let decided = |tool, form| {
-            fate(again.decide(tool, stanza, &arguments(&json!(1)), form, 1, || "it".into()))
+            fate(again.decide(
+                tool,
+                || (stanza(), trusted(tool)),
+                &arguments(&json!(1)),
+                form,
+                1,
+                || "it".into(),
+            ))
         };
         assert_eq!(decided(&write, Form::Raw), "has done");
         assert_eq!(decided(&write, Form::Value), "taken 1");
@@ -832,7 +1309,7 @@ mod tests {
     #[test]
     fn arguments_are_the_same_in_any_order_and_digit_by_digit() {
         let (read, _) = tools();
-        let key = |json: &str| key_of(&read, json, Form::Value);
+        let key = |json: &str| key_of(&read, json);
         for (one, other) in [
             (r#"{"a":1,"b":2}"#, r#"{"b":2,"a":1}"#),
             (
@@ -870,11 +1347,14 @@ mod tests {
         drop(run);
         assert_eq!(held.load(Ordering::Relaxed), ALL_BYTES - 1);
         let decide = |tool: &Tool, n: i32| {
-            fate(
-                again.decide(tool, stanza, &arguments(&json!(n)), Form::Value, 1, || {
-                    "it".into()
-                }),
-            )
+            fate(again.decide(
+                tool,
+                || (stanza(), trusted(tool)),
+                &arguments(&json!(n)),
+                Form::Value,
+                1,
+                || "it".into(),
+            ))
         };
         assert_eq!(decide(&read, 1), "taken 1");
         assert_eq!(decide(&write, 12), "has done");

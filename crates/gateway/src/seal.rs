@@ -14,6 +14,8 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundK
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::canonical::canonical;
+
 /// How long an answer is waited for, as long as a question is open.
 pub(crate) const LIFE: std::time::Duration = crate::suspended::PATIENCE;
 const KEY_BYTES: usize = 32;
@@ -131,12 +133,14 @@ impl Seal {
     }
 }
 
-/// What of a request must be the same when it is repeated.
+/// What of a request must be the same when it is repeated. Some clients build its JSON anew, with its
+/// members in another order.
 pub(crate) fn digest(tool: &str, arguments: &impl Serialize) -> String {
     let mut hash = Sha256::new();
     hash.update((tool.len() as u64).to_le_bytes());
     hash.update(tool);
-    hash.update(serde_json::to_vec(arguments).expect("arguments are JSON"));
+    let arguments = serde_json::to_string(arguments).expect("arguments are JSON");
+    hash.update(canonical(&arguments));
     let digest = hash.finalize();
     digest[..16]
         .iter()
@@ -290,5 +294,15 @@ mod tests {
             3
         );
         assert_eq!(digests[0], digest("a", &serde_json::json!({})));
+        let read = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
+        assert_eq!(
+            digest("a", &read(r#"{"x":[{"a":1,"b":2}],"y":3}"#)),
+            digest("a", &read(r#"{"y":3,"x":[{"b":2,"a":1}]}"#))
+        );
+        assert_ne!(
+            digest("a", &read("[1,2]")),
+            digest("a", &read("[2,1]")),
+            "the order of a list counts"
+        );
     }
 }

@@ -19,11 +19,13 @@ use rmcp::model::{
     ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationCapability, ElicitationSchema,
     Implementation, InputRequest, InputRequiredResult, ListResourceTemplatesResult,
     ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam,
-    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource,
-    ResourceContents, ResourceTemplate, ServerCapabilities, ServerConfig, ServerRequest, Tool,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
+    RequestId, Resource, ResourceContents, ResourceTemplate, ServerCapabilities, ServerConfig,
+    ServerRequest, Tool,
 };
 use rmcp::service::{
-    MaybeSendFuture, PeerRequestOptions, RequestContext, RequestHandle, RoleServer, ServiceExt,
+    MaybeSendFuture, OriginatingRequestId, Peer, PeerRequestOptions, RequestContext, RequestHandle,
+    RoleServer, ServiceExt,
 };
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
@@ -34,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::asking::{self, Dialog, Said};
 use crate::executions::{Live, Progress, Progresses};
-use crate::output::Answer;
+use crate::output::{self, Answer, BUDGET_BYTES};
 use crate::resources::{self, Body, Read, Refused, Wanted};
 use crate::show::Shown;
 use crate::tools::watched::{self, Asks, Human, Shows, Told, Waiter};
@@ -150,6 +152,7 @@ pub async fn serve_stdio(
     shutdown: CancellationToken,
 ) -> Result<(), String> {
     gateway.expect_more();
+    gateway.warn_of_idle_rules();
     let ended = CancellationToken::new();
     let agent = Agent::new(gateway, Face::Stdio, reader, None, ended.clone());
     let serving = async {
@@ -189,6 +192,7 @@ pub async fn serve_http(
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
     gateway.expect_more();
+    gateway.warn_of_idle_rules();
     let ended = CancellationToken::new();
     let config = StreamableHttpServerConfig::default()
         .with_allowed_hosts(["localhost", "127.0.0.1", "::1"])
@@ -436,16 +440,28 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn human(&self) -> Human<'_> {
+    fn human(&self) -> Human {
         match (self.shows_forms, self.is_modern) {
             (false, _) => Human::Out,
             (true, true) => Human::Later,
-            (true, false) => Human::Now(self),
+            (true, false) => Human::Now(Arc::new(Dialogs {
+                peer: self.context.peer.clone(),
+                request: self.context.id.clone(),
+                visits: self.visits,
+            })),
         }
     }
 }
 
-impl Shows for Client<'_> {
+/// What a client of the legacy era shows, also when the request that it made has been answered.
+struct Dialogs {
+    peer: Peer<RoleServer>,
+    /// That request: over HTTP its stream carries the dialogs as long as it is open.
+    request: RequestId,
+    visits: bool,
+}
+
+impl Shows for Dialogs {
     fn visits(&self) -> bool {
         self.visits
     }
@@ -455,9 +471,12 @@ impl Shows for Client<'_> {
         dialog: &'a Dialog<'_>,
     ) -> Pin<Box<dyn Future<Output = Option<Said>> + Send + 'a>> {
         Box::pin(async move {
-            let request = ServerRequest::ElicitRequest(ElicitRequest::new(elicitation(dialog)));
+            let mut request = ElicitRequest::new(elicitation(dialog));
+            let origin = OriginatingRequestId(self.request.clone());
+            request.extensions.insert(origin);
+            let request = ServerRequest::ElicitRequest(request);
             let options = PeerRequestOptions::no_options();
-            let sent = self.context.peer.send_request_with_option(request, options);
+            let sent = self.peer.send_request_with_option(request, options);
             let mut shown = Dialogue(Some(sent.await.ok()?));
             let handle = shown.0.as_mut().expect("only taken when dropped");
             let answer = (&mut handle.rx).await;
@@ -515,7 +534,11 @@ fn result(answer: Answer) -> CallToolResult {
         result.structured_content = Some(value);
         return result;
     }
-    let mut content = vec![ContentBlock::text(answer.text)];
+    let mut text = answer.text;
+    if text.len() > BUDGET_BYTES {
+        text = output::shortened(&text, BUDGET_BYTES).into_owned();
+    }
+    let mut content = vec![ContentBlock::text(text)];
     content.extend(shown);
     if answer.is_error {
         CallToolResult::error(content)

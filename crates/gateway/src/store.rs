@@ -87,8 +87,14 @@ impl Wanted {
         };
         let key = || -> Result<String, String> {
             let json = argument("key", 0).ok_or(example)?;
-            serde_json::from_str(json.get())
-                .map_err(|_| format!("a key is a text, not {}; {example}", shortened(json.get())))
+            let key: String = serde_json::from_str(json.get()).map_err(|_| {
+                format!("a key is a text, not {}; {example}", shortened(json.get()))
+            })?;
+            // Of halves of surrogate pairs all become this, and so one key.
+            match key.contains('\u{fffd}') {
+                true => Err("a key may not hold half of a surrogate pair, or U+FFFD".into()),
+                false => Ok(key),
+            }
         };
         let wants = call.named.0.iter().find(|(given, _)| given == "wants");
         let wants: Option<String> = match wants {

@@ -3,7 +3,8 @@
 //! A call that may not go on without a human's word is parked here while the program's other calls
 //! go on. When the program can go no further, all that is parked becomes *one* question: a loop over a
 //! hundred deletions asks once. A program that never rests is asked about after [`GATHERING`]. The
-//! question is answered whole or in part; what the answer leaves out is refused. If nobody answers
+//! question is answered whole or in part; what the answer leaves out is refused, or asked on where a
+//! human is shown one dialog after the other ([`Suspended::answer_some`]). If nobody answers
 //! within [`PATIENCE`], all of it is, and so is at once what the same program would ask later: a
 //! program cannot wait for ever by asking again. Nor can it tire a human out: after [`REFUSALS`]
 //! questions in a row of which nothing was approved, it asks no more.
@@ -56,6 +57,9 @@ pub struct ParkedCall {
     /// The JSON that will be sent; long strings in it, and all of it, are cut in the middle, with their
     /// size.
     pub arguments: String,
+    /// The same for where many calls are shown, cut so far that as many members as possible are seen.
+    #[serde(default)]
+    pub brief: String,
     /// Size of the JSON that will be sent.
     pub bytes: u64,
     /// Handle of the whole of it in the session's results, when `arguments` is cut.
@@ -170,6 +174,8 @@ struct Open {
     since: Instant,
     /// One for each of its asks, none once it has gone with its call.
     replies: Vec<Option<(u64, oneshot::Sender<Reply>)>>,
+    /// Whether something of it was approved already, in the question that this is the rest of.
+    approved: bool,
 }
 
 impl Suspended {
@@ -263,31 +269,66 @@ impl Suspended {
     /// Nothing was answered.
     pub fn answer(&self, question: u32, replies: Vec<(usize, Reply)>) -> Result<(), NotTaken> {
         let mut state = self.state();
-        let open = state
-            .open
-            .as_ref()
-            .filter(|open| open.question.number == question)
-            .ok_or(NotTaken::NotOpen)?;
-        let asks = &open.question.asks;
-        let mut decided: Vec<Option<Reply>> = vec![None; asks.len()];
-        for (at, reply) in replies {
-            if !asks.get(at).is_some_and(|ask| ask.takes(&reply)) || decided[at].is_some() {
-                return Err(NotTaken::Unfit);
+        let decided = state.decided(question, replies)?;
+        self.finish(&mut state, decided);
+        Ok(())
+    }
+
+    /// Answers some of a question: those asks are passed on, and what is left is the next question, with
+    /// what is left of the time.
+    ///
+    /// # Errors
+    /// Nothing was answered.
+    pub fn answer_some(&self, question: u32, replies: Vec<(usize, Reply)>) -> Result<(), NotTaken> {
+        let mut state = self.state();
+        let decided = state.decided(question, replies)?;
+        let is_left = |open: &Open| {
+            let mut each = open.replies.iter().zip(&decided);
+            each.any(|(waits, decided)| waits.is_some() && decided.is_none())
+        };
+        let Some(open) = state.open.take_if(|open| is_left(open)) else {
+            self.finish(&mut state, decided);
+            return Ok(());
+        };
+        let approved = open.approved || any_approved(&decided);
+        let (mut asks, mut left) = (Vec::new(), Vec::new());
+        let each = open.question.asks.iter().zip(open.replies).zip(decided);
+        for ((ask, waits), decided) in each {
+            match (waits, decided) {
+                (Some((_, waits)), Some(reply)) => drop(waits.send(reply)),
+                (Some(waits), None) => {
+                    asks.push(ask.clone());
+                    left.push(Some(waits));
+                }
+                (None, _) => {}
             }
-            decided[at] = Some(reply);
         }
-        let approved = |reply: &Reply| matches!(reply, Reply::Allow { .. } | Reply::Accept(_));
-        let any_approved = decided.iter().flatten().any(approved);
-        self.close(&mut state, |at, ask| {
+        state.questions += 1;
+        let rest = Arc::new(Question {
+            number: state.questions,
+            asks,
+            deadline: open.question.deadline,
+        });
+        state.open = Some(Open {
+            question: rest.clone(),
+            since: open.since,
+            replies: left,
+            approved,
+        });
+        self.question.send_replace(Some(rest));
+        Ok(())
+    }
+
+    /// Ends the open question with what was decided; the rest is refused.
+    fn finish(&self, state: &mut State, mut decided: Vec<Option<Reply>>) {
+        let approved =
+            state.open.as_ref().is_some_and(|open| open.approved) || any_approved(&decided);
+        self.close(state, |at, ask| {
             decided[at]
                 .take()
                 .unwrap_or_else(|| ask.refused(NOT_APPROVED))
         });
-        state.refusals = if any_approved { 0 } else { state.refusals + 1 };
-        if state.refusals >= REFUSALS {
-            state.refuse_from_now_on(NOT_APPROVED);
-        }
-        Ok(())
+        state.was_answered(approved, NOT_APPROVED);
     }
 
     /// Something has been parked for a while: it is asked about, or its question has had its time.
@@ -328,6 +369,7 @@ impl Suspended {
             question: question.clone(),
             since: now,
             replies,
+            approved: false,
         });
         self.question.send_replace(Some(question));
     }
@@ -362,12 +404,10 @@ impl Suspended {
             open.replies.iter().all(Option::is_none)
         });
         if nobody_waits {
+            let approved = state.open.as_ref().is_some_and(|open| open.approved);
             self.close(&mut state, |_, ask| ask.refused(NOBODY_ANSWERED));
             // A question that was taken back has had no answer either.
-            state.refusals += 1;
-            if state.refusals >= REFUSALS {
-                state.refuse_from_now_on(NOBODY_ANSWERED);
-            }
+            state.was_answered(approved, NOBODY_ANSWERED);
         }
         if state.open.is_none() && state.parked.is_empty() {
             state.place = None;
@@ -381,7 +421,43 @@ impl Suspended {
     }
 }
 
+/// Whether a human said yes to anything.
+fn any_approved(decided: &[Option<Reply>]) -> bool {
+    let approved = |reply: &Reply| matches!(reply, Reply::Allow { .. } | Reply::Accept(_));
+    decided.iter().flatten().any(approved)
+}
+
 impl State {
+    /// What was decided about each ask of the open question.
+    fn decided(
+        &self,
+        question: u32,
+        replies: Vec<(usize, Reply)>,
+    ) -> Result<Vec<Option<Reply>>, NotTaken> {
+        let open = self
+            .open
+            .as_ref()
+            .filter(|open| open.question.number == question)
+            .ok_or(NotTaken::NotOpen)?;
+        let asks = &open.question.asks;
+        let mut decided: Vec<Option<Reply>> = vec![None; asks.len()];
+        for (at, reply) in replies {
+            if !asks.get(at).is_some_and(|ask| ask.takes(&reply)) || decided[at].is_some() {
+                return Err(NotTaken::Unfit);
+            }
+            decided[at] = Some(reply);
+        }
+        Ok(decided)
+    }
+
+    /// A question is over; after too many of which nothing was approved, no more is asked.
+    fn was_answered(&mut self, approved: bool, why: &'static str) {
+        self.refusals = if approved { 0 } else { self.refusals + 1 };
+        if self.refusals >= REFUSALS {
+            self.refuse_from_now_on(why);
+        }
+    }
+
     /// Refuses what is parked, and all that would be.
     fn refuse_from_now_on(&mut self, why: &'static str) {
         self.closed = Some(why);
@@ -452,6 +528,7 @@ mod tests {
             server: "github".into(),
             tool: tool.into(),
             arguments: "{}".into(),
+            brief: "{}".into(),
             bytes: 2,
             whole: None,
             lines: Vec::new(),
@@ -575,6 +652,57 @@ mod tests {
         assert_eq!(open(&suspended), Some((2, 1)));
         assert_eq!(suspended.answer(2, vec![(0, ALLOW)]), Ok(()));
         assert_eq!(replies(later).await, ["allowed"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_answered_goes_on_and_the_rest_is_the_next_question() {
+        let suspended = Suspended::new(&Waiting::default());
+        let asks = || vec![approval("a.a"), approval("a.b"), elicitation()];
+        let deny = || Reply::Deny {
+            reason: "no".to_owned(),
+        };
+        let waiting = park(&suspended, asks()).await;
+        suspended.settle();
+        let begun = Instant::now();
+        tokio::time::advance(Duration::from_secs(60)).await;
+        let wrong = suspended.answer_some(1, vec![(2, ALLOW)]);
+        assert_eq!(wrong, Err(NotTaken::Unfit));
+        assert_eq!(
+            suspended.answer_some(1, vec![(1, ALLOW), (0, deny())]),
+            Ok(())
+        );
+        assert_eq!((open(&suspended), suspended.parked()), (Some((2, 1)), 1));
+        let deadline = suspended.question().borrow().as_ref().unwrap().deadline;
+        assert_eq!(deadline, begun + PATIENCE);
+        let late = suspended.answer(1, vec![(2, Reply::Decline)]);
+        assert_eq!(late, Err(NotTaken::NotOpen));
+        let last = suspended.answer_some(2, vec![(0, Reply::Decline)]);
+        assert_eq!((last, open(&suspended)), (Ok(()), None));
+        assert_eq!(replies(waiting).await, ["no", "allowed", "declined"]);
+        assert_eq!(suspended.asked_for(), Duration::from_secs(60));
+
+        // All the parts of one count as one: of this nothing was approved, and it is the first.
+        let waiting = park(&suspended, asks()).await;
+        suspended.settle();
+        for (number, at) in [(3, 0), (4, 0)] {
+            suspended.answer_some(number, vec![(at, deny())]).unwrap();
+        }
+        suspended.answer_some(5, vec![(0, Reply::Cancel)]).unwrap();
+        assert_eq!(replies(waiting).await, ["no", "no", "cancelled"]);
+        assert_eq!(suspended.state().refusals, 1);
+        // A call that is not there any more is not asked on.
+        let mut waiting = park(&suspended, asks()).await;
+        suspended.settle();
+        waiting.remove(1).abort();
+        tokio::task::yield_now().await;
+        suspended.answer_some(6, vec![(0, ALLOW)]).unwrap();
+        assert_eq!(open(&suspended), Some((7, 1)));
+        waiting.remove(1).abort();
+        tokio::task::yield_now().await;
+        assert_eq!((open(&suspended), suspended.parked()), (None, 0));
+        assert_eq!(suspended.state().refusals, 0);
+        assert_eq!(suspended.waiting.0.available_permits(), MOST);
+        assert_eq!(replies(waiting).await, ["allowed"]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -179,6 +179,8 @@ struct State {
     /// A tool that says of itself now that it destroys.
     turned: Option<String>,
     writes: Vec<(String, String)>,
+    /// Keys of writes that were refused as the server was busy.
+    refused: Vec<String>,
     cancelled: usize,
     sleeping: usize,
     most_sleeping: usize,
@@ -967,8 +969,18 @@ const TOOLS: &[Tool] = &[
         arguments: "key: string, value: string",
         hints: Hints::Writes,
         run: |call| {
-            let entry = (call.get("key")?, call.get("value")?);
-            call.state().writes.push(entry);
+            let entry: (String, String) = (call.get("key")?, call.get("value")?);
+            let mut state = call.state();
+            // Some are not done the first time, of some nobody hears that they were.
+            if entry.1 == "busy" && !state.refused.contains(&entry.0) {
+                state.refused.push(entry.0);
+                return Ok(Reply::error("busy, try again"));
+            }
+            let is_late = entry.1 == "late";
+            state.writes.push(entry);
+            if is_late {
+                return Ok(Reply::Rpc(-32001, "timed out waiting for the store".into()));
+            }
             Ok(Reply::text("written"))
         },
     },

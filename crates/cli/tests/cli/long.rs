@@ -153,6 +153,54 @@ fn a_program_that_was_left_is_cancelled_by_wait_execution_alone() {
 }
 
 #[test]
+fn ids_and_flags_are_read_as_models_write_them() {
+    let place = Place::with_fake();
+    let mut agent = connected(&place);
+    agent.call("execute_code", left("python", MEETS[0].1));
+    for id in [
+        json!("x1"),
+        json!(" x1 "),
+        json!("X1"),
+        json!("1"),
+        json!(1),
+    ] {
+        let wait = json!({"execution": id, "wait_seconds": 0});
+        let (text, _) = agent.call("wait_execution", wait);
+        assert!(text.starts_with("running x1 · "), "{id}: {text}");
+    }
+    // An agent that was never told of it, or has forgotten, is told what runs.
+    for (arguments, said) in [
+        (
+            json!({}),
+            "error invalid_argument\nexecution is missing: name the one that an answer called running; x1 runs",
+        ),
+        (
+            json!({"execution": "x7"}),
+            "error unknown execution \"x7\"\nit is none of this session, or has ended and was answered; x1 runs",
+        ),
+        (
+            json!({"execution": "x1", "cancel": "perhaps"}),
+            "error invalid_argument\ncancel must be true or false; it is \"perhaps\"",
+        ),
+    ] {
+        assert_eq!(
+            agent.call("wait_execution", arguments),
+            (said.to_owned(), true)
+        );
+    }
+    for (on, runs) in [("True", "x1"), ("1", "x2"), ("yes", "x3")] {
+        let on = serde_json::from_str(on).unwrap_or_else(|_| json!(on));
+        let (text, is_error) =
+            agent.call("wait_execution", json!({"execution": runs, "cancel": on}));
+        assert!(
+            is_error && text.starts_with(&format!("error {runs} cancelled\n")),
+            "{on}: {text}"
+        );
+        agent.call("execute_code", left("python", MEETS[0].1));
+    }
+}
+
+#[test]
 fn the_total_limit_ends_a_program_that_was_left() {
     let place = Place::new(&format!(
         "{}[limits]\ntotal_seconds = 1\n",
@@ -338,8 +386,14 @@ fn over_http_a_stolen_id_neither_waits_nor_cancels() {
             }
         };
         steals(&served);
-        let (text, _) = owner("wait_execution", owns.clone());
-        assert!(text.starts_with("running x1 · 1 call, 1 open · "), "{text}");
+        // Not cancelled: it gets as far as its call, and waits for that.
+        loop {
+            let (text, _) = owner("wait_execution", owns.clone());
+            assert!(text.starts_with("running x1 · "), "{text}");
+            if text.starts_with("running x1 · 1 call, 1 open · ") {
+                break;
+            }
+        }
 
         // Killed: the session is taken up by who names it, and answers for what it ran.
         drop(owner);

@@ -1,5 +1,6 @@
 //! The whole product from outside: the built binary, against fake servers.
 
+mod answers;
 mod approvals;
 mod arguments;
 mod attacks;
@@ -28,6 +29,7 @@ mod search;
 mod serve;
 mod sessions;
 mod state;
+mod terminal;
 mod trust;
 mod upstreams;
 mod verbs;

@@ -395,6 +395,35 @@ fn gateways_learn_together_and_forget_together() {
 }
 
 #[test]
+fn what_was_forgotten_stays_so_when_another_gateway_has_learned_since() {
+    let place = Place::with_fake();
+    let (mut one, mut other) = (agent(&place), agent(&place));
+    let call = |agent: &mut Agent, value: &str| {
+        execute(agent, &format!("tools.fake.echo_json(value={value})\nNone"));
+        signature(agent, "fake.echo_json", "python")
+    };
+    // A name that few would share is kept once several calls have shown it.
+    let mut learned = String::new();
+    for number in 0..6 {
+        learned = call(&mut one, &format!("{{'id': 1, 'zorkelname': {number}}}"));
+    }
+    assert!(learned.contains("zorkelname"), "{learned}");
+    assert!(place.output(&["forget"]).status.success());
+    // The file is there again before the first one looks.
+    call(&mut other, "{'id': 1}");
+    assert_eq!(files(&place).len(), 1);
+    let said = signature(&mut one, "fake.echo_json", "python");
+    assert_eq!(
+        said,
+        "tools.fake.echo_json(value: any) -> {id: int} observed ×1"
+    );
+    let said = call(&mut one, "{'id': 1}");
+    assert!(said.ends_with("{id: int} observed ×2"), "{said}");
+    let kept = std::fs::read_to_string(&files(&place)[0]).unwrap();
+    assert!(!kept.contains("zorkelname"), "{kept}");
+}
+
+#[test]
 fn learning_can_be_turned_off() {
     let off = "[results]\nlearn = false\n";
     let place = Place::new(&format!("{off}{}", fake("fake", &[])));

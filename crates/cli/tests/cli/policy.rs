@@ -575,6 +575,25 @@ codes";
 }
 
 #[test]
+fn a_rule_that_protects_nothing_is_told_of_at_the_start() {
+    let rules = "[rules]\n\"fake.nothing_*\" = \"deny\"\n\"fake.erase\" = \"ask\"\n\"fake.none\" = \"allow\"\n";
+    let desk = Desk::new("", "", rules);
+    let mut agent = agent(&desk.place);
+    for _ in 0..2 {
+        agent.call("search_tools", json!({"queries": ["erase"]}));
+    }
+    let stderr = agent.close();
+    let warned: Vec<&str> = stderr
+        .lines()
+        .filter(|line| line.contains("rule"))
+        .collect();
+    assert_eq!(warned.len(), 1, "{stderr}");
+    let idle = warned[0].contains("rule \"fake.nothing_*\" in ")
+        && warned[0].ends_with("fits no tool; the names to write: toolmill policy");
+    assert!(idle, "{stderr}");
+}
+
+#[test]
 fn a_tool_that_is_described_anew_is_decided_about_anew() {
     let desk = Desk::new("", "", "");
     // In the middle of a run.

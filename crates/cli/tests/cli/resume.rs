@@ -9,8 +9,14 @@ use serde_json::{Value, json};
 use crate::http::{Legacy, Served, modern_call, session_of};
 use crate::place::{Agent, Place, fake, wait_until};
 
-/// A place with a server that records, and one that records and never answers.
+/// A place with a server that records, and one that records and never answers. Both are trusted, so that
+/// what they mark read-only only reads.
 fn place() -> Place {
+    place_with("trust = \"annotations\"\n")
+}
+
+/// One where both stanzas end so.
+fn place_with(end: &str) -> Place {
     let place = Place::new("");
     let record = place.path("tmp/record");
     let never = place.path("tmp/never.json");
@@ -28,7 +34,7 @@ fn place() -> Place {
         "--record",
         record,
     ];
-    let settings = fake("fake", &["--record", record]) + &fake("slow", &slow);
+    let settings = fake("fake", &["--record", record]) + end + &fake("slow", &slow) + end;
     place.write("config/toolmill/toolmill.toml", &settings);
     place
 }
@@ -192,6 +198,25 @@ const CASES: &[Case] = &[
         called: &[("write k", 3)],
     },
     Case {
+        what: "what the program itself tried again was done once",
+        python: (
+            "def send(key):\n    for n in range(3):\n        try: return tools.fake.write(key=key, value='busy')\n\
+             \u{20}       except ToolError: pass\nsend('k')\n1 / 0",
+            "def send(key):\n    for n in range(3):\n        try: return tools.fake.write(key=key, value='busy')\n\
+             \u{20}       except ToolError: pass\nsend('k')",
+        ),
+        typescript: (
+            "const send = async (key: string) => {\n  for (let n = 0; n < 3; n++) {\n\
+             try { return await tools.fake.write({key, value: 'busy'}); } catch {}\n}\n};\n\
+             await send('k');\nthrow new Error('no')",
+            "const send = async (key: string) => {\n  for (let n = 0; n < 3; n++) {\n\
+             try { return await tools.fake.write({key, value: 'busy'}); } catch {}\n}\n};\n\
+             return await send('k')",
+        ),
+        expected: ("ok x2 · 1 call", "written", "replayed 1 call of x1"),
+        called: &[("write k", 2)],
+    },
+    Case {
         what: "digits and shapes are those that the first run saw",
         python: (
             "tools.fake.structured(value={'z': 12345678901234567890, 'a': [1.50, None]})\n1 / 0",
@@ -255,13 +280,13 @@ fn a_write_of_which_nobody_knows_is_not_repeated() {
             "python",
             "tools.fake.write(key='a', value='v')\ntools.slow.send(to='ada')\n'sent'",
             "tools.fake.write(key='a', value='v')\n'left out'",
-            "slow.send(to=\"ada\") was not made: x1 sent it and had no answer",
+            "slow.send(to=\"ada\") was not made: x1 sent it and had no usable answer",
         ),
         (
             "typescript",
             "await tools.fake.write({key: 'a', value: 'v'});\nawait tools.slow.send({to: 'ada'});\nreturn 'sent'",
             "await tools.fake.write({key: 'a', value: 'v'});\nreturn 'left out'",
-            "slow.send({to: \"ada\"}) was not made: x1 sent it and had no answer",
+            "slow.send({to: \"ada\"}) was not made: x1 sent it and had no usable answer",
         ),
     ];
     for (language, code, without, refusal) in programs {
@@ -307,6 +332,39 @@ fn a_write_of_which_nobody_knows_is_not_repeated() {
             agent.call("wait_execution", json!({"execution": run, "cancel": true}));
         }
         assert_eq!(called(&place)["write a"], 2, "once by x1, once by x5");
+    }
+}
+
+#[test]
+fn a_write_that_was_answered_by_an_error_of_the_protocol_may_have_been_done() {
+    for (language, code, shown) in [
+        (
+            "python",
+            "tools.fake.write(key='k', value='late')",
+            "fake.write(key=\"k\", value=\"late\")",
+        ),
+        (
+            "typescript",
+            "await tools.fake.write({key: 'k', value: 'late'})",
+            "fake.write({key: \"k\", value: \"late\"})",
+        ),
+    ] {
+        let place = place();
+        let mut agent = agent(&place);
+        let (text, is_error) = agent.execute(language, code);
+        // The program has caught what it always did.
+        assert!(
+            is_error && text.starts_with("error x1 tool_error"),
+            "{text}"
+        );
+        let done = format!(
+            "already done: {shown} -> no usable answer (may have been done; check before repeating)"
+        );
+        assert!(text.contains(&done), "{text}");
+        let (text, is_error) = agent.call("execute_code", resumed(language, code, "x1"));
+        let refused = format!("{shown} was not made: x1 sent it and had no usable answer");
+        assert!(is_error && text.contains(&refused), "{text}");
+        assert_eq!(called(&place)["write k"], 1);
     }
 }
 
@@ -364,6 +422,107 @@ fn what_a_second_failure_did_not_come_to_is_still_not_repeated() {
 }
 
 #[test]
+fn only_one_program_at_a_time_takes_a_run_up() {
+    for (language, first, second, third) in [
+        (
+            "python",
+            "tools.fake.write(key='old', value='v')\n1 / 0",
+            "tools.fake.write(key='old', value='v')\ntools.fake.write(key='new', value='v')\ntools.slow.look()",
+            "tools.fake.write(key='old', value='v')\n'done'",
+        ),
+        (
+            "typescript",
+            "await tools.fake.write({key: 'old', value: 'v'});\nthrow Error('no')",
+            "await tools.fake.write({key: 'old', value: 'v'});\n\
+             await tools.fake.write({key: 'new', value: 'v'});\nawait tools.slow.look()",
+            "await tools.fake.write({key: 'old', value: 'v'});\nreturn 'done'",
+        ),
+    ] {
+        let place = place();
+        let mut agent = agent(&place);
+        assert!(agent.execute(language, first).1);
+        let mut arguments = resumed(language, second, "x1");
+        arguments["wait_seconds"] = 0.into();
+        let (text, _) = agent.call("execute_code", arguments);
+        assert!(text.starts_with("running x2"), "{text}");
+        let (text, is_error) = agent.call("execute_code", resumed(language, second, "x1"));
+        assert!(is_error, "{text}");
+        let taken = "x2 takes x1 up already: wait_execution(execution=\"x2\")";
+        assert!(text.contains(taken), "{text}");
+        wait_until("it looks", || called(&place).contains_key("look"));
+        agent.call("wait_execution", json!({"execution": "x2", "cancel": true}));
+        let (text, is_error) = agent.call("execute_code", resumed(language, third, "x2"));
+        assert!(
+            !is_error && note(&text) == "replayed 1 call of x2",
+            "{text}"
+        );
+        let once = ["write old", "write new", "look"].map(|call| (call.to_owned(), 1));
+        assert_eq!(called(&place), BTreeMap::from(once));
+    }
+}
+
+#[test]
+fn a_retry_that_fails_leaves_the_run_that_it_took_up_to_be_had() {
+    let write = |language: &str, key: &str| match language {
+        "python" => format!("tools.fake.write(key='{key}', value='v')\n"),
+        _ => format!("await tools.fake.write({{key: '{key}', value: 'v'}});\n"),
+    };
+    for (language, fails, wrong, ends) in [
+        ("python", "1 / 0", "(", "'done'"),
+        ("typescript", "throw Error('no')", "(", "return 'done'"),
+    ] {
+        let place = place();
+        let mut agent = agent(&place);
+        let [a, b] = ["a", "b"].map(|key| write(language, key));
+        assert!(agent.execute(language, &format!("{a}{fails}")).1);
+        // What fails without a call changes nothing, nor does a dry run; each can be named.
+        for (run, end, is_dry) in [
+            ("x2", wrong, false),
+            ("x3", fails, false),
+            ("x4", fails, true),
+        ] {
+            let code = match run {
+                "x3" => end.to_owned(),
+                _ => format!("{a}{b}{end}"),
+            };
+            let mut arguments = resumed(language, &code, "x1");
+            arguments["dry_run"] = is_dry.into();
+            let (text, is_error) = agent.call("execute_code", arguments);
+            assert!(
+                is_error && text.starts_with(&format!("error {run} ")),
+                "{text}"
+            );
+            let hint = format!("resume: with resume=\"{run}\"");
+            assert!(text.contains(&hint), "{text}");
+            if is_dry {
+                let said = "replayed 1 call of x1; from call 2 on they are new";
+                assert!(text.contains(said), "{text}");
+            }
+        }
+        // The fifth has done something: whoever asks for an earlier one gets it, and is told.
+        let code = format!("{a}{b}{fails}");
+        let (text, _) = agent.call("execute_code", resumed(language, &code, "x4"));
+        assert_eq!(
+            note(&text),
+            "replayed 1 call of x4; from call 2 on they were made"
+        );
+        let (text, is_error) = agent.call(
+            "execute_code",
+            resumed(language, &format!("{a}{b}{ends}"), "x1"),
+        );
+        assert!(!is_error, "{text}");
+        assert_eq!(note(&text), "replayed 2 calls of x5, which took x1 up");
+        for run in ["x1", "x3", "x5"] {
+            let (text, is_error) = agent.call("execute_code", resumed(language, &code, run));
+            let nothing = format!("nothing of \"{run}\" to resume");
+            assert!(is_error && text.contains(&nothing), "{text}");
+        }
+        let once = ["write a", "write b"].map(|call| (call.to_owned(), 1));
+        assert_eq!(called(&place), BTreeMap::from(once));
+    }
+}
+
+#[test]
 fn members_in_another_order_are_the_same_call() {
     for (language, first, second) in [
         (
@@ -383,6 +542,38 @@ fn members_in_another_order_are_the_same_call() {
         let (text, _) = agent.call("execute_code", resumed(language, second, "x1"));
         assert_eq!(note(&text), "replayed 1 call of x1", "{text}");
         assert_eq!(called(&place).into_values().sum::<usize>(), 1, "{text}");
+    }
+}
+
+#[test]
+fn a_mark_of_a_server_that_nobody_trusts_repeats_nothing() {
+    for (language, first, second) in [
+        (
+            "python",
+            "tools.fake.echo(text='a')\ntools.fake.write(key='k', value='v')\ntools.fake.echo(text='b')\n1 / 0",
+            "tools.fake.echo(text='new')\ntools.fake.echo(text='b')\ntools.fake.write(key='k', value='v')\n\
+             tools.fake.echo(text='a')",
+        ),
+        (
+            "typescript",
+            "await tools.fake.echo({text: 'a'});\nawait tools.fake.write({key: 'k', value: 'v'});\n\
+             await tools.fake.echo({text: 'b'});\nthrow Error('no')",
+            "await tools.fake.echo({text: 'new'});\nawait tools.fake.echo({text: 'b'});\n\
+             await tools.fake.write({key: 'k', value: 'v'});\nreturn await tools.fake.echo({text: 'a'})",
+        ),
+    ] {
+        let place = place_with("");
+        let mut agent = agent(&place);
+        assert!(agent.execute(language, first).1);
+        let (text, is_error) = agent.call("execute_code", resumed(language, second, "x1"));
+        assert!(!is_error && text.starts_with("ok x2 · 4 calls"), "{text}");
+        assert_eq!(
+            note(&text),
+            "replayed 0 calls of x1; from call 1 on they were made, but for 1 write that x1 had done; \
+             2 reads of untrusted servers replayed too: may be old"
+        );
+        let once = ["echo a", "echo b", "echo new", "write k"].map(|call| (call.to_owned(), 1));
+        assert_eq!(called(&place), BTreeMap::from(once), "{text}");
     }
 }
 
@@ -407,7 +598,8 @@ fn what_another_server_did_is_not_taken_up() {
         ],
     );
     let rest = &settings[settings.find("[upstream.slow]").unwrap()..];
-    place.write("config/toolmill/toolmill.toml", &(other + rest));
+    let trusted = "trust = \"annotations\"\n";
+    place.write("config/toolmill/toolmill.toml", &(other + trusted + rest));
     assert!(place.output(&["reload"]).status.success());
     let (text, is_error) = agent.call("execute_code", resumed("python", &code("'done'"), "x1"));
     assert!(is_error, "{text}");
@@ -449,6 +641,71 @@ fn there_is_not_always_something_to_resume() {
         let (text, is_error) = agent.call("execute_code", resumed("python", "1", run));
         assert!(is_error && text.contains(said), "{text}");
     }
+    assert_eq!(called(&place)["write a"], 1);
+}
+
+#[test]
+fn what_was_meant_to_keep_from_doing_it_again_is_never_passed_over() {
+    let place = place();
+    let mut agent = agent(&place);
+    let code = |end: &str| format!("tools.fake.write(key='a', value='v')\n{end}");
+    assert!(agent.execute("python", &code("1 / 0")).1);
+    for (name, given, said) in [
+        (
+            "resume",
+            json!(["x1"]),
+            "resume must name the run to take up, as in resume=\"x8\"; it is [\"x1\"]",
+        ),
+        ("resume", json!(true), "resume must name the run to take up"),
+        (
+            "Resume",
+            json!("x1"),
+            "there is no argument \"Resume\", and nothing was run: write resume",
+        ),
+        (
+            "resume_from",
+            json!("x1"),
+            "there is no argument \"resume_from\", and nothing was run: write resume",
+        ),
+        (
+            "dry_run",
+            json!("maybe"),
+            "dry_run must be true or false; it is \"maybe\"",
+        ),
+        (
+            "dryrun",
+            json!(true),
+            "there is no argument \"dryrun\", and nothing was run: write dry_run",
+        ),
+    ] {
+        let mut arguments = json!({"language": "python", "code": code("'done'")});
+        arguments[name] = given;
+        let (text, is_error) = agent.call("execute_code", arguments);
+        assert!(
+            is_error && text.starts_with("error invalid_argument\n"),
+            "{text}"
+        );
+        assert!(text.contains(said), "{text}");
+    }
+    for (name, given) in [
+        ("dry_run", json!(1)),
+        ("dry_run", json!("True")),
+        ("dryRun", json!(true)),
+    ] {
+        let mut arguments = json!({"language": "python", "code": code("'done'")});
+        arguments[name] = given;
+        let (text, is_error) = agent.call("execute_code", arguments);
+        assert!(
+            !is_error && text.contains("--- would call\nfake.write("),
+            "{text}"
+        );
+    }
+    let arguments = json!({"language": "python", "code": code("'done'"), "resume": 1, "more": "x"});
+    let (text, is_error) = agent.call("execute_code", arguments);
+    assert!(
+        !is_error && note(&text) == "replayed 1 call of x1",
+        "{text}"
+    );
     assert_eq!(called(&place)["write a"], 1);
 }
 

@@ -195,6 +195,8 @@ fn errors_of_the_store_say_what_to_do() {
             "await load(7)",
             "a key is a text, not 7; load takes the key of a stored value: load(\"cursor\")".into(),
         ),
+        ("python", "store('a\\ud800', 1)", "a key may not hold half of a surrogate pair, or U+FFFD".into()),
+        ("javascript", "await store('a\\udc00', 1)", "a key may not hold half of a surrogate pair, or U+FFFD".into()),
         ("python", "store('', 1)", "a key is a text of 1 to 256 bytes; this one has 0".into()),
         ("javascript", "await store('k'.repeat(257), 1)", "a key is a text of 1 to 256 bytes; this one has 257".into()),
         (

@@ -144,18 +144,101 @@ fn string<'a>(arguments: &'a Map<String, Value>, names: &[&str]) -> Option<&'a s
     names.iter().find_map(|name| arguments.get(*name)?.as_str())
 }
 
-/// A number that may have been written as a string.
-fn number(arguments: &Map<String, Value>, names: &[&str]) -> Option<f64> {
-    names.iter().find_map(|name| match arguments.get(*name)? {
+/// A number that may have been written as a string, under any of its names; none where nothing is said.
+///
+/// # Errors
+/// What was given is no number.
+fn number(arguments: &Map<String, Value>, names: &[&str]) -> Result<Option<f64>, String> {
+    let mut given = names
+        .iter()
+        .filter_map(|name| Some((name, arguments.get(*name)?)));
+    let Some((name, given)) = given.find(|(_, given)| !given.is_null()) else {
+        return Ok(None);
+    };
+    let number = match given {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
+    };
+    number.map(Some).ok_or_else(|| {
+        let shown = shortened(&given.to_string(), 40);
+        format!("{name} must be a number; it is {shown}")
     })
+}
+
+/// Whether something is on that it may matter to have on, under any of its names; none where nothing is
+/// said.
+///
+/// # Errors
+/// What was given cannot be read, or says both. It never counts as off.
+fn flag(arguments: &Map<String, Value>, names: &[&str]) -> Result<Option<bool>, String> {
+    let mut said = None;
+    let given = names
+        .iter()
+        .filter_map(|name| Some((name, arguments.get(*name)?)));
+    for (name, given) in given.filter(|(_, given)| !given.is_null()) {
+        let word = match given {
+            Value::String(word) => word.trim().to_lowercase(),
+            other => other.to_string(),
+        };
+        let on = match word.as_str() {
+            "true" | "yes" | "on" | "1" | "1.0" => true,
+            "false" | "no" | "off" | "0" | "0.0" => false,
+            _ => {
+                let shown = shortened(&given.to_string(), 40);
+                return Err(format!("{name} must be true or false; it is {shown}"));
+            }
+        };
+        if said.is_some_and(|before| before != on) {
+            return Err(format!("{} is given as both true and false", names[0]));
+        }
+        said = Some(on);
+    }
+    Ok(said)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_flag_that_cannot_be_read_is_not_off() {
+        let flag =
+            |arguments: Value| super::flag(arguments.as_object().unwrap(), &["dry_run", "dryRun"]);
+        for (on, words) in [
+            (
+                true,
+                json!([true, 1, 1.0, "true", "True", " TRUE ", "yes", "on", "1"]),
+            ),
+            (false, json!([false, 0, "false", "False", "no", "OFF", "0"])),
+        ] {
+            for word in words.as_array().unwrap() {
+                assert_eq!(flag(json!({"dry_run": word})), Ok(Some(on)), "{word}");
+                assert_eq!(flag(json!({"dryRun": word})), Ok(Some(on)), "{word}");
+            }
+        }
+        assert_eq!(flag(json!({})), Ok(None));
+        assert_eq!(flag(json!({"dry_run": null})), Ok(None));
+        assert_eq!(
+            flag(json!({"dry_run": null, "dryRun": true})),
+            Ok(Some(true))
+        );
+        for word in [
+            json!(2),
+            json!(-1),
+            json!(""),
+            json!("maybe"),
+            json!([true]),
+            json!({}),
+        ] {
+            let said = format!("dry_run must be true or false; it is {word}");
+            assert_eq!(flag(json!({"dry_run": word})), Err(said));
+        }
+        assert_eq!(
+            flag(json!({"dry_run": false, "dryRun": true})),
+            Err("dry_run is given as both true and false".into())
+        );
+    }
 
     #[test]
     fn definitions_are_what_strict_clients_accept() {

@@ -97,7 +97,7 @@ pub(crate) fn request(arguments: &Map<String, Value>) -> Result<SearchRequest, S
             }
         };
     }
-    if let Some(limit) = number(arguments, &["limit", "k"]) {
+    if let Some(limit) = number(arguments, &["limit", "k"])? {
         request.limit = (limit as usize).clamp(1, 50);
     }
     if let Some(cursor) = arguments.get("cursor").filter(|cursor| !cursor.is_null()) {

@@ -7,11 +7,11 @@ use journal::{Event, Past, Wanted};
 use serde_json::{Map, Value};
 
 use super::watched::{Human, Told, Waiter, told};
-use super::{number, string};
+use super::{flag, number, string};
 use crate::executions::Live;
 use crate::output::{self, Answer};
 use crate::server::Agent;
-use crate::{Face, Session, process};
+use crate::{Face, Session, Short, process};
 
 pub(super) const DEFINITION: &str = r#"{"name":"wait_execution","description":"Wait for, or cancel, a program reported as running.","inputSchema":{"type":"object","properties":{"execution":{"type":"string"},"wait_seconds":{"type":"number"},"cancel":{"type":"boolean"},"session":{"type":"string"}},"required":["execution"]},"_meta":{"anthropic/alwaysLoad":true}}"#;
 
@@ -30,29 +30,70 @@ pub(super) async fn call(
         Ok(most) => most,
         Err(text) => return invalid(text),
     };
-    let Some(id) = string(&arguments, &["execution", "execution_id", "id"]) else {
-        return invalid("execution is missing: name the one that an answer called running".into());
+    let cancel = match flag(&arguments, &["cancel"]) {
+        Ok(cancel) => cancel.unwrap_or_default(),
+        Err(text) => return invalid(text),
     };
     let named = string(&arguments, &["session"]);
     let session = agent.session_of_executions(named);
+    let Some(id) = named_execution(&arguments) else {
+        let running = running_here(session.as_deref());
+        return invalid(format!(
+            "execution is missing: name the one that an answer called running{running}"
+        ));
+    };
+    let id = &id[..];
     let live = session
         .as_ref()
         .and_then(|session| session.executions().get(id));
     let (Some(session), Some(live)) = (&session, live) else {
         return not_here(agent, session.as_deref(), named, id).await.into();
     };
-    let cancel = arguments
-        .get("cancel")
-        .is_some_and(|cancel| *cancel == true || *cancel == "true");
     if cancel {
         live.cancel("by wait_execution");
         let nobody = Waiter {
             human: Human::Out,
-            ..*waiter
+            gone: waiter.gone,
+            waits_for: waiter.waits_for,
         };
         return told(agent, session, &live, LAST_STEPS, &nobody).await;
     }
     told(agent, session, &live, most, waiter).await
+}
+
+/// The program that is asked for, its short id also as models write it: `X5`, `5` or ` x5`.
+fn named_execution(arguments: &Map<String, Value>) -> Option<String> {
+    let named = ["execution", "execution_id", "id"]
+        .iter()
+        .find_map(|name| match arguments.get(*name)? {
+            Value::String(id) => Some(id.trim().to_owned()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        })?;
+    let digits = named.strip_prefix(['x', 'X']).unwrap_or(&named);
+    let is_short = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    Some(if is_short {
+        format!("x{digits}")
+    } else {
+        named
+    })
+}
+
+/// Names the programs of a session that run, for an agent that has not been told, or has forgotten.
+fn running_here(session: Option<&Session>) -> String {
+    const MOST: usize = 10;
+    let running = session.map_or_else(Vec::new, |session| session.executions().running());
+    let named: Vec<String> = running
+        .iter()
+        .rev()
+        .take(MOST)
+        .map(Short::to_string)
+        .collect();
+    match named.len() {
+        0 => String::new(),
+        1 => format!("; {} runs", named[0]),
+        _ => format!("; {} run", named.join(", ")),
+    }
 }
 
 /// How long this request is to wait at most.
@@ -60,7 +101,7 @@ pub(super) async fn call(
 /// # Errors
 /// What the caller gave is no duration.
 pub(super) fn most(agent: &Agent, arguments: &Map<String, Value>) -> Result<Duration, String> {
-    match number(arguments, &["wait_seconds"]) {
+    match number(arguments, &["wait_seconds"])? {
         None => Ok(agent.gateway.config.limits.yield_time),
         Some(seconds) => Duration::try_from_secs_f64(seconds)
             .map(|asked| asked.min(MOST))
@@ -143,7 +184,8 @@ async fn not_here(
                 }
                 _ => "it is none of this session, or has ended and was answered",
             };
-            Answer::error(format!("error unknown execution {id:?}\n{why}"))
+            let running = running_here(session);
+            Answer::error(format!("error unknown execution {id:?}\n{why}{running}"))
         }
         Ok(Err(error)) => Answer::error(format!(
             "error interrupted\nit does not run here, and what became of it is not known: {error}"

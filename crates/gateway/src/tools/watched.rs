@@ -2,7 +2,8 @@
 //! has taken long.
 //!
 //! A program whose human is asked outlives the request: whoever leaves while the dialog is open takes
-//! nothing back. The repeated request of a client of the modern era comes here
+//! nothing back. Nor does a dialog hold a request up: it may stay open when the request has been
+//! answered, and what is said there counts when it comes. The repeated request of a client of the modern era comes here
 //! with the answer, and never starts anything.
 
 use std::collections::BTreeMap;
@@ -11,15 +12,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{WaitsFor, wait_execution};
 use crate::asking::{self, Dialog, Said};
-use crate::executions::Live;
+use crate::executions::{Live, Showing};
 use crate::output::Answer;
 use crate::seal::{self, Carried, Refused};
 use crate::server::Agent;
-use crate::suspended::{Question, Reply};
+use crate::suspended::Question;
 use crate::{Face, Session};
 
 /// What an agent's request comes to.
@@ -43,7 +45,7 @@ pub(crate) struct Asks {
 
 /// Who waits for what a request comes to.
 pub(crate) struct Waiter<'a> {
-    pub(crate) human: Human<'a>,
+    pub(crate) human: Human,
     /// Cancelled with the request.
     pub(crate) gone: &'a CancellationToken,
     /// The program that is waited for, so that its progress is told.
@@ -51,18 +53,18 @@ pub(crate) struct Waiter<'a> {
 }
 
 /// The human behind an agent's client, as far as the client shows dialogs.
-#[derive(Clone, Copy)]
-pub(crate) enum Human<'a> {
+#[derive(Clone)]
+pub(crate) enum Human {
     /// The client shows none.
     Out,
     /// The client shows one when it is sent a request.
-    Now(&'a dyn Shows),
+    Now(Arc<dyn Shows>),
     /// The client shows those in the answer to its own request.
     Later,
 }
 
 /// A client that shows a dialog when it is sent a request.
-pub(crate) trait Shows: Sync {
+pub(crate) trait Shows: Send + Sync {
     /// Whether it can send its human to an address.
     fn visits(&self) -> bool;
 
@@ -82,28 +84,38 @@ pub(super) async fn told(
     most: Duration,
     waiter: &Waiter<'_>,
 ) -> Told {
-    let Waiter {
-        mut human,
-        gone,
-        waits_for,
-    } = *waiter;
-    waits_for.send_replace(Some(live.clone()));
+    let gone = waiter.gone;
+    let mut human = waiter.human.clone();
+    waiter.waits_for.send_replace(Some(live.clone()));
     let waiting = live.waiting();
+    let until = Instant::now() + most;
     // Of what the agent has been told already, it is not told again before the time is over.
     let known = match human {
         Human::Out => live.told_of(),
         _ => 0,
     };
+    // Closes the dialog that is opened here.
+    let closed = CancellationToken::new();
+    let not_shown = CancellationToken::new();
     loop {
-        let question = tokio::select! {
-            ended = live.wait(most) => {
-                if ended {
-                    return live.answer(&agent.gateway, session).await.into();
-                }
-                break;
+        let asked = async {
+            match &human {
+                Human::Out | Human::Later => Asked::Question(live.asks(known).await),
+                Human::Now(client) => Asked::ToBeShown(live.to_be_shown().await, client.clone()),
             }
-            question = live.asks(known) => question,
+        };
+        let asked = tokio::select! {
+            biased;
+            () = not_shown.cancelled(), if matches!(human, Human::Now(_)) => {
+                human = Human::Out;
+                continue;
+            }
             () = gone.cancelled() => {
+                closed.cancel();
+                // The question stays open, and the program waits for its answer.
+                if live.is_shown() {
+                    break;
+                }
                 if !live.was_left() {
                     live.cancel("its request was");
                 }
@@ -112,26 +124,33 @@ pub(super) async fn told(
                 }
                 break;
             }
+            asked = asked => asked,
+            ended = live.wait(until.saturating_duration_since(Instant::now())) => {
+                if ended {
+                    return live.answer(&agent.gateway, session).await.into();
+                }
+                break;
+            }
         };
-        match human {
-            Human::Later => {
+        match asked {
+            Asked::ToBeShown(program, client) => {
+                let (closed, not_shown) = (closed.clone(), not_shown.clone());
+                // It ends with the question, and so with the program.
+                agent.gateway.tasks.spawn(async move {
+                    tokio::select! {
+                        shown = ask(&*client, &program) => if !shown { not_shown.cancel() },
+                        () = closed.cancelled() => {}
+                    }
+                });
+            }
+            Asked::Question(question) if matches!(human, Human::Later) => {
                 wait_execution::leave(agent, live);
                 return Told::Asks(Asks {
                     live: live.clone(),
                     question,
                 });
             }
-            Human::Now(client) => {
-                let asked = tokio::select! {
-                    asked = ask(client, live, &question) => asked,
-                    // The question stays open, and the program waits for its answer.
-                    () = gone.cancelled() => break,
-                };
-                if !asked {
-                    human = Human::Out;
-                }
-            }
-            Human::Out => {
+            Asked::Question(question) => {
                 live.has_told(question.number);
                 break;
             }
@@ -142,23 +161,33 @@ pub(super) async fn told(
     wait_execution::running(agent, live).into()
 }
 
-/// Puts a question to the human and passes the answer on. False if the client did not show it, while
-/// it is still open.
-async fn ask(client: &dyn Shows, live: &Live, question: &Question) -> bool {
+/// A question of a program that is waited for.
+enum Asked {
+    Question(Arc<Question>),
+    /// By this client, and by nobody else meanwhile.
+    ToBeShown(Showing, Arc<dyn Shows>),
+}
+
+/// Puts what a program asks to the human, dialog by dialog, and passes each answer on as it comes. False
+/// if the client did not show one, while its question is still open.
+async fn ask(client: &dyn Shows, live: &Live) -> bool {
     let program = live.short.to_string();
-    let mut replies: Vec<(usize, Reply)> = Vec::new();
-    for dialog in asking::dialogs(question, &program, client.visits()) {
-        let said = tokio::select! {
-            said = client.show(&dialog) => said,
-            // It has been answered elsewhere, or nobody has in time.
-            () = live.is_answered(question.number) => return true,
+    while let Some(question) = live.question() {
+        let dialogs = asking::dialogs(&question, &program, client.visits());
+        let Some(dialog) = dialogs.first() else {
+            return false;
         };
-        match said {
-            Some(said) => replies.extend(dialog.replies(said)),
-            None => return false,
+        let said = tokio::select! {
+            said = client.show(dialog) => said,
+            // It has been answered elsewhere, or nobody has in time.
+            () = live.is_answered(question.number) => continue,
+        };
+        let Some(said) = said else { return false };
+        // What was answered is no longer part of the question.
+        if !live.reply(question.number, dialog.replies(said)) {
+            return false;
         }
     }
-    live.reply(question.number, replies);
     true
 }
 
@@ -207,7 +236,7 @@ pub(crate) async fn resumed(
     wait_execution::call(agent, wait, waiter).await
 }
 
-/// Passes answers on, if they are to the question that is open and to all of it.
+/// Passes answers on, if they are to the question that is open; the rest of it is asked on.
 fn answer(agent: &Agent, carried: &Carried, answers: BTreeMap<String, Value>) {
     let session = match agent.face {
         Face::Http => Some(&carried.session[..]),
@@ -228,13 +257,13 @@ fn answer(agent: &Agent, carried: &Carried, answers: BTreeMap<String, Value>) {
     let program = live.short.to_string();
     let mut replies = Vec::new();
     for dialog in asking::dialogs(&question, &program, false) {
-        match answers.get(&dialog.key()) {
-            Some(answer) => replies.extend(dialog.replies(said(answer))),
-            // The rest of the question is asked again, with all of it.
-            None => return,
+        if let Some(answer) = answers.get(&dialog.key()) {
+            replies.extend(dialog.replies(said(answer)));
         }
     }
-    live.reply(carried.question, replies);
+    if !replies.is_empty() {
+        live.reply(carried.question, replies);
+    }
 }
 
 /// The result of an elicitation.
