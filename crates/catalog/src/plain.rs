@@ -3,7 +3,7 @@
 /// Whether a character can hide, reorder or forge what stands around it.
 ///
 /// Controls and line separators could forge lines of an answer; bidi controls reorder what a person
-/// reviewing it sees; zero-width, tag and variation characters carry text that nobody sees.
+/// reviewing it sees; zero-width, tag and format characters carry text that nobody sees.
 pub fn is_treacherous(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -11,7 +11,9 @@ pub fn is_treacherous(c: char) -> bool {
             | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
-            | '\u{fff9}'..='\u{fffb}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}')
 }
 
@@ -177,6 +179,7 @@ mod tests {
         check("one word too many", "one word too…");
         check("unbreakableword", "unbreakablew…");
         check("a\u{202e}b\u{200b}c\u{7}d\u{e0041}", "abcd");
+        check("a\u{1bca0}b\u{1d173}c\u{fff0}dשלום", "abcdשלום");
         check("日本語の長い説明文です。はい", "日本語の長い説明文です。…");
         check("", "");
     }

@@ -447,6 +447,7 @@ mod tests {
             server: "github".into(),
             tool: tool.into(),
             arguments: arguments.into(),
+            brief: arguments.into(),
             bytes: arguments.len() as u64,
             whole: None,
             lines: vec![(2, "tools.github.x()".into())],

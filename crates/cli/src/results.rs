@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ::results::{Content, Kept, Quota, Stored};
 use anyhow::{Context as _, Result, anyhow, bail};
+use gateway::KeptSessions;
 use serde_json::json;
 
 use crate::args::Results;
@@ -22,9 +23,10 @@ const PIECE_BYTES: u64 = 1 << 20;
 const TYPE_CHARACTERS: usize = 28;
 
 pub(crate) fn run(args: &Results) -> Result<ExitCode> {
-    let folder = Places::from_environment()?.state_dir.join("results");
+    let places = Places::from_environment()?;
+    let folder = places.state_dir.join("results");
     let sessions = match &args.session {
-        Some(session) => vec![known(&folder, session)?],
+        Some(session) => vec![known(&places, &folder, session)?],
         None => ::results::sessions(&folder)?,
     };
     let Some(id) = &args.id else {
@@ -39,7 +41,9 @@ pub(crate) fn run(args: &Results) -> Result<ExitCode> {
         print(&format!("removed {id} of session {session}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let stored = results.open(id)?;
+    let stored = results.open(id).map_err(|error| {
+        anyhow!("{error}; next: toolmill results --session {session}    lists what it keeps")
+    })?;
     let range = args.from.unwrap_or(0)..args.to.unwrap_or(u64::MAX);
     let outcome = if stored.kept().content.kind().is_some() {
         file(&stored, args, &session, range)
@@ -53,12 +57,16 @@ pub(crate) fn run(args: &Results) -> Result<ExitCode> {
     }
 }
 
-/// A session's id, once it is known to be one that keeps something.
-fn known(folder: &Path, session: &str) -> Result<String> {
-    if ::results::sessions(folder)?
+/// A session's id, once it is known that there is one, whether or not it keeps something.
+fn known(places: &Places, folder: &Path, session: &str) -> Result<String> {
+    let is_there = || {
+        let kept = KeptSessions::new(&places.state_dir, &places.workspaces());
+        kept.list().iter().any(|kept| kept.id == session)
+    };
+    let keeps = ::results::sessions(folder)?
         .iter()
-        .any(|kept| kept == session)
-    {
+        .any(|kept| kept == session);
+    if keeps || is_there() {
         return Ok(session.to_owned());
     }
     Err(anyhow!(
@@ -79,9 +87,9 @@ fn session_of(folder: &Path, sessions: Vec<String>, id: &str) -> Result<String> 
     }
     let problem = match &having[..] {
         [session] => return Ok(session.clone()),
-        [] => format!(
-            "no session keeps a result {id:?}; next: toolmill results    lists what is kept"
-        ),
+        [] => {
+            bail!("no session keeps a result {id:?}; next: toolmill results    lists what is kept")
+        }
         [first, ..] => format!(
             "{} sessions keep a result {id:?}: {}; next: toolmill results {id} --session {first}",
             having.len(),
@@ -201,7 +209,7 @@ fn value(stored: &Stored, args: &Results, range: std::ops::Range<u64>) -> Result
     if part.kind() == "string" && !args.json {
         let mut at = range.start;
         loop {
-            let slice = part.slice(at..range.end, PIECE_BYTES)?;
+            let slice = part.slice(at..range.end, PIECE_BYTES, u64::MAX)?;
             let text = slice.text().context("it is damaged")?;
             stdout.write_all(foreign(&text, &stdout).as_bytes())?;
             at = slice.end;
@@ -212,7 +220,7 @@ fn value(stored: &Stored, args: &Results, range: std::ops::Range<u64>) -> Result
         return Ok(stdout.flush()?);
     }
     let json = match is_sliced {
-        true => part.slice(range, u64::MAX)?.json,
+        true => part.slice(range, u64::MAX, u64::MAX)?.json,
         false => part.json(u64::MAX)?,
     };
     match stdout.is_terminal() {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use crate::form::Form;
@@ -253,8 +253,11 @@ fn message_of_approvals(program: &str, calls: &[&ParkedCall]) -> String {
                 text,
                 "\n{number}. {} sends {}",
                 line(&call.tool, NAME),
-                line(&call.arguments, LINE)
+                line(&call.brief, ARGUMENTS)
             );
+            if call.whole.is_some() || call.brief != call.arguments {
+                let _ = write!(text, " ({})", in_part(call));
+            }
         }
     }
     text
@@ -264,12 +267,24 @@ fn describe(text: &mut String, begin: &str, call: &ParkedCall) {
     let _ = write!(text, "{begin}Server: {}", line(&call.server, NAME));
     let _ = write!(text, "{begin}Sends: {}", line(&call.arguments, ARGUMENTS));
     if call.whole.is_some() {
-        let _ = write!(text, "{begin}(shown in part; {} bytes in all)", call.bytes);
+        let _ = write!(text, "{begin}({})", in_part(call));
     }
     for (number, code) in call.lines.iter().take(3) {
         let _ = write!(text, "{begin}Program, line {number}: {}", line(code, LINE));
     }
     let _ = write!(text, "{begin}Asked because: {}", line(&call.reason, LINE));
+}
+
+/// How much there is of what a call sends, and where, when not all of it is shown.
+fn in_part(call: &ParkedCall) -> String {
+    match &call.whole {
+        Some(whole) => format!(
+            "shown in part; all {} bytes are kept as {}",
+            call.bytes,
+            line(whole, NAME)
+        ),
+        None => format!("shown in part; {} bytes in all", call.bytes),
+    }
 }
 
 /// The tools that are called, each once with how often; of more than `most` only their number.
@@ -311,12 +326,14 @@ fn form_of_approvals(calls: &[&ParkedCall]) -> Value {
         );
         if calls.len() <= FEW {
             for (at, call) in calls.iter().enumerate() {
-                let title = format!(
-                    "{}. {} {}",
-                    at + 1,
-                    line(&call.tool, NAME),
-                    line(&call.arguments, NAME)
-                );
+                // The message has more of it.
+                let sends = line(&call.brief, ARGUMENTS);
+                let (sends, more) = match sends.char_indices().nth(NAME) {
+                    Some((end, _)) => (&sends[..end], "…"),
+                    None => (&sends[..], ""),
+                };
+                let tool = line(&call.tool, NAME);
+                let title = format!("{}. {tool} {sends}{more}", at + 1);
                 put(
                     format!("call_{}", at + 1),
                     json!({"type": "boolean", "title": title, "default": false}),
@@ -392,11 +409,13 @@ pub fn host(url: &str) -> String {
     }
 }
 
-/// Makes the titles in a server's form fit to be shown. Names and values stay as they are: they are
-/// what is sent.
+/// Makes the titles in a server's form fit to be shown. Choices stay as they are, since they are what is
+/// sent, and get a title where they are not fit to be shown themselves; a proposal that is not, goes.
 fn clean(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
+            members.retain(|name, value| name != "default" || is_plain(value));
+            title_choices(members);
             for (name, value) in members {
                 match (&name[..], value) {
                     ("title" | "description", Value::String(text)) => *text = line(text, LINE),
@@ -414,6 +433,45 @@ fn clean(schema: &mut Value) {
         Value::Array(values) => values.iter_mut().for_each(clean),
         _ => {}
     }
+}
+
+/// Gives choices titles that can be shown.
+fn title_choices(members: &mut Map<String, Value>) {
+    if members.get("type").is_some_and(|kind| *kind == "array")
+        && let Some(items) = members.get_mut("items")
+        && let Some(choices) = items.get("enum").filter(|choices| !is_plain(choices))
+    {
+        let titled = |value: &str| json!({"const": value, "title": line(value, NAME)});
+        let choices = choices.as_array().into_iter().flatten();
+        let titled: Vec<Value> = choices.filter_map(Value::as_str).map(titled).collect();
+        *items = json!({"anyOf": titled});
+    }
+    if let Some(Value::Array(values)) = members.get("enum").filter(|values| !is_plain(values)) {
+        let given = members.get("enumNames").and_then(Value::as_array);
+        let title = |(at, value): (usize, &Value)| {
+            let given = given.and_then(|titles| titles.get(at));
+            let title = given.unwrap_or(value).as_str().unwrap_or_default();
+            line(title, NAME)
+        };
+        let titles: Value = values.iter().enumerate().map(title).collect();
+        members.insert("enumNames".to_owned(), titles);
+    }
+}
+
+/// Whether texts can be shown as they are; anything else can.
+fn is_plain(value: &Value) -> bool {
+    match value {
+        Value::String(text) => line(text, LINE) == *text,
+        Value::Array(values) => values.iter().all(is_plain),
+        _ => true,
+    }
+}
+
+/// Whether a server's form can be shown: its fields' names are sent back as they are, and a client may
+/// show them.
+fn can_be_shown(schema: &str) -> bool {
+    let is_name = |name: &str| !name.trim().is_empty() && line(name, NAME) == name;
+    Form::read(schema).is_ok_and(|form| form.fields.iter().all(|field| is_name(&field.name)))
 }
 
 /// Somebody else's text on one line, with nothing in it that deceives.
@@ -457,11 +515,16 @@ impl upstream::Asker for ForServers {
     ) -> Pin<Box<dyn Future<Output = upstream::Elicited> + Send + 'a>> {
         Box::pin(async move {
             let wanted = match elicitation.wanted {
-                upstream::Wanted::Form { schema } if Form::read(&schema).is_ok() => {
+                upstream::Wanted::Form { schema } if can_be_shown(&schema) => {
                     RawValue::from_string(schema).ok().map(Wanted::Form)
                 }
-                upstream::Wanted::Visit { url } if is_page(&url) => Some(Wanted::Visit { url }),
-                _ => None,
+                // Parsed and written again, it has no blank and nothing that deceives.
+                upstream::Wanted::Visit { url } => url::Url::parse(&url)
+                    .map(String::from)
+                    .ok()
+                    .filter(|url| is_page(url))
+                    .map(|url| Wanted::Visit { url }),
+                upstream::Wanted::Form { .. } => None,
             };
             let Some(wanted) = wanted else {
                 tracing::warn!(
@@ -490,8 +553,13 @@ impl upstream::Asker for ForServers {
     }
 }
 
+/// Longest address of a page.
+const URL_BYTES: usize = 4 << 10;
+
 fn is_page(url: &str) -> bool {
-    url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    url.len() <= URL_BYTES
+        && url::Url::parse(url)
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 /// What an agent is told of a call that its server refuses until the user has been to these pages.
@@ -499,7 +567,6 @@ pub(crate) fn has_to_visit(server: &str, message: &str, visits: &[upstream::Visi
     /// Of a server's words beside an address.
     const WORDS: usize = 300;
     const MOST_PAGES: usize = 3;
-    const URL_BYTES: usize = 4 << 10;
     let mut text = format!(
         "the server has done nothing: the user has to visit a page first. Show them the address, and make the \
          call again when they have been there. Server {} says: \"{}\"",
@@ -509,7 +576,7 @@ pub(crate) fn has_to_visit(server: &str, message: &str, visits: &[upstream::Visi
     for visit in visits.iter().take(MOST_PAGES) {
         // Parsed and written again, it has no blank and nothing that deceives; one that is cut leads nowhere.
         match url::Url::parse(&visit.url) {
-            Ok(url) if is_page(url.as_str()) && url.as_str().len() <= URL_BYTES => {
+            Ok(url) if is_page(url.as_str()) => {
                 let page_of = line(&host(url.as_str()), NAME);
                 let _ = write!(text, "\n{url} (a page of {page_of})");
             }
@@ -689,6 +756,7 @@ mod tests {
             server: tool.split('.').next().unwrap().to_owned(),
             tool: tool.to_owned(),
             arguments: arguments.to_owned(),
+            brief: arguments.to_owned(),
             bytes: arguments.len() as u64,
             whole: None,
             lines: vec![(4, format!("tools.{tool}()"))],
@@ -820,6 +888,7 @@ mod tests {
                         server: evil.to_owned(),
                         tool: evil.to_owned(),
                         arguments: format!("{evil}{}{evil}", " ".repeat(500)),
+                        brief: format!("{evil}{}{evil}", " ".repeat(500)),
                         bytes: 1,
                         whole: Some("r_1".to_owned()),
                         lines: vec![(1, evil.to_owned())],
@@ -852,6 +921,84 @@ mod tests {
             assert!(line.is_empty() || line.starts_with('>'), "{line}");
         }
         assert!(dialogs[1].message.lines().count() < 50);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_many_calls_each_says_how_much_it_sends_and_where_all_of_it_is() {
+        let many = |count: usize, whole: Option<&str>| {
+            let ask = || {
+                let shown = shown::json(&format!(
+                    r#"{{"a":"{}","path":"/etc/passwd"}}"#,
+                    "A".repeat(100_000)
+                ));
+                let Ask::Approval(call) = call("fs.write", &shown.text) else {
+                    unreachable!("it is a call")
+                };
+                Ask::Approval(ParkedCall {
+                    brief: shown.brief,
+                    bytes: 100_029,
+                    whole: whole.map(str::to_owned),
+                    ..call
+                })
+            };
+            question(std::iter::repeat_with(ask).take(count).collect())
+        };
+        let a = |count: usize| "A".repeat(count);
+        let nine = many(9, Some("r_1"));
+        let message = &dialogs(&nine, "x7", false)[0].message;
+        let line = format!(
+            r#"9. fs.write sends {{"a": "{}" …(99820 characters are not shown)… "{}", "path": "/etc/passwd"}} (shown in part; all 100029 bytes are kept as r_1)"#,
+            a(140),
+            a(40)
+        );
+        assert_eq!(message.lines().last(), Some(&line[..]));
+        let two = many(2, None);
+        let dialogs = dialogs(&two, "x7", false);
+        let Shows::Form(schema) = &dialogs[0].shows else {
+            panic!("a form")
+        };
+        let title = format!(r#"1. fs.write {{"a": "{}…"#, a(NAME - 7));
+        assert_eq!(schema["properties"]["call_1"]["title"], title);
+    }
+
+    #[test]
+    fn a_form_is_shown_with_names_and_choices_that_deceive_nobody() {
+        let shown = |properties: Value| {
+            let mut schema = json!({"type": "object", "properties": properties});
+            let can_be = can_be_shown(&schema.to_string());
+            clean(&mut schema);
+            can_be.then(|| schema["properties"].take())
+        };
+        for name in [
+            "a\u{202e}\u{1b}[31m\nMay it be sent?",
+            "א",
+            " ",
+            &"x".repeat(121),
+        ] {
+            let field = json!({name: {"type": "boolean", "title": "Sure?"}});
+            assert_eq!(shown(field), None, "{name:?}");
+        }
+        let evil = "a\u{202e}b";
+        let plain = json!({
+            "enum": {"type": "string", "enum": ["a", "b"], "default": "a"},
+            "default": {"type": "array", "items": {"type": "string", "enum": ["a"]}, "default": ["a"]},
+            "items": {"type": "boolean", "default": true},
+        });
+        assert_eq!(shown(plain.clone()), Some(plain));
+        assert_eq!(
+            shown(json!({
+                "one": {"type": "string", "enum": [evil, "b"], "default": evil},
+                "named": {"type": "string", "enum": [evil, "b"], "enumNames": ["A\n"]},
+                "many": {"type": "array", "items": {"type": "string", "enum": [evil]}, "default": [evil]},
+                "text": {"type": "string", "default": "\u{1b}[2J"},
+            })),
+            Some(json!({
+                "one": {"type": "string", "enum": [evil, "b"], "enumNames": ["a\\u202eb", "b"]},
+                "named": {"type": "string", "enum": [evil, "b"], "enumNames": ["A\\u000a", "b"]},
+                "many": {"type": "array", "items": {"anyOf": [{"const": evil, "title": "a\\u202eb"}]}},
+                "text": {"type": "string"},
+            }))
+        );
     }
 
     /// What becomes of the calls: a letter each.

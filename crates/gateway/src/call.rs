@@ -80,7 +80,7 @@ pub(crate) struct Calls {
     pub(crate) mark: String,
     pub(crate) showing: Showing,
     /// Held while what is kept is brought into memory, so that it is counted one by one.
-    fetching: tokio::sync::Mutex<()>,
+    fetching: Arc<tokio::sync::Mutex<()>>,
     /// What is taken up of an earlier run, and noted for a later one.
     pub(crate) resuming: Resuming,
 }
@@ -115,6 +115,8 @@ pub(crate) enum Returned {
     Json(String),
     /// A value of which parts are handles.
     Handles(Handles),
+    /// JSON of what was kept.
+    Read(results::Read),
 }
 
 impl From<String> for Returned {
@@ -128,6 +130,7 @@ impl Returned {
     fn text(&self) -> Cow<'_, str> {
         match self {
             Returned::Json(json) => Cow::Borrowed(json),
+            Returned::Read(read) => Cow::Borrowed(&read.json),
             Returned::Handles(Handles { parts, .. }) => {
                 let pieces = parts.iter().map(|part| {
                     Piece::Value(match part {
@@ -146,6 +149,7 @@ impl Returned {
     fn bytes(&self) -> u64 {
         match self {
             Returned::Json(json) => json.len() as u64,
+            Returned::Read(read) => read.json.len() as u64,
             Returned::Handles(Handles { parts, .. }) => parts
                 .iter()
                 .map(|part| match part {
@@ -193,7 +197,7 @@ impl Calls {
             left_out: Mutex::default(),
             mark: crate::id::fresh('h'),
             showing: Showing::default(),
-            fetching: tokio::sync::Mutex::default(),
+            fetching: Arc::default(),
         }
     }
 
@@ -304,7 +308,7 @@ impl Calls {
             return Box::pin(self.fetched(store::answer(&self.session, &call))).await;
         }
         if call.path == OPEN_RESULT {
-            return Box::pin(self.fetched(results::read(&self.session, &call))).await;
+            return Box::pin(self.read_result(&call)).await;
         }
         if call.path == SHOW {
             return Box::pin(self.showing.show(&self.session, &call)).await;
@@ -358,6 +362,16 @@ impl Calls {
         let returned = answer.await?;
         self.spend(returned.bytes() as usize)?;
         Ok(returned)
+    }
+
+    /// Reads a kept value, no more of it than a guest can hold: one takes its JSON up several times.
+    async fn read_result(&self, call: &protocol::Call<'_>) -> Answer {
+        let one = self.fetching.clone().lock_owned().await;
+        let message = protocol::Limits::default().message_bytes as u64 - (1 << 10);
+        let most = message.min(self.limits.memory_bytes / 4);
+        let read = results::read(&self.session, call, most, one).await?;
+        self.spend(read.json.len())?;
+        Ok(Returned::Read(read))
     }
 
     /// What a program catches whose arguments cannot be bound.

@@ -248,6 +248,7 @@ impl ReadyGuest {
         cancel: &CancellationToken,
     ) -> Ended {
         self.stdout.spill_into(calls.results());
+        let hold = calls.results().hold();
         let shows = calls.clone();
         let mut watched = Watch::new(self.guest.meter(), self.spent, workspace, limits);
         let sent = self.send(Kind::Job, &message::encode(job)).await;
@@ -295,6 +296,8 @@ impl ReadyGuest {
                 }
             }
         };
+        // What is kept of its answer may take the place of what it made.
+        drop(hold);
         // What the program printed is in the pipes by now: a guest flushes before it says that it is
         // done, and the others have been ended.
         Ended {
@@ -655,7 +658,14 @@ async fn write_replies(
             if matches!(reply, Reply::Call(_)) {
                 unanswered.fetch_sub(1, Ordering::Relaxed);
             }
+            // Until it is written.
+            let mut _room = None;
             let (kind, body) = match reply {
+                Reply::Call(Ok(Returned::Read(mut read))) => {
+                    let json = std::mem::take(&mut read.json);
+                    _room = Some(read);
+                    (Kind::Return, json.into_bytes())
+                }
                 Reply::Call(Ok(Returned::Json(value))) => (Kind::Return, value.into_bytes()),
                 Reply::Call(Ok(Returned::Handles(handles))) => {
                     (Kind::Handles, message::encode(&handles))

@@ -230,7 +230,7 @@ async fn filled(
         let text = kept::of(session, move |results| what.text(results, most))
             .await
             .map_err(|error| match error {
-                Error::TooLarge { bytes, most } => Raise::new(
+                Error::Larger { bytes, most, .. } => Raise::new(
                     ErrorCode::InvalidArgument,
                     format!(
                         "what the handles among the arguments hold is too large for one call: {bytes} bytes, where {most} are left; pass a part of it"
@@ -321,7 +321,8 @@ fn base64_of(stored: &Stored, most: u64) -> Result<String, Error> {
     let bytes = stored.kept().bytes;
     let longer = bytes.div_ceil(3) * 4 + 2;
     if longer > most {
-        return Err(Error::TooLarge {
+        return Err(Error::Larger {
+            id: stored.kept().id(),
             bytes: longer,
             most,
         });

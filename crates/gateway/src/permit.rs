@@ -331,15 +331,19 @@ impl Permits {
         verdict: &Verdict,
     ) -> ParkedCall {
         let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
-        let (text, is_cut) = if arguments.get().len() > SHOWN_HERE_BYTES {
+        let shown = if arguments.get().len() > SHOWN_HERE_BYTES {
             let json = arguments.get().to_owned();
             tokio::task::spawn_blocking(move || shown::json(&json))
                 .await
-                .unwrap_or_else(|_| ("(it cannot be shown)".into(), true))
+                .unwrap_or_else(|_| shown::Json {
+                    text: "(it cannot be shown)".into(),
+                    is_cut: true,
+                    brief: "(it cannot be shown)".into(),
+                })
         } else {
             shown::json(arguments.get())
         };
-        let whole = if is_cut {
+        let whole = if shown.is_cut {
             let kept =
                 results::keep(&calls.session, Content::Json, arguments.get().to_owned()).await;
             kept.ok().map(|kept| kept.id())
@@ -373,7 +377,8 @@ impl Permits {
             number,
             server: tool.server().to_owned(),
             tool: tool.path().to_owned(),
-            arguments: text,
+            arguments: shown.text,
+            brief: shown.brief,
             bytes: arguments.get().len() as u64,
             whole,
             lines,

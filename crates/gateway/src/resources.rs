@@ -19,6 +19,8 @@ const UNASKED_TEXT_BYTES: u64 = BUDGET_BYTES as u64;
 const UNASKED_FILE_BYTES: u64 = 3 << 20;
 /// What a read has at most that asks for more.
 const ASKED_BYTES: u64 = 1 << 20;
+/// What a read takes of memory at most: a file and its Base64, a text and its escapes.
+const READ_BYTES: u64 = 8 << 20;
 /// How many are listed at once.
 const PAGE: usize = 100;
 
@@ -166,6 +168,7 @@ impl Wanted {
     /// Reads it in the session that was found for it.
     pub(crate) async fn read(&self, session: &Session) -> Result<Read, Refused> {
         let wanted = self.clone();
+        let _room = kept::room(READ_BYTES).await.map_err(Refused::Invalid)?;
         kept::of(session, move |results| {
             let stored = results.open(&wanted.id)?;
             wanted.read_stored(&stored)
@@ -206,7 +209,17 @@ impl Wanted {
         };
         let asked = self.to.unwrap_or(total).min(total);
         let end = asked.min(self.from.saturating_add(most));
-        let bytes = stored.bytes(self.from..end)?;
+        let mut bytes = stored.bytes(self.from..end)?;
+        if as_text && end == asked {
+            // A character that begins before the end is read whole: the rest of it is nobody's.
+            let behind = stored.bytes(end.max(self.from)..end.saturating_add(3))?;
+            let inside = behind.iter().take_while(|byte| is_inside(**byte));
+            let mut longer = bytes.clone();
+            longer.extend(inside);
+            if std::str::from_utf8(&longer).is_ok() {
+                bytes = longer;
+            }
+        }
         let body = if as_text {
             match text_of(bytes) {
                 Ok(text) => Ok(Body::Text(text)),
@@ -253,15 +266,15 @@ impl Wanted {
             )));
         }
         let to = self.to.unwrap_or(u64::MAX);
-        let slice = part.slice(self.from..to, most)?;
-        if slice.json.len() as u64 > ASKED_BYTES + 2 {
-            return Ok(Err(Refused::Invalid(format!(
-                "the one at {} has {} bytes; read a part of it: at={}/…",
-                self.from,
-                slice.json.len(),
-                at
-            ))));
-        }
+        let slice = match part.slice(self.from..to, most, ASKED_BYTES) {
+            Err(Error::Larger { bytes, .. }) => {
+                return Ok(Err(Refused::Invalid(format!(
+                    "the one at {} has {bytes} bytes; read a part of it: at={at}/…",
+                    self.from
+                ))));
+            }
+            slice => slice?,
+        };
         let is_cut = !slice.is_last && slice.end < to;
         let (body, mime_type, of) = match kind {
             "string" => {
@@ -340,7 +353,7 @@ fn refused(error: Error) -> Refused {
     }
 }
 
-fn is_text(mime_type: &str) -> bool {
+pub(crate) fn is_text(mime_type: &str) -> bool {
     mime_type.starts_with("text/")
         || ["/json", "+json", "/xml", "+xml"]
             .iter()
@@ -438,14 +451,9 @@ mod tests {
         let whole = r#"{"a b":["é",2,3],"s":"né"}"#;
         check(&value, "", whole, "r_1", None);
         check(&value, "?from=1&to=6", r#""a b""#, "r_1?from=1&to=6", None);
-        // A character is not cut: it comes with the next read.
-        check(
-            &value,
-            "?from=7&to=10",
-            r#"[""#,
-            "r_1?from=7&to=9",
-            Some("r_1?from=9&to=10"),
-        );
+        // A character that begins before the end comes whole, and what follows is nobody's rest.
+        check(&value, "?from=7&to=10", r#"["é"#, "r_1?from=7&to=11", None);
+        check(&value, "?from=9&to=10", "é", "r_1?from=9&to=11", None);
         let inside =
             Refused::Invalid("byte 10 is inside a character; the next begins at 11".into());
         assert_eq!(read(&value, "?from=10").unwrap_err(), inside);
@@ -463,13 +471,7 @@ mod tests {
         let halves = stored(Content::Json, br#"{"s":"a\ud83d\ude00\ud800b\udc00"}"#);
         check(&halves, "?at=/s", "a😀\u{fffd}b\u{fffd}", "r_1?at=/s", None);
         let half = "r_1?at=/s&from=2&to=3";
-        check(
-            &halves,
-            "?at=/s&from=2&to=3",
-            "\u{fffd}",
-            half,
-            Some("r_1?at=/s&from=3&to=3"),
-        );
+        check(&halves, "?at=/s&from=2&to=3", "\u{fffd}", half, None);
         for (query, says) in [
             (
                 "?at=/x",
@@ -525,7 +527,7 @@ mod tests {
             format!("[\"{}\"]", "x".repeat(2 << 20)).as_bytes(),
         );
         let refused = read(&large, "?at=").unwrap_err();
-        let says = "the one at 0 has 2097156 bytes; read a part of it: at=/…";
+        let says = "the one at 0 has 2097154 bytes; read a part of it: at=/…";
         assert_eq!(refused, Refused::Invalid(says.into()));
     }
 
@@ -539,6 +541,7 @@ mod tests {
         assert!(read(&image, "?at=/x").is_err());
         let csv = stored(media("text/csv"), "a,é".as_bytes());
         check(&csv, "", "a,é", "r_1", None);
+        check(&csv, "?to=3", "a,é", "r_1?from=0&to=4", None);
         let binary = stored(media("text/csv"), b"\xff\xfe");
         assert_eq!(
             read(&binary, "").unwrap().body,

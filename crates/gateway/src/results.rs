@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -12,15 +13,41 @@ use protocol::{ErrorCode, Handle, Raise};
 use results::{Content, Error, Kept, Results, Stored};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use tokio::sync::{OwnedMutexGuard, Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 
 use crate::Session;
-use crate::call::Returned;
 
 /// The path by which programs read kept values; their runtimes make it look like an object.
 pub(crate) const OPEN_RESULT: &str = "open_result";
 
 /// A slice that a program asks for is cut here, and it asks for the next.
 const SLICE_BYTES: u64 = 1 << 20;
+
+/// What all reads of this process have in memory at once, in KiB; more wait for them, and for how long.
+static READING: Semaphore = Semaphore::const_new(256 << 10);
+const WAIT: Duration = Duration::from_secs(30);
+
+/// Takes part of the memory that there is for reads, until it is dropped.
+pub(crate) async fn room(bytes: u64) -> Result<SemaphorePermit<'static>, String> {
+    let kib = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX);
+    match timeout(WAIT, READING.acquire_many(kib)).await {
+        Ok(Ok(room)) => Ok(room),
+        _ => Err(format!(
+            "other reads of kept results have taken all the memory for them for {} s; read again, or less at once",
+            WAIT.as_secs()
+        )),
+    }
+}
+
+/// What a program reads of a kept value, and the memory that it takes until it is on its way to it.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) json: String,
+    _room: SemaphorePermit<'static>,
+    /// A program has one such at once: it waits for who does not take what it asked for.
+    _one: OwnedMutexGuard<()>,
+}
 
 /// Keeps the JSON of a value, or a file, for later programs of the session.
 pub(crate) async fn keep(
@@ -63,20 +90,45 @@ pub(crate) fn handle_of_file(kept: &Kept) -> Option<Handle> {
     })
 }
 
-/// Answers a program's call of [`OPEN_RESULT`]: what a part is, all of it, or a slice.
-pub(crate) async fn read(session: &Session, call: &protocol::Call<'_>) -> Result<Returned, Raise> {
-    let question = Question::of(call).map_err(invalid)?;
-    of(session, move |results| question.answer(results))
-        .await
-        .map(Returned::Json)
-        .map_err(raised)
+/// Answers a program's call of [`OPEN_RESULT`]: what a part is, all of it, or a slice; at most `most`
+/// bytes. It is measured before it is loaded.
+pub(crate) async fn read(
+    session: &Session,
+    call: &protocol::Call<'_>,
+    most: u64,
+    one: OwnedMutexGuard<()>,
+) -> Result<Read, Raise> {
+    let question = Arc::new(Question::of(call).map_err(invalid)?);
+    let mut bytes = SLICE_BYTES;
+    loop {
+        let room = room(bytes)
+            .await
+            .map_err(|message| Raise::new(ErrorCode::Busy, message))?;
+        let question = question.clone();
+        match of(session, move |results| question.answer(results, bytes)).await {
+            Ok(json) => {
+                return Ok(Read {
+                    json,
+                    _room: room,
+                    _one: one,
+                });
+            }
+            Err(Error::Larger { bytes: found, .. }) if bytes < found && found <= most => {
+                bytes = found;
+            }
+            Err(Error::Larger { id, bytes, .. }) => {
+                return Err(raised(Error::Larger { id, bytes, most }));
+            }
+            Err(error) => return Err(raised(error)),
+        }
+    }
 }
 
 /// An error as a program gets it.
 pub(crate) fn raised(error: Error) -> Raise {
     let code = match error {
         Error::Io { .. } | Error::Damaged { .. } => ErrorCode::Exception,
-        Error::TooLarge { .. } => ErrorCode::LimitOutput,
+        Error::TooLarge { .. } | Error::InUse { .. } => ErrorCode::LimitOutput,
         _ => ErrorCode::InvalidArgument,
     };
     Raise::new(code, error.to_string())
@@ -164,7 +216,8 @@ impl Question {
         })
     }
 
-    fn answer(&self, results: &Results) -> Result<String, Error> {
+    /// Of a value, an element or a line at most `most` bytes.
+    fn answer(&self, results: &Results, most: u64) -> Result<String, Error> {
         let stored = results.open(&self.id)?;
         if let Wants::Outline = self.wants {
             let outline = outline(&stored, &self.at)?;
@@ -185,9 +238,9 @@ impl Question {
         }
         let part = stored.part(&self.at)?;
         let slice = match &self.wants {
-            Wants::Outline | Wants::Value => return text(part.json(u64::MAX)?),
-            Wants::Slice(range) => part.slice(range.clone(), SLICE_BYTES)?,
-            Wants::Lines(range) => part.lines(range.clone(), SLICE_BYTES)?,
+            Wants::Outline | Wants::Value => return text(part.json(most)?),
+            Wants::Slice(range) => part.slice(range.clone(), SLICE_BYTES, most)?,
+            Wants::Lines(range) => part.lines(range.clone(), SLICE_BYTES, most)?,
         };
         Ok(format!(
             r#"{{"end":{},"is_last":{},"items":{}}}"#,

@@ -486,6 +486,8 @@ impl Resuming {
                 json.filter(|json| self.hold(held, json.len()))
                     .map_or(Outcome::Lost, Outcome::Handles)
             }
+            // What was kept is no call of a tool.
+            Ok(Returned::Read(_)) => Outcome::Lost,
             Err(_) if may_have_done => Outcome::Unknown,
             // The server said so, or nothing was sent.
             Err(raised) => match raised.code {
@@ -922,7 +924,7 @@ mod tests {
             Ok(Fate::Make) => "made".into(),
             Ok(Fate::Taken(returned)) => match returned {
                 Returned::Json(json) => format!("taken {json}"),
-                Returned::Handles(_) => "taken".into(),
+                Returned::Handles(_) | Returned::Read(_) => "taken".into(),
             },
             Err(raised) => {
                 assert_eq!(raised.code, ErrorCode::Denied);

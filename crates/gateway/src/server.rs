@@ -571,13 +571,16 @@ fn error_of(refused: Refused) -> rmcp::ErrorData {
     }
 }
 
-/// A file that is shown. What is neither an image nor a sound is a resource.
+/// A file that is shown. What is neither an image nor a sound is a resource, a text as it is.
 fn block(shown: Shown) -> ContentBlock {
     match shown.kind {
         "image" => ContentBlock::image(shown.base64, shown.mime_type),
         "audio" => ContentBlock::audio(shown.base64, shown.mime_type),
         _ => {
-            let contents = ResourceContents::blob(shown.base64, shown.uri);
+            let contents = match shown.text() {
+                Some(text) => ResourceContents::text(text, shown.uri),
+                None => ResourceContents::blob(shown.base64, shown.uri),
+            };
             ContentBlock::resource(contents.with_mime_type(shown.mime_type))
         }
     }

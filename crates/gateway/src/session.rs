@@ -126,6 +126,11 @@ impl Session {
         let executions = kept.as_ref().map_or(0, Opened::executions);
         let outlives = face == Face::Http && kept.is_some();
         let calls = gateway.kept().results().join(&id);
+        if kept.is_some() {
+            // Nobody else has it open.
+            results::remove_unfinished(&calls);
+            results::remove_unfinished(&calls.join(CALLS));
+        }
         let resumable = Resumable::new(Results::of_session(&calls, CALLS, CALLS_QUOTA));
         let store = gateway.kept().store_folder(&id);
         let session = Session {

@@ -34,6 +34,16 @@ pub struct Shown {
     pub base64: String,
 }
 
+impl Shown {
+    /// What is in a file of a text's type, if that is one.
+    pub(crate) fn text(&self) -> Option<String> {
+        if !resources::is_text(&self.mime_type) {
+            return None;
+        }
+        String::from_utf8(BASE64.decode(&self.base64).ok()?).ok()
+    }
+}
+
 /// What one program has shown, in its order.
 #[derive(Debug, Default)]
 pub(crate) struct Showing(Mutex<Vec<Shown>>);

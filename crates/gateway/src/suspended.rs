@@ -57,6 +57,9 @@ pub struct ParkedCall {
     /// The JSON that will be sent; long strings in it, and all of it, are cut in the middle, with their
     /// size.
     pub arguments: String,
+    /// The same for where many calls are shown, cut so far that as many members as possible are seen.
+    #[serde(default)]
+    pub brief: String,
     /// Size of the JSON that will be sent.
     pub bytes: u64,
     /// Handle of the whole of it in the session's results, when `arguments` is cut.
@@ -525,6 +528,7 @@ mod tests {
             server: "github".into(),
             tool: tool.into(),
             arguments: "{}".into(),
+            brief: "{}".into(),
             bytes: 2,
             whole: None,
             lines: Vec::new(),

@@ -12,6 +12,7 @@ mod draft;
 mod reader;
 mod scan;
 
+use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -64,13 +65,24 @@ impl Quota {
 pub enum Error {
     #[error("there is no result {id:?} in this session{}", others(.kept))]
     Unknown { id: String, kept: Vec<String> },
+    #[error("{id} is no longer kept: {}", why_gone(*.limit, .quota))]
+    Gone {
+        id: String,
+        /// Which it met, where that is known still.
+        limit: Option<Limit>,
+        quota: Quota,
+    },
     #[error(
-        "{id} is no longer kept: a session keeps {} MB for {} h, and the oldest results go first",
-        .quota.bytes >> 20, .quota.age.as_secs() / 3600
+        "there is no room: programs that still run made or opened all that a session may keep, {} results or {} MB; make fewer in one program",
+        .quota.values, .quota.bytes >> 20
     )]
-    Gone { id: String, quota: Quota },
+    InUse { quota: Quota },
     #[error("the result has {bytes} bytes, more than the {most} that a session may keep")]
     TooLarge { bytes: u64, most: u64 },
+    #[error(
+        "{id} has {bytes} bytes there, and at most {most} are read at once: read it in slices, by lines, or a part of it with .at(pointer)"
+    )]
+    Larger { id: String, bytes: u64, most: u64 },
     #[error("{id} has nothing at {pointer:?}: {reason}")]
     NotThere {
         id: String,
@@ -84,6 +96,31 @@ pub enum Error {
     },
     #[error("{id} is damaged: {reason}")]
     Damaged { id: String, reason: String },
+}
+
+/// What a value that was kept has met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    Bytes,
+    Values,
+    Age,
+}
+
+fn why_gone(limit: Option<Limit>, quota: &Quota) -> String {
+    let (values, bytes) = (quota.values, quota.bytes >> 20);
+    let hours = quota.age.as_secs() / 3600;
+    match limit {
+        Some(Limit::Bytes) => {
+            format!("a session keeps {bytes} MB of results, and the oldest go first")
+        }
+        Some(Limit::Values) => {
+            format!("a session keeps {values} results, and the oldest go first")
+        }
+        Some(Limit::Age) => format!("a session keeps a result for {hours} h"),
+        None => format!(
+            "a session keeps {values} results and {bytes} MB for {hours} h, and the oldest go first"
+        ),
+    }
 }
 
 fn others(kept: &[String]) -> String {
@@ -127,6 +164,7 @@ pub struct Results {
     /// What is kept, the oldest first; absent until first asked for.
     index: Mutex<Option<Index>>,
     places: Arc<Mutex<Places>>,
+    uses: Arc<Mutex<Uses>>,
     /// How many drafts were begun, which tells their files apart.
     drafts: AtomicU32,
     /// Since somebody asked.
@@ -138,12 +176,64 @@ struct Index {
     kept: Vec<Kept>,
     /// Numbers are not used twice, so that a handle never comes to mean another value.
     next: u32,
+    /// The last that went, and for which limit.
+    gone: VecDeque<(u32, Limit)>,
+}
+
+/// When values were used, as programs begin and end meanwhile.
+#[derive(Debug, Default)]
+struct Uses {
+    last: u64,
+    /// When those began that have not ended.
+    holds: Vec<u64>,
+    /// When each value was made or opened last, by number.
+    values: HashMap<u32, u64>,
+}
+
+/// While it is held, what is made or opened does not go to make room for something else.
+#[derive(Debug)]
+pub struct Hold {
+    uses: Arc<Mutex<Uses>>,
+    since: u64,
+}
+
+impl Uses {
+    fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    /// Notes that a value is used now.
+    fn used(&mut self, number: u32) {
+        let now = self.next();
+        self.values.insert(number, now);
+    }
+
+    fn holds(&self, number: u32) -> bool {
+        let first = self.holds.iter().min();
+        let used = self.values.get(&number);
+        first.is_some_and(|first| used.is_some_and(|used| used > first))
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        lock(&self.uses).holds.retain(|since| *since != self.since);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Holds the next number beside the values, for when none of them is left.
 const NEXT: &str = "next";
 const HASH_BYTES: usize = 16;
 const NAMED: usize = 6;
+/// Of how many that went it is known why.
+const GONE: usize = 1000;
 
 impl Results {
     /// Those of the session `session`, an id of ours, below `folder`. Nothing is made before a value
@@ -154,6 +244,7 @@ impl Results {
             quota,
             index: Mutex::new(None),
             places: Arc::default(),
+            uses: Arc::default(),
             drafts: AtomicU32::new(0),
             written: AtomicU64::new(0),
         }
@@ -162,6 +253,17 @@ impl Results {
     /// How many bytes of values were kept since this was asked last.
     pub fn take_written(&self) -> u64 {
         self.written.swap(0, Ordering::Relaxed)
+    }
+
+    /// For a program that begins.
+    pub fn hold(&self) -> Hold {
+        let mut uses = lock(&self.uses);
+        let since = uses.next();
+        uses.holds.push(since);
+        Hold {
+            uses: self.uses.clone(),
+            since,
+        }
     }
 
     /// Keeps the JSON of a value, or the bytes of a file, if they are not kept already, and makes room
@@ -198,15 +300,11 @@ impl Results {
             if file.and_then(|file| file.set_modified(now)).is_ok() {
                 known.since = now;
                 index.kept.push(known.clone());
+                lock(&self.uses).used(known.number);
                 return Ok(known);
             }
         }
-        let mut held: u64 = index.kept.iter().map(|kept| kept.bytes).sum();
-        while held + bytes > self.quota.bytes || index.kept.len() >= self.quota.values {
-            let oldest = index.kept.remove(0);
-            held -= oldest.bytes;
-            self.remove(&oldest);
-        }
+        self.make_room(index, bytes)?;
         let kept = Kept {
             number: index.next,
             hash,
@@ -219,8 +317,51 @@ impl Results {
             .map_err(failed("write"))?;
         index.next += 1;
         index.kept.push(kept.clone());
+        lock(&self.uses).used(kept.number);
         self.written.fetch_add(bytes, Ordering::Relaxed);
         Ok(kept)
+    }
+
+    /// Makes room for one more value of so many bytes. Nothing goes when that is not enough.
+    fn make_room(&self, index: &mut Index, bytes: u64) -> Result<(), Error> {
+        let uses = lock(&self.uses);
+        let mut held: u64 = index.kept.iter().map(|kept| kept.bytes).sum();
+        let mut count = index.kept.len();
+        let mut going = Vec::new();
+        let mut oldest = index.kept.iter().filter(|kept| !uses.holds(kept.number));
+        loop {
+            let limit = if held + bytes > self.quota.bytes {
+                Limit::Bytes
+            } else if count >= self.quota.values {
+                Limit::Values
+            } else {
+                break;
+            };
+            let Some(oldest) = oldest.next() else {
+                return Err(Error::InUse { quota: self.quota });
+            };
+            held -= oldest.bytes;
+            count -= 1;
+            going.push((oldest.number, limit));
+        }
+        drop(uses);
+        for (number, limit) in going {
+            self.let_go(index, number, limit);
+        }
+        Ok(())
+    }
+
+    fn let_go(&self, index: &mut Index, number: u32, limit: Limit) {
+        let Some(at) = index.kept.iter().position(|kept| kept.number == number) else {
+            return;
+        };
+        let kept = index.kept.remove(at);
+        self.remove(&kept);
+        lock(&self.uses).values.remove(&number);
+        if index.gone.len() == GONE {
+            index.gone.pop_front();
+        }
+        index.gone.push_back((number, limit));
     }
 
     /// What is kept, the oldest first.
@@ -249,6 +390,11 @@ impl Results {
         let number = number_of(id).ok_or_else(unknown)?;
         let gone = || Error::Gone {
             id: format!("r_{number}"),
+            limit: index
+                .gone
+                .iter()
+                .find(|(gone, _)| *gone == number)
+                .map(|(_, limit)| *limit),
             quota: self.quota,
         };
         let kept = index.kept.iter().find(|kept| kept.number == number);
@@ -257,7 +403,10 @@ impl Results {
             return Err(if was { gone() } else { unknown() });
         };
         match File::open(self.folder.join(kept.file_name())) {
-            Ok(file) => Ok(Stored::new(kept.clone(), file, self.places.clone())),
+            Ok(file) => {
+                lock(&self.uses).used(number);
+                Ok(Stored::new(kept.clone(), file, self.places.clone()))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(gone()),
             Err(error) => Err(failed("open")(error)),
         }
@@ -285,7 +434,8 @@ impl Results {
             }
             _ => {}
         }
-        index.kept.remove(at);
+        let kept = index.kept.remove(at);
+        lock(&self.uses).values.remove(&kept.number);
         Ok(true)
     }
 
@@ -317,6 +467,7 @@ impl Results {
                 return Ok(Index {
                     kept: Vec::new(),
                     next: 1,
+                    gone: VecDeque::new(),
                 });
             }
             Err(error) => return Err(error),
@@ -349,20 +500,23 @@ impl Results {
         Ok(Index {
             kept,
             next: after_last.max(written),
+            gone: VecDeque::new(),
         })
     }
 
     fn expire(&self, index: &mut Index) {
         let now = SystemTime::now();
-        index.kept.retain(|kept| {
-            // A clock that was set back makes nothing old.
-            let age = now.duration_since(kept.since).unwrap_or_default();
-            let lives = age < self.quota.age;
-            if !lives {
-                self.remove(kept);
-            }
-            lives
-        });
+        // A clock that was set back makes nothing old.
+        let age = |kept: &Kept| now.duration_since(kept.since).unwrap_or_default();
+        let old: Vec<u32> = index
+            .kept
+            .iter()
+            .filter(|kept| age(kept) >= self.quota.age)
+            .map(|kept| kept.number)
+            .collect();
+        for number in old {
+            self.let_go(index, number, Limit::Age);
+        }
     }
 
     /// What cannot be removed goes with the folder, when old ones are swept.
@@ -430,6 +584,18 @@ pub fn bytes_in(folder: &Path) -> u64 {
         .filter(fs::Metadata::is_file)
         .map(|file| file.len())
         .sum()
+}
+
+/// Removes what processes have left in a folder of values that were ended while they wrote. For who has
+/// the session to itself, before it keeps anything.
+pub fn remove_unfinished(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|end| end == "unfinished") {
+            // What cannot be removed goes with the folder.
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 /// Removes the folders of sessions, below `folder`, in which nothing has changed for `age`, but for

@@ -386,8 +386,17 @@ impl Stored {
         Ok(0)
     }
 
+    fn larger(&self, bytes: u64, most: u64) -> Error {
+        Error::Larger {
+            id: self.kept.id(),
+            bytes,
+            most,
+        }
+    }
+
     fn stopped(&self, stop: Stop) -> Error {
         match stop {
+            Stop::Larger { bytes, most } => self.larger(bytes, most),
             Stop::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => Error::Damaged {
                 id: self.kept.id(),
                 reason: "it ends too early".into(),
@@ -423,7 +432,7 @@ impl Part<'_> {
         };
         let (length, end) = match unit {
             Some(unit) => {
-                let (whole, closing) = self.walk(unit, u64::MAX..u64::MAX, 0)?;
+                let (whole, closing) = self.walk(unit, u64::MAX..u64::MAX, 0, 0)?;
                 (Some(whole.end), closing + 1)
             }
             None => (None, self.end()?),
@@ -450,34 +459,36 @@ impl Part<'_> {
         let end = self.end()?;
         let bytes = end - self.start;
         if bytes > most {
-            return Err(Error::TooLarge { bytes, most });
+            return Err(self.stored.larger(bytes, most));
         }
         self.stored.bytes(self.start..end)
     }
 
     /// Its elements (of an array, as an array), members (of an object, as an object) or characters
     /// (of a string, as a string) from the one at `range.start` on, to before `range.end`; fewer when
-    /// they take more than `most` bytes, but one at least.
+    /// they take more than `most` bytes, but one at least, of at most `one` bytes.
     ///
     /// # Errors
-    /// It is none of these, or the file cannot be read.
-    pub fn slice(&self, range: Range<u64>, most: u64) -> Result<Slice, Error> {
+    /// The first is larger than that, it is none of these, or the file cannot be read.
+    pub fn slice(&self, range: Range<u64>, most: u64, one: u64) -> Result<Slice, Error> {
         let unit = match self.kind {
             "array" => Unit::Elements,
             "object" => Unit::Members,
             "string" => Unit::Characters,
             kind => return Err(self.no_parts(kind, "parts")),
         };
-        self.walk(unit, range, most).map(|(slice, _)| slice)
+        self.walk(unit, range, most, one).map(|(slice, _)| slice)
     }
 
     /// As [`Part::slice`], of the lines of a string, as an array of strings without their ends.
     ///
     /// # Errors
-    /// It is no string, or the file cannot be read.
-    pub fn lines(&self, range: Range<u64>, most: u64) -> Result<Slice, Error> {
+    /// The first line is larger than `one`, it is no string, or the file cannot be read.
+    pub fn lines(&self, range: Range<u64>, most: u64, one: u64) -> Result<Slice, Error> {
         match self.kind {
-            "string" => self.walk(Unit::Lines, range, most).map(|(slice, _)| slice),
+            "string" => self
+                .walk(Unit::Lines, range, most, one)
+                .map(|(slice, _)| slice),
             kind => Err(self.no_parts(kind, "lines")),
         }
     }
@@ -492,10 +503,16 @@ impl Part<'_> {
 
     /// Goes over the units from the nearest known place on, and keeps those of `range`; beside them
     /// where it ended, which is the closing quote or bracket if there is nothing behind.
-    fn walk(&self, unit: Unit, range: Range<u64>, most: u64) -> Result<(Slice, u64), Error> {
+    fn walk(
+        &self,
+        unit: Unit,
+        range: Range<u64>,
+        most: u64,
+        one: u64,
+    ) -> Result<(Slice, u64), Error> {
         let walked = match unit {
             Unit::Characters => self.characters(range, most),
-            _ => self.walked(unit, range, most),
+            _ => self.walked(unit, range, most, one),
         };
         walked.map_err(|stop| self.stored.stopped(stop))
     }
@@ -550,35 +567,59 @@ impl Part<'_> {
         Ok((slice, scanner.position()))
     }
 
-    fn walked(&self, unit: Unit, range: Range<u64>, most: u64) -> Result<(Slice, u64), Stop> {
+    fn walked(
+        &self,
+        unit: Unit,
+        range: Range<u64>,
+        most: u64,
+        one: u64,
+    ) -> Result<(Slice, u64), Stop> {
         let stored = self.stored;
         let mut scanner = Scanner::new(&stored.file, self.start);
         let mut index = stored.go_to(&mut scanner, self.start, unit, range.start)?;
         let first = index;
-        let (open, close, between): (_, _, &[u8]) = match unit {
-            Unit::Elements => (b'[', b']', b","),
-            Unit::Members => (b'{', b'}', b","),
-            Unit::Lines | Unit::Characters => (b'[', b']', b","),
+        let (open, close) = match unit {
+            Unit::Members => (b'{', b'}'),
+            Unit::Elements | Unit::Lines | Unit::Characters => (b'[', b']'),
         };
         let mut json = vec![open];
-        let mut one = Vec::new();
+        let mut text = Vec::new();
         let mut is_last;
         loop {
             let offset = scanner.position();
-            one.clear();
             let wanted = range.contains(&index);
-            is_last = !match unit {
-                Unit::Elements | Unit::Members => {
-                    stored.next(&mut scanner, unit, wanted, &mut one)?
-                }
-                Unit::Lines | Unit::Characters => line(&mut scanner, &mut one)?,
-            };
-            if is_last {
-                break;
-            }
             let is_first = json.len() == 1;
-            let is_over =
-                wanted && !is_first && (json.len() + one.len() + between.len() + 1) as u64 > most;
+            // With a comma before it and the bracket behind it.
+            let left = most.saturating_sub(json.len() as u64 + 2);
+            let room = match (wanted, is_first) {
+                (false, _) => 0,
+                (true, true) => one,
+                (true, false) => left,
+            };
+            // It is measured first: what is too large is never loaded.
+            let met = match unit {
+                Unit::Elements | Unit::Members => scanner.begins_another()?.then(|| {
+                    let start = scanner.position();
+                    if unit == Unit::Members {
+                        scanner.string()?;
+                        scanner.expect(b":")?;
+                    }
+                    scanner.value()?;
+                    Ok::<_, Stop>(scanner.position() - start)
+                }),
+                Unit::Lines | Unit::Characters => line(&mut scanner, room, &mut text)?.map(Ok),
+            };
+            is_last = met.is_none();
+            let Some(length) = met.transpose()? else {
+                break;
+            };
+            let is_over = wanted && length > room;
+            if is_over && is_first {
+                return Err(Stop::Larger {
+                    bytes: length,
+                    most: one,
+                });
+            }
             if index >= range.end || is_over {
                 stored.know(self.start, unit, index, offset);
                 break;
@@ -589,9 +630,15 @@ impl Part<'_> {
             }
             if wanted {
                 if !is_first {
-                    json.extend_from_slice(between);
+                    json.push(b',');
                 }
-                json.extend_from_slice(&one);
+                match unit {
+                    Unit::Lines | Unit::Characters => json.extend_from_slice(&text),
+                    Unit::Elements | Unit::Members => {
+                        let end = scanner.position();
+                        scanner.copy(end - length..end, &mut json)?;
+                    }
+                }
             }
             index += 1;
         }
@@ -615,51 +662,43 @@ impl Stored {
             offset,
         });
     }
-
-    /// Takes the next element or member, with its name; its bytes when they are wanted. False when
-    /// there is none.
-    fn next(
-        &self,
-        scanner: &mut Scanner,
-        unit: Unit,
-        wanted: bool,
-        out: &mut Vec<u8>,
-    ) -> Result<bool, Stop> {
-        if !scanner.begins_another()? {
-            return Ok(false);
-        }
-        let start = scanner.position();
-        if unit == Unit::Members {
-            scanner.string()?;
-            scanner.expect(b":")?;
-        }
-        scanner.value()?;
-        if wanted {
-            scanner.copy(start..scanner.position(), out)?;
-        }
-        Ok(true)
-    }
 }
 
-/// Takes a line of a string's inside as a string of its own. False when there is none.
-fn line(scanner: &mut Scanner, out: &mut Vec<u8>) -> Result<bool, Stop> {
+/// Takes a line of a string's inside as a string of its own, and says how many bytes that has; none
+/// when there is none. One of more than `room` bytes is passed over, and not in `out`.
+fn line(scanner: &mut Scanner, room: u64, out: &mut Vec<u8>) -> Result<Option<u64>, Stop> {
+    out.clear();
     out.push(b'"');
-    // Where the last character begins: `\\r` ends like the escape of a carriage return.
-    let mut last = 1;
+    let mut passed = 0;
+    let mut character = Vec::new();
+    let mut is_empty = true;
+    let mut ends_in_return = false;
     loop {
-        let before = out.len();
-        let more = scanner.character(out)?;
-        if !more && before == 1 {
-            return Ok(false);
+        // The carriage return at its end is none of it.
+        if out.len() as u64 > room.saturating_add(2) {
+            passed += out.len() as u64;
+            out.clear();
         }
-        if !more || &out[before..] == b"\\n" {
-            out.truncate(before);
-            if more && &out[last..] == b"\\r" {
-                out.truncate(last);
+        if scanner.plain(u64::MAX, usize::MAX, Some(out))? > 0 {
+            (is_empty, ends_in_return) = (false, false);
+            continue;
+        }
+        character.clear();
+        let more = scanner.character(&mut character)?;
+        if !more && is_empty {
+            return Ok(None);
+        }
+        if !more || character == b"\\n" {
+            let mut length = passed + out.len() as u64 + 1;
+            if more && ends_in_return {
+                length -= 2;
+                out.truncate(out.len().saturating_sub(2));
             }
             out.push(b'"');
-            return Ok(true);
+            return Ok(Some(length));
         }
-        last = before;
+        out.extend_from_slice(&character);
+        is_empty = false;
+        ends_in_return = character == b"\\r";
     }
 }

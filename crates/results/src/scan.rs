@@ -16,6 +16,11 @@ pub(crate) enum Stop {
     Io(io::Error),
     /// What the file does not have where it must.
     Damaged(&'static str),
+    /// What is to be loaded is larger than it may be.
+    Larger {
+        bytes: u64,
+        most: u64,
+    },
 }
 
 impl From<io::Error> for Stop {

@@ -4,7 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use toolmill_results::{Content, Error, MediaType, Quota, Results, sessions, sweep};
+use toolmill_results::{
+    Content, Error, MediaType, Quota, Results, Slice, remove_unfinished, sessions, sweep,
+};
 
 fn results(folder: &tempfile::TempDir, quota: Quota) -> Results {
     Results::of_session(folder.path(), "s1", quota)
@@ -75,6 +77,69 @@ fn the_oldest_go_first_and_their_numbers_are_not_used_again() {
     }
     let after = results(&folder, quota);
     assert_eq!(after.keep(Content::Json, b"6").unwrap().id(), "r_6");
+}
+
+#[test]
+fn what_a_running_program_made_or_opened_stays_and_who_went_says_for_which_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let quota = Quota {
+        bytes: 10,
+        values: 3,
+        ..Quota::default()
+    };
+    let kept = results(&folder, quota);
+    for value in ["1", "2", "3"] {
+        kept.keep(Content::Json, value.as_bytes()).unwrap();
+    }
+    let hold = kept.hold();
+    kept.open("r_1").unwrap();
+    kept.keep(Content::Json, b"4").unwrap();
+    assert_eq!(ids(&kept), ["r_1", "r_3", "r_4"]);
+    kept.keep(Content::Json, b"55").unwrap();
+    let error = kept.keep(Content::Json, b"6").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there is no room: programs that still run made or opened all that a session may keep, 3 results or 0 MB; make fewer in one program"
+    );
+    assert_eq!(ids(&kept), ["r_1", "r_4", "r_5"]);
+    let second = kept.hold();
+    drop(hold);
+    kept.keep(Content::Json, b"6").unwrap();
+    assert_eq!(ids(&kept), ["r_4", "r_5", "r_6"]);
+    drop(second);
+    kept.keep(Content::Json, b"123456789").unwrap();
+    assert_eq!(ids(&kept), ["r_6", "r_7"]);
+    for (id, says) in [
+        ("r_1", "a session keeps 3 results, and the oldest go first"),
+        (
+            "r_4",
+            "a session keeps 0 MB of results, and the oldest go first",
+        ),
+    ] {
+        let error = kept.open(id).unwrap_err().to_string();
+        assert_eq!(error, format!("{id} is no longer kept: {says}"));
+    }
+    let after = results(&folder, quota);
+    assert_eq!(
+        after.open("r_1").unwrap_err().to_string(),
+        "r_1 is no longer kept: a session keeps 3 results and 0 MB for 24 h, and the oldest go first"
+    );
+}
+
+#[test]
+fn what_a_process_that_was_ended_has_begun_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = results(&folder, Quota::default());
+    kept.keep(Content::Json, b"1").unwrap();
+    let of_session = folder.path().join("s1");
+    for name in ["draft-0-1.unfinished", "next.7-0.unfinished"] {
+        fs::write(of_session.join(name), "x").unwrap();
+    }
+    remove_unfinished(&of_session);
+    remove_unfinished(&folder.path().join("none"));
+    let names = fs::read_dir(&of_session).unwrap();
+    assert_eq!(names.count(), 2, "the value and the next number");
+    assert_eq!(ids(&kept), ["r_1"]);
 }
 
 #[test]
@@ -215,7 +280,7 @@ fn parts_are_those_that_serde_finds() {
             let slice = stored
                 .part("/items")
                 .unwrap()
-                .slice(from..to, u64::MAX)
+                .slice(from..to, u64::MAX, u64::MAX)
                 .unwrap();
             let found: Value = serde_json::from_slice(&slice.json).unwrap();
             let items = value["items"].as_array().unwrap();
@@ -228,16 +293,24 @@ fn parts_are_those_that_serde_finds() {
             let slice = stored
                 .part("/text")
                 .unwrap()
-                .slice(from as u64..from as u64 + 3, 100)
+                .slice(from as u64..from as u64 + 3, 100, u64::MAX)
                 .unwrap();
             let found: String = serde_json::from_slice(&slice.json).unwrap();
             let expected: String = text[from..text.len().min(from + 3)].iter().collect();
             assert_eq!(found, expected);
         }
-        let lines = stored.part("/text").unwrap().lines(0..100, 1000).unwrap();
+        let lines = stored
+            .part("/text")
+            .unwrap()
+            .lines(0..100, 1000, u64::MAX)
+            .unwrap();
         let lines: Vec<String> = serde_json::from_slice(&lines.json).unwrap();
         assert_eq!(lines, ["a", "b\\", "c", "", "😀\u{0}d"]);
-        let members = stored.part("").unwrap().slice(1..3, 1000).unwrap();
+        let members = stored
+            .part("")
+            .unwrap()
+            .slice(1..3, 1000, u64::MAX)
+            .unwrap();
         let members: Value = serde_json::from_slice(&members.json).unwrap();
         assert_eq!(members, json!({"": value[""], "text": value["text"]}));
     }
@@ -254,7 +327,7 @@ fn a_slice_is_bounded_and_goes_on_where_it_ended() {
     let (mut all, mut from) = (Vec::new(), 0);
     loop {
         let part = stored.part("/items").unwrap();
-        let slice = part.slice(from..u64::MAX, 4096).unwrap();
+        let slice = part.slice(from..u64::MAX, 4096, u64::MAX).unwrap();
         assert!(slice.json.len() <= 4096);
         all.extend(serde_json::from_slice::<Vec<Value>>(&slice.json).unwrap());
         from = slice.end;
@@ -264,10 +337,40 @@ fn a_slice_is_bounded_and_goes_on_where_it_ended() {
     }
     assert_eq!(&Value::from(all), &value["items"]);
     // One element is given whole, or nothing ever would be.
-    let one = stored.part("").unwrap().slice(0..9, 10).unwrap();
+    let one = stored.part("").unwrap().slice(0..9, 10, u64::MAX).unwrap();
     assert_eq!((one.end, one.is_last), (1, false));
     let error = stored.part("/items").unwrap().json(100).unwrap_err();
-    assert!(matches!(error, Error::TooLarge { most: 100, .. }));
+    assert!(matches!(error, Error::Larger { most: 100, .. }));
+    // One that is larger than it may be is measured, and not loaded; nor is it when others are before it.
+    let id = kept
+        .keep(
+            Content::Json,
+            br#"["a",{"b":"0123456789"},"c\r\n0123456789\r\nd"]"#,
+        )
+        .unwrap()
+        .id();
+    let stored = kept.open(&id).unwrap();
+    let large = |slice: Result<Slice, Error>| match slice.unwrap_err() {
+        Error::Larger { bytes, most, .. } => (bytes, most),
+        error => panic!("{error}"),
+    };
+    let (all, object, text) = (
+        stored.part("").unwrap(),
+        stored.part("/1").unwrap(),
+        stored.part("/2").unwrap(),
+    );
+    assert_eq!(
+        all.slice(0..9, 100, 10).unwrap().json,
+        br#"["a",{"b":"0123456789"},"c\r\n0123456789\r\nd"]"#
+    );
+    assert_eq!(all.slice(0..9, 10, 10).unwrap().json, br#"["a"]"#);
+    assert_eq!(large(all.slice(1..9, 100, 17)), (18, 17));
+    assert_eq!(large(object.slice(0..1, 100, 15)), (16, 15));
+    assert_eq!(object.slice(0..1, 100, 16).unwrap().end, 1);
+    assert_eq!(text.lines(0..9, 8, 3).unwrap().json, br#"["c"]"#);
+    assert_eq!(large(text.lines(1..9, 100, 11)), (12, 11));
+    assert_eq!(text.lines(1..9, 9, 12).unwrap().json, br#"["0123456789"]"#);
+    assert_eq!(text.lines(2..9, 9, 3).unwrap().json, br#"["d"]"#);
 }
 
 #[test]
@@ -339,13 +442,13 @@ fn half_a_surrogate_pair_is_one_character_and_takes_no_other_with_it() {
             let stored = kept.open(&id).unwrap();
             let part = stored.part("").unwrap();
             let found = part.outline().unwrap().length.unwrap() - before as u64;
-            let slice = part.lines(0..9, u64::MAX).unwrap();
+            let slice = part.lines(0..9, u64::MAX, u64::MAX).unwrap();
             assert_eq!(
                 (found, slice.end),
                 (length, lines),
                 "{text} behind {before}"
             );
-            let all = part.slice(0..u64::MAX, 1 << 10).unwrap();
+            let all = part.slice(0..u64::MAX, 1 << 10, u64::MAX).unwrap();
             assert!(json.as_bytes().starts_with(&all.json[..all.json.len() - 1]));
         }
     }
@@ -373,8 +476,8 @@ fn a_pointer_that_leads_nowhere_says_where_it_ended() {
     }
     let number = stored.part("/a/0").unwrap();
     for (error, what) in [
-        (number.slice(0..1, 10).unwrap_err(), "parts"),
-        (number.lines(0..1, 10).unwrap_err(), "lines"),
+        (number.slice(0..1, 10, u64::MAX).unwrap_err(), "parts"),
+        (number.lines(0..1, 10, u64::MAX).unwrap_err(), "lines"),
     ] {
         assert_eq!(
             error.to_string(),
@@ -422,7 +525,7 @@ fn a_damaged_file_is_an_error() {
         let stored = kept.open(&id).unwrap();
         let outcome = stored.part("").and_then(|part| {
             part.outline()?;
-            part.slice(0..1000, u64::MAX)?;
+            part.slice(0..1000, u64::MAX, u64::MAX)?;
             part.json(u64::MAX)
         });
         match outcome {
@@ -534,7 +637,7 @@ fn characters_are_counted_and_sliced_across_buffers_and_escapes() {
         (131_000, 131_100),
         (199_999, 300_000),
     ] {
-        let slice = part.slice(from..to, u64::MAX).unwrap();
+        let slice = part.slice(from..to, u64::MAX, u64::MAX).unwrap();
         let end = (to as usize).min(characters.len());
         let expected: String = characters[from as usize..end].iter().collect();
         let found: String = serde_json::from_slice(&slice.json).unwrap();
@@ -545,7 +648,7 @@ fn characters_are_counted_and_sliced_across_buffers_and_escapes() {
         let mut from = if most < 64 { 199_900 } else { 0 };
         let expected: String = characters[from as usize..].iter().collect();
         loop {
-            let slice = part.slice(from..u64::MAX, most).unwrap();
+            let slice = part.slice(from..u64::MAX, most, u64::MAX).unwrap();
             // One that is escaped by six bytes, and the quotes.
             assert!(slice.json.len() as u64 <= most.max(8));
             let more: String = serde_json::from_slice(&slice.json).unwrap();

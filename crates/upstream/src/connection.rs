@@ -10,9 +10,10 @@ use futures::FutureExt as _;
 #[expect(deprecated, reason = "legacy servers still ask for roots")]
 use rmcp::model::ListRootsResult;
 use rmcp::model::{
-    ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationCapability,
-    ErrorData, FormElicitationCapability, Implementation, ListRootsRequestMethod, ProtocolVersion,
-    RequestMetaObject, ServerResult, UrlElicitationCapability,
+    ClientCapabilities, ClientConfig, CustomRequest, CustomResult, ElicitRequestParams,
+    ElicitResult, ElicitationCapability, ErrorCode, ErrorData, FormElicitationCapability,
+    Implementation, ListRootsRequestMethod, ProtocolVersion, RequestMetaObject, ServerResult,
+    UrlElicitationCapability,
 };
 use rmcp::service::{
     ClientCacheConfig, ClientInitializeError, ClientLifecycleMode, InboundStreamOrigin,
@@ -22,7 +23,7 @@ use rmcp::{ClientHandler, ClientServiceExt as _, RoleClient, ServiceError};
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::elicit::{Elicitation, Elicited, elicit};
+use crate::elicit::{CANNOT_BE_READ, Elicitation, Elicited, elicit};
 use crate::http::{self, HttpError};
 use crate::slot::Waiting;
 use crate::stdio::{Observed, StdioTransport, Wire};
@@ -397,6 +398,23 @@ impl ClientHandler for Client {
             () = context.ct.cancelled() => Elicited::Cancel,
         };
         Ok(elicited.into())
+    }
+
+    /// What has not been read as any request that is known: forms of a newer kind, or of none.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _context: RequestContext<RoleClient>,
+    ) -> Result<CustomResult, ErrorData> {
+        if request.method == "elicitation/create" {
+            tracing::warn!(server = self.waiting.server(), "{CANNOT_BE_READ}");
+            return Ok(CustomResult::new(serde_json::json!({"action": "decline"})));
+        }
+        Err(ErrorData::new(
+            ErrorCode::METHOD_NOT_FOUND,
+            request.method,
+            None,
+        ))
     }
 
     #[expect(deprecated, reason = "legacy servers still ask for roots")]

@@ -45,6 +45,11 @@ const ROUND_BYTES: usize = 1 << 20;
 const AGAIN: Duration = Duration::from_millis(50);
 const AGAIN_AT_MOST: Duration = Duration::from_millis(250);
 
+/// What the log says of a server that is declined without its question having been shown. An error would
+/// tell it that nobody is ever asked here.
+pub(crate) const CANNOT_BE_READ: &str =
+    "it asks a human for something that cannot be read; declined";
+
 /// Asks a human for whoever makes a call.
 pub trait Asker: Send + Sync {
     /// Asks and waits for the answer. Dropped when the server or the call does not wait any more.
@@ -368,20 +373,23 @@ impl Rounds {
                 )));
             }
             let params = request.params.as_ref().map_or("{}", |params| params.get());
-            let elicitation = serde_json::from_str(params)
-                .map_err(|error| error.to_string())
-                .and_then(Elicitation::read)
-                .map_err(|problem| {
+            let elicitation = match serde_json::from_str(params) {
+                Ok(params) => Some(Elicitation::read(params).map_err(|problem| {
                     unusable(format!(
                         "the server asked something that cannot be shown: {problem}"
                     ))
-                })?;
+                })?),
+                Err(_) => {
+                    tracing::warn!(server, "{CANNOT_BE_READ}");
+                    None
+                }
+            };
             elicitations.push((key, elicitation));
         }
         let answers = elicitations.into_iter().map(async |(key, elicitation)| {
-            let elicited = match asking {
-                Some(asking) => asking.elicit(server, elicitation).await,
-                None => Elicited::Decline,
+            let elicited = match (asking, elicitation) {
+                (Some(asking), Some(elicitation)) => asking.elicit(server, elicitation).await,
+                _ => Elicited::Decline,
             };
             let (action, content) = match elicited {
                 Elicited::Accept(content) => ("accept", content),

@@ -170,6 +170,12 @@ fn a_hundred_calls_together_are_one_question() {
             move |dialog: &Value| {
                 let message = dialog["message"].as_str().unwrap();
                 assert_eq!(message.lines().count(), 102, "{message}");
+                let last = message.lines().last().unwrap();
+                assert!(
+                    last.starts_with("100. fake.write sends {\"key\": \"k"),
+                    "{last}"
+                );
+                assert!(last.ends_with("\"value\": \"v\"}"), "{last}");
                 allow(content.clone())
             }
         };
@@ -317,9 +323,16 @@ fn a_repeated_request_never_starts_a_program() {
     assert_eq!(told["result"]["isError"], true, "{told:#}");
     drop(stranger);
 
+    // A client may have built the request anew, with its members in another order.
+    let mut anew = with(json!(state), yes.clone());
+    anew["arguments"] = json!({"code": code, "language": "python"});
     // Many times at once, and afterwards: each is told what the one program came to.
     let ids: Vec<u64> = (0..8)
-        .map(|_| agent.ask("tools/call", with(json!(state), yes.clone())))
+        .map(|n| match n % 2 {
+            0 => anew.clone(),
+            _ => with(json!(state), yes.clone()),
+        })
+        .map(|again| agent.ask("tools/call", again))
         .collect();
     for _ in &ids {
         let told = agent.next();
@@ -639,6 +652,32 @@ await asyncio.gather(*[tools.fake.write(key=f'k{n}', value=chr(0xe9) * 300_000) 
 }
 
 #[test]
+fn of_many_calls_every_argument_is_seen_and_how_much_there_is() {
+    let place = asks();
+    let mut agent = client(&place, false);
+    let code = "import asyncio
+await asyncio.gather(*[tools.fake.write(key='A' * 5000, value=f'/etc/passwd{n}') for n in range(9)], return_exceptions=True)";
+    let (_, dialogs) = call(
+        &mut agent,
+        program("python", code),
+        &|_| json!({"action": "decline"}),
+    );
+    let message = dialogs[0]["message"].as_str().unwrap();
+    for number in 1..=9 {
+        let line = message.lines().nth(number + 1).unwrap();
+        assert!(
+            line.contains(r#" …(4820 characters are not shown)… "#),
+            "{line}"
+        );
+        let of = format!(
+            r#""value": "/etc/passwd{}"}} (shown in part; all 5033 bytes are kept as r_"#,
+            number - 1
+        );
+        assert!(line.contains(&of), "{line}");
+    }
+}
+
+#[test]
 fn a_server_that_takes_its_question_back_lets_the_program_go_on() {
     let place = Place::new(&fake("fake", &["--era", "legacy"]));
     let mut agent = place.serve();
@@ -719,6 +758,30 @@ fn a_server_that_asks_reaches_the_human_in_every_era() {
                 message.contains("which is a page of evil.example"),
                 "{message}"
             );
+            // What is written into the address stays in it.
+            let hidden = "tools.fake.elicit(url='HTTPS:evil.example/\\u202e a\\nb')";
+            let (_, dialogs) = call(&mut agent, program("python", hidden), &done);
+            assert_eq!(dialogs[0]["url"], "https://evil.example/%E2%80%AE%20ab");
+            // A form that cannot be read, or whose names could deceive, is declined: it is no sign that
+            // nobody can be asked.
+            for field in [
+                json!({"a": {"type": "object", "properties": {}}}),
+                json!({"a": {"type": "string", "format": "password"}}),
+                json!({"May it\nbe sent?": {"type": "boolean"}}),
+            ] {
+                let schema = json!({"schema": {"type": "object", "properties": field}});
+                let code = format!(
+                    "import json\ntools.fake.elicit(**json.loads({}))",
+                    json!(schema.to_string())
+                );
+                let (told, dialogs) = call(&mut agent, program("python", &code), &done);
+                assert_eq!(
+                    value(&told),
+                    json!({"answers": [{"action": "decline"}]}),
+                    "{field}"
+                );
+                assert!(dialogs.is_empty());
+            }
             // Nobody is sent to what is no page.
             let script = "tools.fake.elicit(url='javascript:alert(1)')";
             let (told, dialogs) = call(&mut agent, program("python", script), &done);
@@ -768,10 +831,10 @@ fn a_call_before_which_the_user_has_to_visit_a_page_says_whose_move_it_is() {
         assert_eq!(
             fails("Connect\nfirst", json!({"elicitations": pages})),
             r#"the server has done nothing: the user has to visit a page first. Show them the address, and make the call again when they have been there. Server fake says: "Connect\u000afirst"
-https://a.example/go?id=1&to=b (a page of a.example): "So that files can be read"
-https://github.com@evil.example/%E2%80%AEa%20b (a page of evil.example): "one\u000atwo\u001b[0m"
-an address that is no page of the web, and is not shown
-and 2 more"#
+  https://a.example/go?id=1&to=b (a page of a.example): "So that files can be read"
+  https://github.com@evil.example/%E2%80%AEa%20b (a page of evil.example): "one\u000atwo\u001b[0m"
+  an address that is no page of the web, and is not shown
+  and 2 more"#
         );
         // The number alone says nothing: others use it too.
         assert_eq!(

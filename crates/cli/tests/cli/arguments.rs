@@ -7,7 +7,7 @@ use crate::place::{LANGUAGES, Place, fake};
 /// A place with the server `x`, whose one tool `f` takes `n`, an integer, and writes down its calls.
 fn place(settings: &str) -> Place {
     let options = ["--catalog", "tools.json", "--record", "calls"];
-    let place = Place::new(&(fake("x", &options) + settings));
+    let place = Place::new(&(fake("x", &options) + "cwd = \"${PWD}\"\n" + settings));
     let tools = json!([{
         "name": "f",
         "inputSchema": {

@@ -11,7 +11,7 @@
   const escaped = (name) => String(name).replaceAll("~", "~0").replaceAll("/", "~1");
 
   // As arrays read an index.
-  const whole = (number) => Math.trunc(Number(number)) || 0;
+  const whole = (number) => Math.min(Math.trunc(Number(number)) || 0, Number.MAX_SAFE_INTEGER);
 
   const isFile = (type) => type === "image" || type === "audio" || type === "file";
 
@@ -41,7 +41,8 @@
       return this.#outline.type;
     }
 
-    // Elements, members, characters or, of a file, bytes.
+    // Elements, members, bytes of a file, or characters of a string: code points, of which one beyond
+    // U+FFFF is two of what a JavaScript string counts.
     get length() {
       return this.#outline.length;
     }
@@ -80,9 +81,15 @@
       return open(this.id, this.pointer + pointer);
     }
 
-    // The value of a member or an element; undefined when there is none.
+    // The value of a member or an element, a character of a string, a byte of a file; undefined when
+    // there is none.
     async get(key) {
-      if (this.type === "array" && !(key >= 0 && key < this.length)) return undefined;
+      const isThere = Number.isInteger(Number(key)) && key >= 0 && key < this.length;
+      if (this.type === "array" && !isThere) return undefined;
+      if (this.type === "string" || isFile(this.type)) {
+        const one = isThere ? await this.slice(key, Number(key) + 1) : undefined;
+        return isFile(this.type) ? one?.[0] : one;
+      }
       try {
         return await ask({ id: this.id, at: this.pointer + "/" + escaped(key), wants: "value" });
       } catch (error) {
@@ -91,7 +98,8 @@
       }
     }
 
-    // As the method of arrays, strings and, for files, of Uint8Array; of an object, the members.
+    // As the method of arrays and, for files, of Uint8Array; of a string the code points, as `length`
+    // counts them; of an object the members.
     async slice(start = 0, end = this.length) {
       const length = this.length;
       if (length === null) throw new TypeError(`${this} is of type ${this.type} and has no parts`);
@@ -104,11 +112,18 @@
       return this.type === "array" ? parts.flat() : Object.fromEntries(parts.flatMap(Object.entries));
     }
 
-    // The lines of a string, without their ends.
+    // The lines of a string, without their ends; below 0 they count from the end.
     async lines(start = 0, end = undefined) {
       const parts = [];
-      const to = end === undefined ? undefined : Math.max(whole(end), 0);
-      for await (const part of this.#parts("lines", Math.max(whole(start), 0), to)) parts.push(part);
+      let from = whole(start);
+      let to = end === undefined ? undefined : whole(end);
+      if (from < 0 || to < 0) {
+        // Where there is none, the host says how many there are.
+        const { end: count } = await ask({ id: this.id, at: this.pointer, wants: "lines", from: Number.MAX_SAFE_INTEGER });
+        if (from < 0) from = Math.max(count + from, 0);
+        if (to < 0) to = Math.max(count + to, 0);
+      }
+      for await (const part of this.#parts("lines", from, to)) parts.push(part);
       return parts.flat();
     }
 

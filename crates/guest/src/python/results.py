@@ -11,10 +11,13 @@ MEMBERS = ("type", "mimeType", "data")
 SUFFIXES = {
     "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp",
     "svg": "image/svg+xml", "bmp": "image/bmp", "mp3": "audio/mpeg", "wav": "audio/wav", "ogg": "audio/ogg",
-    "pdf": "application/pdf",
+    "pdf": "application/pdf", "txt": "text/plain", "csv": "text/csv", "md": "text/markdown", "html": "text/html",
+    "json": "application/json", "xml": "application/xml",
 }  # fmt: skip
 # A larger file is refused by the host.
 SHOWN_BYTES = 3 << 20
+# More than anything that is kept has.
+MOST_LINES = 1 << 53
 
 
 class Result:
@@ -155,8 +158,13 @@ class Result:
             return default
 
     def lines(self, start=0, stop=None):
-        """The lines of a string, without their ends, from the one at `start` to before `stop`."""
+        """The lines of a string, without their ends, from the one at `start` to before `stop`; below 0 they
+        count from the end."""
         self._is("string")
+        if start < 0 or (stop is not None and stop < 0):
+            # Where there is none, the host says how many there are.
+            count = self._ask("lines", **{"from": MOST_LINES})["end"]
+            start, stop, _ = slice(start, stop).indices(count)
         for part in self._parts("lines", start, stop):
             yield from part
 

@@ -75,10 +75,6 @@ def add(error, source, fields):
         except SyntaxError as other:
             if (other.lineno or 0) <= number or len(lines) == number:
                 return False
-        if not re.search(r"\w\w", text):
-            # A bracket by itself says nothing to who pastes it: the line is the fix.
-            text = (line[:start] + text + line[end:]).strip()
-            start, end = len(line) - len(line.lstrip()), len(line.rstrip())
         fields["column"], fields["end_column"], fields["fix"] = start + 1, end + 1, text
         return True
 
@@ -230,15 +226,17 @@ def further(lines, number, fixed):
 
 
 def brackets(message, line, fixed):
-    """A bracket too few at a line's end, or one too many."""
+    """A bracket too few at a line's end, or one too many. The fix is the line: a bracket by itself says
+    nothing to who pastes it."""
     never = re.match(r"'([(\[{])' was never closed", message)
     extra = re.match(r"unmatched '([)\]}])'", message)
-    end = len(line.rstrip())
+    start, end = len(line) - len(line.lstrip()), len(line.rstrip())
     if never and end:
         closing = {"(": ")", "[": "]", "{": "}"}[never[1]]
         colon = line[end - 1] == ":"
-        return fixed(end - 1, end, f"{closing}:" if colon else line[end - 1] + closing)
+        closed = line[start : end - 1] + closing + ":" if colon else line[start:end] + closing
+        return fixed(start, end, closed)
     if extra:
         places = [match.start() for match in re.finditer(re.escape(extra[1]), line)]
-        return any(at and fixed(at - 1, at + 1, line[at - 1]) for at in reversed(places))
+        return any(at and fixed(start, end, line[start:at] + line[at + 1 : end]) for at in reversed(places))
     return False
