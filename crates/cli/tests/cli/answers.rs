@@ -12,10 +12,10 @@ fn agent(place: &Place) -> Agent {
 
 #[test]
 fn an_error_keeps_the_budget_and_what_matters_of_it() {
-    let place = Place::new(&fake("fake", &["--tools", "200"]));
+    let place = Place::new(&fake("fake", &["--tools", "30"]));
     let mut agent = agent(&place);
     let calls = "
-for n in range(200):
+for n in range(30):
     getattr(tools.fake, f'dummy_{n:04}')()
 tools.fake.write(key='k', value='v')
 print('p' * 5000)
@@ -52,7 +52,7 @@ print('p' * 5000)
     let text = whole(&code, "python", Value::Null);
     assert!(
         text.contains("already done: fake.write(key=\"k\", value=\"v\") -> \"written\" (wrote; do not repeat) · ")
-            && text.contains(" ×1 (read) · 180 more tools (180 reads)\n"),
+            && text.contains(" ×1 (read) · 10 more tools (10 reads)\n"),
         "{text}"
     );
     let small = json!(100);
