@@ -51,8 +51,8 @@ const RECORDS: &str =
 #[test]
 fn after_a_call_signatures_say_what_it_returned() {
     let place = Place::with_fake();
-    // With what the first gateway has listed.
-    agent(&place).call("search_tools", json!({"queries": []}));
+    // With what the first gateway has listed, which it waits for to find something.
+    agent(&place).call("search_tools", json!({"queries": ["echo"]}));
     let mut one = place.serve();
     let instructions = one.initialize()["result"]["instructions"].clone();
     let before = "tools.fake.list_records(page?: int, size?: int)";
