@@ -186,7 +186,7 @@ impl Permits {
         arguments: &RawValue,
     ) -> Result<Permit, Raise> {
         let verdict = calls.gateway.decide(tool);
-        let verdict = match self.as_listed_now(calls, tool) {
+        let verdict = match as_listed_now(calls, tool) {
             Some(newer) => stricter(verdict, calls.gateway.decide(&newer)),
             None => verdict,
         };
@@ -207,16 +207,6 @@ impl Permits {
         }
         // Boxed, as it is seldom needed and would be room in every call.
         Box::pin(self.ask(calls, tool, arguments, &verdict)).await
-    }
-
-    /// The tool as its server lists it now, if that is not as it was when the program started.
-    fn as_listed_now(&self, calls: &Calls, tool: &Arc<Tool>) -> Option<Arc<Tool>> {
-        let newest = calls.gateway.catalog();
-        if Arc::ptr_eq(&newest, &calls.catalog) {
-            return None;
-        }
-        let newer = newest.resolve(tool.path()).ok()?;
-        (!Arc::ptr_eq(newer, tool)).then(|| newer.clone())
     }
 
     /// Counts a call by the rules that bound how many there are.
@@ -305,7 +295,7 @@ impl Permits {
         if calls.gateway.policy_server(tool.server()) != server {
             return Err(denied(tool, "its server has changed meanwhile"));
         }
-        let newer = self.as_listed_now(calls, tool);
+        let newer = as_listed_now(calls, tool);
         if newer
             .as_ref()
             .is_some_and(|newer| !says_the_same(newer, tool))
@@ -414,8 +404,20 @@ fn refused(calls: &Calls, tool: &Tool, reason: &str) {
     });
 }
 
+/// The tool as its server lists it now, if that is not as it was when the program started.
+fn as_listed_now(calls: &Calls, tool: &Arc<Tool>) -> Option<Arc<Tool>> {
+    let newest = calls.gateway.catalog();
+    if Arc::ptr_eq(&newest, &calls.catalog) {
+        return None;
+    }
+    let newer = newest.resolve(tool.path()).ok()?;
+    (!Arc::ptr_eq(newer, tool)).then(|| newer.clone())
+}
+
+/// Of two alike decisions the one that is less sure that the tool only reads.
 fn stricter(one: Arc<Verdict>, other: Arc<Verdict>) -> Arc<Verdict> {
-    match other.decision > one.decision || one.reads && !other.reads {
+    let strictness = |verdict: &Verdict| (verdict.decision, !verdict.reads);
+    match strictness(&other) > strictness(&one) {
         true => other,
         false => one,
     }

@@ -15,9 +15,9 @@ use std::time::Duration;
 use catalog::Tool;
 use files::{Lock, Stamp};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::canonical::canonical;
 use crate::policy::Server;
 
 /// Version of the file; a later one belongs to a newer toolmill and is left alone.
@@ -177,45 +177,13 @@ impl Remembered {
 
 /// Whether a server says the same of both.
 pub(crate) fn says_the_same(one: &Tool, other: &Tool) -> bool {
-    one.raw().get() == other.raw().get() || listing(one) == listing(other)
+    canonical(one.raw().get()) == canonical(other.raw().get())
 }
 
 /// A hash of everything that a server says of a tool, however it orders the members.
 fn listing(tool: &Tool) -> String {
-    let mut hash = Sha256::new();
-    match serde_json::from_str::<Value>(tool.raw().get()) {
-        Ok(value) => sorted(&value, &mut hash),
-        // Nested too deeply to be read: then as it is.
-        Err(_) => hash.update(tool.raw().get()),
-    }
-    hash.finalize()
+    Sha256::digest(canonical(tool.raw().get()))
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
-}
-
-fn sorted(value: &Value, hash: &mut Sha256) {
-    match value {
-        Value::Object(members) => {
-            let mut names: Vec<&String> = members.keys().collect();
-            names.sort_unstable();
-            hash.update(b"{");
-            for name in names {
-                hash.update(Value::String(name.clone()).to_string());
-                hash.update(b":");
-                sorted(&members[name], hash);
-                hash.update(b",");
-            }
-            hash.update(b"}");
-        }
-        Value::Array(items) => {
-            hash.update(b"[");
-            for item in items {
-                sorted(item, hash);
-                hash.update(b",");
-            }
-            hash.update(b"]");
-        }
-        other => hash.update(other.to_string()),
-    }
 }
