@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use crate::form::Form;
+use crate::lock;
 use crate::shown;
 use crate::suspended::{
     Ask, Elicitation, NotTaken, ParkedCall, Question, Reply, Suspended, Wanted,
@@ -717,9 +718,7 @@ impl Askers {
 
     /// Held for a look, or to put one in or out.
     fn programs(&self) -> MutexGuard<'_, BTreeMap<String, Program>> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.0)
     }
 }
 

@@ -208,10 +208,7 @@ impl Calls {
 
     /// What the tools that were called returned, in names and types; at most three of them.
     pub(crate) fn shapes(&self) -> Vec<String> {
-        let samples = self
-            .samples
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let samples = lock(&self.samples);
         samples
             .iter()
             .take(3)
@@ -221,10 +218,7 @@ impl Calls {
 
     /// One line about calls that were sent although their arguments do not fit the tool's schema.
     pub(crate) fn sent_anyway(&self) -> Option<String> {
-        let sent = self
-            .sent_anyway
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let sent = lock(&self.sent_anyway);
         let (first, count) = sent.as_ref()?;
         Some(match count {
             1 => first.clone(),
@@ -252,11 +246,7 @@ impl Calls {
 
     /// Every call that reached a server, by number.
     pub(crate) fn records(&self) -> Vec<CallRecord> {
-        let mut records = self
-            .done
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone();
+        let mut records = lock(&self.done).clone();
         records.sort_by_key(|record| record.number);
         records
     }
@@ -275,10 +265,7 @@ impl Calls {
 
     /// The process of the server that was called last.
     pub(crate) fn called(&self) -> Option<Arc<ServerProcess>> {
-        self.called
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone()
+        lock(&self.called).clone()
     }
 
     /// Answers one call of the program.
@@ -347,9 +334,7 @@ impl Calls {
             Permit::DryRun => return Ok("null".to_owned().into()),
         }
         if let Some(warning) = bound.warning {
-            self.sent_anyway
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner())
+            lock(&self.sent_anyway)
                 .get_or_insert_with(|| (format!("{} was sent: {warning}", tool.path()), 0))
                 .1 += 1;
         }
@@ -421,28 +406,18 @@ impl Calls {
         let checked = Checked {
             error: found.error.clone(),
         };
-        *self
-            .findings
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner()) = found;
+        *lock(&self.findings) = found;
         checked
     }
 
     /// Makes the fix of an error one that stands in the program's text.
     pub(crate) fn refine(&self, error: &mut ProgramError) {
-        self.findings
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .refine(error);
+        lock(&self.findings).refine(error);
     }
 
     /// What the program's text gave reason to say, beside an `error` that ended it.
     pub(crate) fn notes(&self, error: Option<&ProgramError>) -> Vec<String> {
-        self.findings
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .notes(error)
-            .collect()
+        lock(&self.findings).notes(error).collect()
     }
 
     /// `search_tools("…")` inside a program: what it finds, as a list. Of the newest tools, as what it
@@ -593,20 +568,14 @@ impl Calls {
             arguments: shown,
             result,
         };
-        self.done
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .push(record);
+        lock(&self.done).push(record);
     }
 
     /// Keeps the beginning of a result, and hands it over to be learned from, where it is wanted.
     fn sample(&self, tool: &Arc<Tool>, arguments: &RawValue, result: &str) {
         let learning = &self.gateway.learning;
         let is_wanted = learning.wants(tool);
-        let mut samples = self
-            .samples
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut samples = lock(&self.samples);
         let is_first = samples.len() < SAMPLES && !samples.contains_key(tool.path());
         if !is_wanted && !is_first {
             return;
@@ -636,10 +605,7 @@ impl Calls {
                 format!("server {} is no longer configured", tool.server()),
             ));
         };
-        *self
-            .called
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(process);
+        *lock(&self.called) = Some(process);
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         self.gateway.recorder().append(Event::CallStarted {
             execution: self.execution.clone(),

@@ -11,7 +11,7 @@ use protocol::{Defined, Done, ErrorCode};
 
 use crate::execute::Language;
 use crate::id::Short;
-use crate::{Session, store};
+use crate::{Session, lock, store};
 
 /// How many programs are remembered.
 const PROGRAMS: usize = 20;
@@ -39,20 +39,14 @@ impl Earlier {
         if defined.is_empty() {
             return;
         }
-        let mut programs = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut programs = lock(&self.0);
         programs.truncate(PROGRAMS - 1);
         programs.push_front((program, defined));
     }
 
     /// The last program that defined a name, and as what.
     fn program_of(&self, name: &str) -> Option<(Short, What)> {
-        let programs = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let programs = lock(&self.0);
         programs.iter().find_map(|(program, defined)| {
             let is_among = |names: &[String]| names.iter().any(|known| known == name);
             if is_among(&defined.values) {

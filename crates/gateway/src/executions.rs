@@ -23,7 +23,7 @@ use crate::guests::Printed;
 use crate::output::{self, Answer, Style};
 use crate::resume::{Earlier, Resuming};
 use crate::suspended::{NotTaken, Question, Reply, Suspended};
-use crate::{Gateway, Session, Short};
+use crate::{Gateway, Session, Short, lock};
 
 /// How long a program goes on that nobody asks for.
 const UNASKED: Duration = Duration::from_secs(600);
@@ -122,9 +122,7 @@ impl Executions {
 
     /// Held for a look, or for putting one in or out.
     fn all(&self) -> MutexGuard<'_, VecDeque<Arc<Live>>> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.0)
     }
 }
 
@@ -397,12 +395,7 @@ impl Live {
 
     pub(crate) fn so_far(&self) -> SoFar {
         let seen = self.seen();
-        let stdout = seen.stdout.as_ref().map(|stdout| {
-            stdout
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner())
-                .clone()
-        });
+        let stdout = seen.stdout.as_ref().map(|stdout| lock(stdout).clone());
         SoFar {
             calls: seen
                 .calls
@@ -582,16 +575,12 @@ impl Live {
 
     /// Held for a look, and when a program's guest is there or has gone.
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.seen)
     }
 
     /// Held to count one who waits.
     fn asked(&self) -> MutexGuard<'_, Asked> {
-        self.asked
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.asked)
     }
 }
 

@@ -29,6 +29,7 @@ use crate::alarm::Alarm;
 use crate::call::{Answer, Calls, Returned};
 use crate::clock::Clock;
 use crate::limits::Limits;
+use crate::lock;
 use crate::output::Handle;
 use crate::show::Shown;
 use crate::spill::Spill;
@@ -776,20 +777,14 @@ impl Output {
             Some(spill) => spill.end().await,
             None => Handle::None,
         };
-        let mut printed = self
-            .printed
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut printed = lock(&self.printed);
         printed.trim(self.half);
         printed.whole = whole;
         std::mem::take(&mut printed)
     }
 
     fn kept_too_much(&mut self, more: &[u8]) -> bool {
-        let mut printed = self
-            .printed
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut printed = lock(&self.printed);
         let is_more = printed.total + more.len() as u64 > 2 * self.half as u64;
         if is_more && let Some(results) = self.results.take() {
             // Nothing is missing yet.

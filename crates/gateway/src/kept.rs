@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use results::{Quota, Results};
@@ -16,7 +16,7 @@ use sandbox::{Usage, Workspace};
 use sessions::{Ended, Error, Opened, Opener};
 
 use crate::session::CALLS;
-use crate::{Face, Gateway, Limits, Session};
+use crate::{Face, Gateway, Limits, Session, lock};
 
 /// How long who comes back is told what became of a session, and of how many.
 const TOLD: Duration = Duration::from_secs(7 * 86_400);
@@ -284,10 +284,6 @@ pub(crate) struct Sessions {
     warned: AtomicBool,
 }
 
-fn lock(open: &Open) -> MutexGuard<'_, HashMap<String, (Arc<Session>, Instant)>> {
-    open.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
 /// Whether nobody but the registry has a session, and no program of it runs.
 fn is_idle(session: &Arc<Session>) -> bool {
     Arc::strong_count(session) == 1 && !session.executions().any_runs()
@@ -395,7 +391,7 @@ impl Sessions {
                 let left = kept.look_through(&limits, |id| close(&open, id));
                 count.store(left, Ordering::Relaxed);
                 let pause = BETWEEN_FILES.max(begun.elapsed() * TIMES_LONGER);
-                *crate::lock(&next) = Some(Instant::now() + pause);
+                *lock(&next) = Some(Instant::now() + pause);
                 if grown.load(Ordering::Relaxed) < (limits.session_bytes / GROWN).max(1) {
                     break;
                 }
@@ -410,7 +406,7 @@ impl Sessions {
         let more = session.take_written();
         let grown = self.grown.fetch_add(more, Ordering::Relaxed) + more;
         let is_due = || {
-            let next = *crate::lock(&self.next_for_files);
+            let next = *lock(&self.next_for_files);
             next.is_none_or(|next| next <= Instant::now())
         };
         let share = (gateway.config.limits.session_bytes / GROWN).max(1);

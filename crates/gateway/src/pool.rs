@@ -18,6 +18,7 @@ use sandbox::{Calls, Files, Guest, Lockdown, Program, Supervisor, Tier, Workspac
 
 use crate::guests::{self, ReadyGuest, Refused, START, SUPERVISOR_GONE};
 use crate::limits::Limits;
+use crate::lock;
 
 /// A runtime that programs run in.
 #[derive(Debug, Clone)]
@@ -94,9 +95,7 @@ impl Host {
     }
 
     fn lower(&self) -> MutexGuard<'_, Option<String>> {
-        self.lower
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.lower)
     }
 }
 
@@ -320,9 +319,7 @@ impl Pool {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.waiting)
     }
 
     /// Forks a guest, from a new zygote if there is none.

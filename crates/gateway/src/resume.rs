@@ -40,7 +40,7 @@ use sha2::{Digest as _, Sha256};
 use crate::call::Returned;
 use crate::canonical::canonical;
 use crate::executions::Live;
-use crate::{Session, Short};
+use crate::{Session, Short, lock};
 
 /// Results that one run holds for this while it runs, and all runs of a gateway together. Those beyond
 /// are not kept.
@@ -605,9 +605,7 @@ impl Resuming {
 
     /// Held for one decision or one note.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.state)
     }
 }
 
@@ -886,9 +884,7 @@ impl Resumable {
 
     /// Held for a look, or for putting one in or out.
     fn runs(&self) -> MutexGuard<'_, VecDeque<Run>> {
-        self.runs
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.runs)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::earlier::Earlier;
 use crate::executions::Executions;
 use crate::id::{self, Short};
 use crate::resume::Resumable;
-use crate::{Gateway, Limits, Recorder};
+use crate::{Gateway, Limits, Recorder, lock};
 
 /// How an agent reached us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,9 +179,7 @@ impl Session {
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Option<Opened>> {
-        self.kept
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.kept)
     }
 
     /// The folder this session's programs work in, made where it is missing: somebody may have

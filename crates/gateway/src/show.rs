@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::Session;
 use crate::call::Returned;
+use crate::lock;
 use crate::resources;
 use crate::results::{self as kept, raised};
 
@@ -50,10 +51,7 @@ pub(crate) struct Showing(Mutex<Vec<Shown>>);
 
 impl Showing {
     pub(crate) fn all(&self) -> Vec<Shown> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone()
+        lock(&self.0).clone()
     }
 
     /// Whether one more fits. What is shown already costs nothing more.
@@ -133,10 +131,7 @@ impl Showing {
         .await
         .map_err(raised)??;
         if let Some(shown) = shown {
-            let mut all = self
-                .0
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            let mut all = lock(&self.0);
             // Others may have been shown while this one was read.
             if Showing::fits(&all, &shown.id, shown.bytes)? {
                 all.push(shown);

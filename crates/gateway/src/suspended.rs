@@ -20,6 +20,8 @@ use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
+use crate::lock;
+
 /// How long a question waits for its answer.
 pub const PATIENCE: Duration = Duration::from_secs(600);
 /// How long something is parked at most before it is asked about, while the program still goes on.
@@ -415,9 +417,7 @@ impl Suspended {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.state)
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use upstream::{Cache, Launch, Launched, Listing, Stanza, State, Upstream};
 
 use crate::Recorder;
+use crate::lock;
 use crate::policy::Server;
 use crate::turns::ServerProcess;
 
@@ -182,10 +183,7 @@ impl Upstreams {
 
     /// Replaces one server's tools in the catalog.
     fn list(&self, name: &str, listing: Option<&Listing>) {
-        let _building = self
-            .building
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let _building = lock(&self.building);
         let present = self.catalog.borrow().clone();
         if listing.is_none() && present.servers().all(|server| server.name() != name) {
             return;
@@ -196,10 +194,7 @@ impl Upstreams {
 
     /// Replaces the catalog by what these servers list: of those that have gone nothing is left.
     fn list_only(&self, running: &BTreeMap<String, Running>) {
-        let _building = self
-            .building
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let _building = lock(&self.building);
         let listed = running.iter().filter_map(|(name, one)| {
             let listing = one.upstream.as_ref()?.status().borrow().listing.clone()?;
             Some(server(name, Some(&listing)))

@@ -13,6 +13,8 @@ use std::time::{Duration, SystemTime};
 use catalog::Catalog;
 use journal::Event;
 
+use crate::lock;
+
 /// After this time a call counts half.
 const HALF_LIFE: Duration = Duration::from_secs(14 * DAY);
 /// Older events count a tenth at most, and the journal is read no further back.
@@ -141,9 +143,7 @@ impl Usage {
     }
 
     fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
-        self.counts
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.counts)
     }
 }
 
