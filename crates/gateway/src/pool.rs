@@ -291,6 +291,8 @@ impl Pool {
         }
         let pool = self.clone();
         tokio::spawn(async move {
+            // The program's answer comes first.
+            tokio::task::yield_now().await;
             while let Some(when) = pool.wants() {
                 let Ok(mut guest) = pool.another(when).await else {
                     // The next program meets the same, and is told.
@@ -517,7 +519,7 @@ fn prepare(
             _ => return Err(Refused::Gone("a guest ended while it warmed up".into())),
         }
     }
-    let spent = guest.meter().read().cpu;
+    let spent = guest.meter().cpu();
     Ok((guest, channel, spent))
 }
 

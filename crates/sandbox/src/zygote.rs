@@ -18,7 +18,7 @@ use rustix::net::SendFlags;
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::launcher::{self, CHANNEL, Orders};
-use crate::{Error, Files, Guest, ProcessLimits, Supervisor, Tier, lifeline};
+use crate::{Error, Files, Guest, ProcessLimits, Supervisor, Tier, lifeline, namespaces};
 
 /// What the host says on the control socket once a zygote is locked down; a guest's descriptors
 /// (standard output, error, channel, lifeline) come with the first.
@@ -156,6 +156,11 @@ impl Zygote {
             &[stdout_write.as_fd(), stderr_write.as_fd(), theirs.as_fd()],
         )
         .map_err(fail("fork"))?;
+        // It is looked at while it locks itself down; no step of that changes it.
+        let shared = match self.tier {
+            Tier::Full => namespaces::shared_with_us(started.pid),
+            Tier::Strict => Ok(None),
+        };
         Ok(Guest {
             pid: started.pid,
             pidfd: started.pidfd,
@@ -164,6 +169,7 @@ impl Zygote {
             stderr: Some(stderr.into()),
             lifeline: Some(started.lifeline),
             zygote: self.clone(),
+            shared,
         })
     }
 
