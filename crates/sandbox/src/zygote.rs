@@ -14,7 +14,6 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::net::SendFlags;
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::launcher::{self, CHANNEL, Orders};
@@ -132,24 +131,15 @@ impl Zygote {
         }
     }
 
-    /// Forks a guest, which is not locked down yet. What it is to be told first, at most a few pages, is
-    /// in its channel before it begins, so that it waits for nobody. Blocks for about a millisecond.
+    /// Forks a guest, which is not locked down yet: it begins with that. Blocks for about a millisecond.
     ///
     /// # Errors
     /// A descriptor cannot be made, the zygote cannot fork, or it has gone.
-    pub fn fork(self: &std::sync::Arc<Self>, first: &[u8]) -> Result<Guest, Error> {
+    pub fn fork(self: &std::sync::Arc<Self>) -> Result<Guest, Error> {
         let fail = |step| move |error: std::io::Error| Error::Step { step, error };
         let (stdout, stdout_write) = std::io::pipe().map_err(fail("pipe"))?;
         let (stderr, stderr_write) = std::io::pipe().map_err(fail("pipe"))?;
         let (channel, theirs) = UnixStream::pair().map_err(fail("socket_pair"))?;
-        // Nobody reads yet, so a socket that has no room for it would block for ever.
-        let sent = rustix::net::send(&channel, first, SendFlags::DONTWAIT)
-            .map_err(|error| fail("first_message")(error.into()))?;
-        if sent < first.len() {
-            let error =
-                std::io::Error::other("a socket has no room for it (net.core.wmem_default)");
-            return Err(fail("first_message")(error));
-        }
         let started = lifeline::ask(
             self.control.as_fd(),
             FORK,
