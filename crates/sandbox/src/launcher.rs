@@ -11,7 +11,6 @@ use std::ffi::CString;
 use std::io::Write;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -74,10 +73,6 @@ pub(crate) type StepError = (&'static str, std::io::Error);
 /// Runs the orders. Returns only for a guest that is this binary itself.
 pub(crate) fn run() -> Result<(UnixStream, u64), StepError> {
     let orders = read_orders()?;
-    if orders.interpreter.is_none() {
-        // Without it guests start a little later.
-        let _ = inherit_page_tables();
-    }
     if orders.drop_root || orders.tier == Tier::Full {
         empty_bounding_set()?;
     }
@@ -136,39 +131,6 @@ pub(crate) fn report((step, error): &StepError) {
     let mut channel = std::mem::ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(CHANNEL) });
     // If the host has gone there is nobody to tell.
     let _ = channel.write_all(&frame);
-}
-
-/// Has forks of this process inherit which pages of its files are mapped.
-///
-/// The kernel has each fork find out again, by a fault for every few pages, what is mapped of files to
-/// which nothing was written: a program would wait for some thirty of them. A mapping with a page of
-/// its own is copied whole (`vma_needs_copy` in the kernel's `mm/memory.c`), so one byte of each is
-/// written, with the value it has. This door of the kernel's leaves the mapping as it is: code is
-/// writable at no time.
-fn inherit_page_tables() -> std::io::Result<()> {
-    let memory = std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open("/proc/self/mem")?;
-    for line in std::fs::read_to_string("/proc/self/maps")?.lines() {
-        // Range, access, offset, device, inode.
-        let fields: Vec<&str> = line.split_ascii_whitespace().take(5).collect();
-        let [range, access, _, _, inode] = fields[..] else {
-            continue;
-        };
-        let has_own_pages = access.contains('w');
-        let is_of_file = inode != "0" && access.ends_with('p');
-        let start = range.split_once('-').map(|(start, _)| start);
-        if let Some(start) = start.and_then(|start| u64::from_str_radix(start, 16).ok())
-            && is_of_file
-            && !has_own_pages
-        {
-            let mut byte = [0];
-            memory.read_exact_at(&mut byte, start)?;
-            memory.write_all_at(&byte, start)?;
-        }
-    }
-    Ok(())
 }
 
 fn read_orders() -> Result<Orders, StepError> {
