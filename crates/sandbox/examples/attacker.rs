@@ -179,9 +179,9 @@ fn end_of(mut lifeline: UnixStream) -> String {
 /// The zygote, and in its forks the guest.
 fn zygote(mut channel: UnixStream) {
     answer_table(&mut channel);
-    let Some(mut channel) = serve_forks(channel) else {
+    if !serve_forks(&channel) {
         return;
-    };
+    }
     answer_table(&mut channel);
     let attempt = receive(&mut channel).expect("an attempt");
     let attempt: Attempt = serde_json::from_slice(&attempt).expect("JSON");

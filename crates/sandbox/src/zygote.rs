@@ -9,7 +9,7 @@
 //! The Rust half below serves the guests that are this binary; an interpreter's half is written in
 //! its own language and speaks the same words.
 
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -195,14 +195,14 @@ impl Drop for Zygote {
     }
 }
 
-/// The zygote's whole life, once it is locked down: serves requests until the host has gone, which is
-/// `None`, or returns in a forked guest with the guest's channel.
+/// The zygote's whole life, once it is locked down: serves requests until the host has gone, or returns
+/// `true` in a forked guest, where what was the control socket is the guest's channel.
 ///
 /// To be called by a process with one thread.
-pub fn serve_forks(control: UnixStream) -> Option<UnixStream> {
+pub fn serve_forks(control: &UnixStream) -> bool {
     let mut children: Vec<(Pid, OwnedFd, UnixStream)> = Vec::new();
     loop {
-        let mut polled = vec![PollFd::new(&control, PollFlags::IN)];
+        let mut polled = vec![PollFd::new(control, PollFlags::IN)];
         polled.extend(
             children
                 .iter()
@@ -225,7 +225,7 @@ pub fn serve_forks(control: UnixStream) -> Option<UnixStream> {
             continue;
         }
         let Ok((1, mut descriptors)) = lifeline::receive(control.as_fd(), &mut [0]) else {
-            return None;
+            return false;
         };
         let Some(lifeline) = descriptors.pop().map(UnixStream::from) else {
             continue;
@@ -249,20 +249,18 @@ pub fn serve_forks(control: UnixStream) -> Option<UnixStream> {
     }
 }
 
-/// Puts a guest's descriptors where it expects them.
-fn take_places(control: UnixStream, descriptors: Vec<OwnedFd>) -> Option<UnixStream> {
-    let [stdout, stderr, channel]: [OwnedFd; 3] = descriptors.try_into().ok()?;
-    // The channel takes the place of the control socket, whoever had made it.
-    let control = control.into_raw_fd();
+/// Puts a guest's descriptors where it expects them, the channel in place of the control socket.
+fn take_places(control: &UnixStream, descriptors: Vec<OwnedFd>) -> bool {
+    let Ok([stdout, stderr, channel]) = <[OwnedFd; 3]>::try_from(descriptors) else {
+        return false;
+    };
+    let control = control.as_raw_fd();
     debug_assert_eq!(control, CHANNEL);
-    for (descriptor, number) in [(&stdout, 1), (&stderr, 2), (&channel, control)] {
-        // SAFETY: dup2 touches no memory, and nothing in this process owns the three numbers.
-        if unsafe { libc::dup2(descriptor.as_raw_fd(), number) } < 0 {
-            return None;
-        }
-    }
-    // SAFETY: the number is the channel's now, and `control` has given it up.
-    Some(UnixStream::from(unsafe {
-        <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(control)
-    }))
+    [(stdout, 1), (stderr, 2), (channel, control)]
+        .iter()
+        .all(|(descriptor, number)| {
+            // SAFETY: dup2 touches no memory; nothing in this process owns the first two numbers, and
+            // whoever holds the third holds a socket to the host before and after.
+            unsafe { libc::dup2(descriptor.as_raw_fd(), *number) >= 0 }
+        })
 }

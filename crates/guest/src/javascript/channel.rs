@@ -42,8 +42,8 @@ impl Channel {
     }
 
     /// The socket alone. Nothing may have been read beyond the last message taken.
-    pub(super) fn into_stream(self) -> UnixStream {
-        self.stream
+    pub(super) fn stream(&self) -> &UnixStream {
+        &self.stream
     }
 
     pub(super) fn send(&mut self, kind: Kind, id: u32, body: &[u8]) -> Result<(), Lost> {

@@ -62,15 +62,15 @@ pub type LockDown = Box<dyn Fn() -> Result<Ready, Failed>>;
 /// To be called by a freshly executed process with one thread and at least 8 MiB of stack, with its
 /// channel to the host. `lock_down` gets the host's steps, first those of the zygote, then those of each
 /// guest, after which a process can only read from and write to what it has open. `fork`
-/// returns in each guest, with the guest's own channel, and in the zygote, with nothing, when the host
-/// has gone. `memory_bytes` bounds the engine's heap.
+/// returns `true` in each guest, where the channel is the guest's own, and `false` in the zygote when the
+/// host has gone. `memory_bytes` bounds the engine's heap.
 ///
 /// Fails when the host is gone or breaks the protocol, or when there is no memory to begin with.
 pub fn run(
     channel: UnixStream,
     memory_bytes: usize,
     lock_down: impl Fn(&[u8]) -> LockDown,
-    fork: impl FnOnce(UnixStream) -> Option<UnixStream>,
+    fork: impl FnOnce(&UnixStream) -> bool,
 ) -> ExitCode {
     let Ok(runtime) = Runtime::new() else {
         return ExitCode::FAILURE;
@@ -84,18 +84,18 @@ pub fn run(
     };
     let ended = context.with(|ctx| {
         let prelude = Prelude::new(&ctx).map_err(|_| Lost)?;
-        let mut channel = Channel::new(channel);
-        // Both before anything is answered: what the host sends then is not ours to read.
-        let of_all = lock_down(&channel.expect(Kind::Lockdown)?);
-        let of_each = lock_down(&channel.expect(Kind::Lockdown)?);
-        confine(&mut channel, &of_all)?;
-        let Some(channel) = fork(channel.into_stream()) else {
-            return Ok(());
-        };
-        let mut channel = Channel::new(channel);
-        confine(&mut channel, &of_each)?;
+        let channel = Channel::new(channel);
+        // What a zygote has prepared, none of its guests has to.
         let stage =
             Stage::new(ctx, channel, prelude, &rejections, memory_bytes).map_err(|_| Lost)?;
+        // Both before anything is answered: what the host sends then is not ours to read.
+        let of_all = lock_down(&stage.expect(Kind::Lockdown)?);
+        let of_each = lock_down(&stage.expect(Kind::Lockdown)?);
+        confine(&stage, &of_all)?;
+        if !stage.fork(fork) {
+            return Ok(());
+        }
+        confine(&stage, &of_each)?;
         one_program(&stage)
     });
     // Functions of ours hold values of the engine's, which it could only free together with them.
@@ -108,11 +108,11 @@ pub fn run(
 }
 
 /// Runs the steps of a lockdown and says what came of them; a failure ends this process.
-fn confine(channel: &mut Channel, lock_down: &LockDown) -> Result<(), Lost> {
+fn confine(stage: &Stage, lock_down: &LockDown) -> Result<(), Lost> {
     match lock_down() {
-        Ok(ready) => channel.send(Kind::Ready, 0, &message::encode(&ready)),
+        Ok(ready) => stage.send(Kind::Ready, &message::encode(&ready)),
         Err(failed) => {
-            channel.send(Kind::Failed, 0, &message::encode(&failed))?;
+            stage.send(Kind::Failed, &message::encode(&failed))?;
             Err(Lost)
         }
     }

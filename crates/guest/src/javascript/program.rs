@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -62,7 +63,8 @@ impl From<ProgramError> for Ending {
 }
 
 impl<'a, 'js> Stage<'a, 'js> {
-    /// To be made in the guest, not in the zygote: random numbers begin here.
+    /// To be made in the zygote: nothing of it is drawn by chance or tells the time before there is a
+    /// program.
     pub(super) fn new(
         ctx: Ctx<'js>,
         channel: Channel,
@@ -90,6 +92,16 @@ impl<'a, 'js> Stage<'a, 'js> {
     /// The next message of the host.
     pub(super) fn receive(&self) -> std::result::Result<Message, Lost> {
         self.channel.borrow_mut().receive(None)?.ok_or(Lost)
+    }
+
+    /// The next message of the host, which has to be of this kind.
+    pub(super) fn expect(&self, kind: Kind) -> std::result::Result<Vec<u8>, Lost> {
+        self.channel.borrow_mut().expect(kind)
+    }
+
+    /// Lends the channel to who forks guests.
+    pub(super) fn fork(&self, fork: impl FnOnce(&UnixStream) -> bool) -> bool {
+        fork(self.channel.borrow().stream())
     }
 
     pub(super) fn send(&self, kind: Kind, body: &[u8]) -> std::result::Result<(), Lost> {
