@@ -15,6 +15,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::iter::repeat_n;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
@@ -25,7 +27,7 @@ use crate::members;
 use crate::name::folded;
 use crate::plain;
 use crate::schema;
-use crate::shared::{Chunked, Dictionary, Numbered};
+use crate::shared::{Chunked, Dictionary, Numbered, Part};
 use crate::tool::Tool;
 use crate::words;
 
@@ -108,28 +110,19 @@ impl Field {
 }
 
 /// A word as it is written, in lower case.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Spelling {
-    pub(crate) text: Arc<str>,
+    pub(crate) text: Part<str>,
     /// How many fields of tools and servers contain it.
     pub(crate) uses: u32,
 }
 
-impl Default for Spelling {
-    fn default() -> Spelling {
-        Spelling {
-            text: Arc::from(""),
-            uses: 0,
-        }
-    }
-}
-
 /// What all spellings with one stem have in common.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Term {
-    stem: Arc<str>,
+    stem: Part<str>,
     /// The documents that contain it, in order.
-    pub(crate) blocks: Arc<[Block]>,
+    pub(crate) blocks: Part<[Block]>,
     /// How many tools contain it where that says how rare it is.
     telling: u32,
 }
@@ -156,16 +149,6 @@ impl Term {
     }
 }
 
-impl Default for Term {
-    fn default() -> Term {
-        Term {
-            stem: Arc::from(""),
-            blocks: Arc::default(),
-            telling: 0,
-        }
-    }
-}
-
 /// Documents that are scored together; their scores fit into the fastest cache.
 pub(crate) const BLOCK: u32 = 4_096;
 
@@ -173,11 +156,11 @@ pub(crate) const BLOCK: u32 = 4_096;
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
     pub(crate) number: u32,
-    pub(crate) postings: Arc<[Posting]>,
+    pub(crate) postings: Part<[Posting]>,
 }
 
 /// A word in a tool, and what it adds to the score before the word's rarity.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Posting {
     /// The document's place in its block.
     pub(crate) place: u16,
@@ -244,7 +227,7 @@ impl Occurrence {
 /// The words of some fields.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Text {
-    pub(crate) occurrences: Arc<[Occurrence]>,
+    pub(crate) occurrences: Part<[Occurrence]>,
     pub(crate) lengths: [u16; FIELDS],
 }
 
@@ -335,22 +318,21 @@ impl Index {
 
     /// An index of no tools that knows words: each as it is written, and where its stem is in `stems`.
     /// They are numbered in their order.
-    pub(crate) fn of_words(stems: &[&str], words: &[(&str, u32)]) -> Index {
-        let term = |stem: &&str| Term {
-            stem: Arc::from(*stem),
+    pub(crate) fn of_words(stems: Vec<Part<str>>, words: Vec<(Part<str>, u32)>) -> Index {
+        let term = |stem| Term {
+            stem,
             ..Term::default()
         };
-        let spelling = |(written, _): &(&str, u32)| Spelling {
-            text: Arc::from(*written),
-            uses: 0,
-        };
-        let outline = |(written, _): &(&str, u32)| crate::spelling::outline(written);
+        let spelling = |(text, _)| Spelling { text, uses: 0 };
         Index {
-            spellings: words.iter().map(spelling).collect(),
-            outlines: words.iter().map(outline).collect(),
+            outlines: words
+                .iter()
+                .map(|(written, _)| crate::spelling::outline(written))
+                .collect(),
             term_of: words.iter().map(|(_, term)| *term).collect(),
-            stems: stems.iter().copied().zip(0..).collect(),
-            terms: stems.iter().map(term).collect(),
+            spellings: words.into_iter().map(spelling).collect(),
+            stems: stems.iter().map(|stem| &**stem).zip(0..).collect(),
+            terms: stems.into_iter().map(term).collect(),
             ..Index::default()
         }
     }
@@ -588,20 +570,19 @@ pub(crate) struct Changes<'a> {
     touched: Vec<u32>,
     /// What the texts of the group at hand are worth to each of its tools.
     group: Option<(u32, Vec<(u32, Worth)>)>,
-    added: Vec<(u32, Added)>,
-    /// By term, how many were added, and the terms of which there are some.
+    /// The terms of the documents that were added, and by document where its own end.
+    added: Vec<(u32, Worth)>,
+    ends: Vec<(u32, usize)>,
+    /// By term, in how many documents it was added, in how many of them where that says how rare it is;
+    /// and the terms that were added.
     counts: Vec<u32>,
+    telling: Vec<u32>,
     terms_added: Vec<u32>,
     /// By spelling, the uses that were added, and the spellings that have some.
     uses: Vec<u32>,
     used: Vec<u32>,
-}
-
-/// A posting to be.
-#[derive(Clone, Copy, Default)]
-struct Added {
-    document: u32,
-    worth: Worth,
+    /// Whether no document was there before those that were added.
+    is_first: bool,
 }
 
 impl<'a> Changes<'a> {
@@ -616,10 +597,13 @@ impl<'a> Changes<'a> {
             touched: Vec::new(),
             group: None,
             added: Vec::new(),
+            ends: Vec::new(),
             counts: vec![0; terms],
+            telling: vec![0; terms],
             terms_added: Vec::new(),
             uses: vec![0; spellings],
             used: Vec::new(),
+            is_first: index.documents.end() == 0,
             index,
         }
     }
@@ -715,14 +699,16 @@ impl<'a> Changes<'a> {
             likeness: OnceLock::new(),
         });
         self.added.extend(self.touched.drain(..).map(|term| {
-            let worth = std::mem::take(&mut self.worths[term as usize]);
-            let count = &mut self.counts[term as usize];
-            if *count == 0 {
+            let at = term as usize;
+            let worth = std::mem::take(&mut self.worths[at]);
+            if self.counts[at] == 0 {
                 self.terms_added.push(term);
             }
-            *count += 1;
-            (term, Added { document, worth })
+            self.counts[at] += 1;
+            self.telling[at] += u32::from(worth.tells_rarity());
+            (term, worth)
         }));
+        self.ends.push((document, self.added.len()));
         let at = document as usize;
         let end = self.names.len().max(at + 1);
         self.group_of.resize(end, 0);
@@ -738,26 +724,74 @@ impl<'a> Changes<'a> {
             let uses = std::mem::take(&mut self.uses[spelling as usize]);
             self.index.spellings.get_mut(spelling).uses += uses;
         }
-        // Sorted by term, each count becoming the place of the next one of its term.
+        let (blocks, ends) = self.sorted();
+        let mut from = 0;
+        for (term, end) in self.terms_added.drain(..).zip(ends) {
+            self.counts[term as usize] = 0;
+            let known = self.index.terms.get_mut(term);
+            known.telling += std::mem::take(&mut self.telling[term as usize]);
+            if self.is_first {
+                known.blocks = Part::new(&blocks, from..end);
+            } else {
+                known.add(&blocks[from..end]);
+            }
+            from = end;
+        }
+        self.is_first = false;
+        self.added.clear();
+    }
+
+    /// The documents that were added, in blocks by term, and where those of each term end. All postings
+    /// lie together.
+    fn sorted(&mut self) -> (Arc<[Block]>, Vec<usize>) {
+        let mut from = 0;
+        let mut documents: Vec<(u32, Range<usize>)> = Vec::with_capacity(self.ends.len());
+        for (document, end) in self.ends.drain(..) {
+            documents.push((document, from..end));
+            from = end;
+        }
+        // The numbers of removed documents come back in any order.
+        documents.sort_unstable_by_key(|(document, _)| *document);
+        // Each count becomes the place of the next posting of its term.
         let mut next = 0;
         for &term in &self.terms_added {
             let count = &mut self.counts[term as usize];
             next += std::mem::replace(count, next);
         }
-        let mut sorted = vec![Added::default(); self.added.len()];
-        for (term, added) in self.added.drain(..) {
-            let place = &mut self.counts[term as usize];
-            sorted[*place as usize] = added;
-            *place += 1;
+        let places = |counts: &[u32]| -> Vec<u32> {
+            let terms = self.terms_added.iter();
+            terms.map(|term| counts[*term as usize]).collect()
+        };
+        let mut from = places(&self.counts);
+        let mut postings: Arc<[Posting]> = repeat_n(Posting::default(), self.added.len()).collect();
+        let placed = Arc::get_mut(&mut postings).expect("nothing shares them yet");
+        let mut of_blocks = Vec::new();
+        for documents in documents.chunk_by(|(a, _), (b, _)| a / BLOCK == b / BLOCK) {
+            for (document, added) in documents {
+                let place = (document % BLOCK) as u16;
+                for &(term, worth) in &self.added[added.clone()] {
+                    let next = &mut self.counts[term as usize];
+                    let impact = worth.impact();
+                    placed[*next as usize] = Posting { place, impact };
+                    *next += 1;
+                }
+            }
+            of_blocks.push((documents[0].0 / BLOCK, places(&self.counts)));
         }
-        let mut sorted = &mut sorted[..];
-        let mut from = 0;
-        for term in self.terms_added.drain(..) {
-            let end = std::mem::take(&mut self.counts[term as usize]);
-            let (of_term, rest) = sorted.split_at_mut((end - from) as usize);
-            self.index.terms.get_mut(term).add(of_term);
-            (sorted, from) = (rest, end);
+        let (mut blocks, mut ends) = (Vec::new(), Vec::with_capacity(from.len()));
+        for (term, from) in from.iter_mut().enumerate() {
+            for (number, ends) in &of_blocks {
+                let range = *from as usize..ends[term] as usize;
+                if !range.is_empty() {
+                    let postings = Part::new(&postings, range);
+                    let number = *number;
+                    blocks.push(Block { number, postings });
+                }
+                *from = ends[term];
+            }
+            ends.push(blocks.len());
         }
+        (blocks.into(), ends)
     }
 
     /// Removes a document; none that was added may be unsettled.
@@ -908,10 +942,10 @@ impl<'a> Changes<'a> {
         let occurrences = self
             .counted
             .drain(..)
-            .map(|(spelling, field, count)| Occurrence::new(spelling, field, count))
-            .collect();
+            .map(|(spelling, field, count)| Occurrence::new(spelling, field, count));
+        let occurrences: Vec<Occurrence> = occurrences.collect();
         Text {
-            occurrences,
+            occurrences: occurrences.into(),
             lengths,
         }
     }
@@ -933,14 +967,14 @@ impl<'a> Changes<'a> {
         let stem = words::stem(written);
         let term = index.stems.get(&stem).unwrap_or_else(|| {
             let term = index.terms.insert(Term {
-                stem: Arc::from(&*stem),
+                stem: Part::from(&*stem),
                 ..Term::default()
             });
             index.stems.insert(&stem, term);
             term
         });
         let spelling = index.spellings.insert(Spelling {
-            text: Arc::from(written),
+            text: Part::from(written),
             uses: 0,
         });
         spelled.insert(written, spelling);
@@ -951,43 +985,31 @@ impl<'a> Changes<'a> {
         self.uses.resize(spellings as usize, 0);
         self.worths.resize(terms as usize, Worth::default());
         self.counts.resize(terms as usize, 0);
+        self.telling.resize(terms as usize, 0);
         Some(spelling)
     }
 }
 
 impl Term {
-    fn add(&mut self, added: &mut [Added]) {
-        // The numbers of removed documents come back in any order.
-        if !added.is_sorted_by_key(|added| added.document) {
-            added.sort_unstable_by_key(|added| added.document);
-        }
+    /// Adds documents. What they share with other terms is copied: what is left of changes that long are
+    /// undone must not keep all of them.
+    fn add(&mut self, added: &[Block]) {
         let mut blocks = self.blocks.to_vec();
-        for added in added.chunk_by(|a, b| a.document / BLOCK == b.document / BLOCK) {
-            let number = added[0].document / BLOCK;
-            let of_block = |added: &Added| Posting {
-                place: (added.document % BLOCK) as u16,
-                impact: added.worth.impact(),
-            };
-            let new = added.iter().map(of_block);
-            let at = blocks.partition_point(|block| block.number < number);
-            match blocks.get_mut(at).filter(|block| block.number == number) {
-                Some(block) => {
-                    let mut postings = block.postings.to_vec();
-                    for posting in new {
-                        let at = postings.partition_point(|other| other.place < posting.place);
-                        postings.insert(at, posting);
-                    }
-                    block.postings = postings.into();
-                }
-                None => {
-                    let postings = new.collect();
-                    blocks.insert(at, Block { number, postings });
-                }
+        for Block { number, postings } in added {
+            let at = blocks.partition_point(|block| block.number < *number);
+            if blocks.get(at).is_none_or(|block| block.number != *number) {
+                let (number, postings) = (*number, Part::default());
+                blocks.insert(at, Block { number, postings });
             }
+            let mut all = Vec::with_capacity(blocks[at].postings.len() + postings.len());
+            all.extend_from_slice(&blocks[at].postings);
+            for posting in postings.iter() {
+                let at = all.partition_point(|other: &Posting| other.place < posting.place);
+                all.insert(at, *posting);
+            }
+            blocks[at].postings = all.into();
         }
         self.blocks = blocks.into();
-        let telling = added.iter().filter(|added| added.worth.tells_rarity());
-        self.telling += telling.count() as u32;
     }
 
     fn remove(&mut self, document: u32, worth: Worth) {
@@ -996,10 +1018,9 @@ impl Term {
             .iter_mut()
             .find(|block| block.number == document / BLOCK)
         {
-            let others = block.postings.iter().copied();
-            block.postings = others
-                .filter(|posting| u32::from(posting.place) != document % BLOCK)
-                .collect();
+            let mut others = block.postings.to_vec();
+            others.retain(|posting| u32::from(posting.place) != document % BLOCK);
+            block.postings = others.into();
         }
         blocks.retain(|block| !block.postings.is_empty());
         self.blocks = blocks.into();

@@ -2,7 +2,70 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::ops::{Deref, Index, Range};
 use std::sync::Arc;
+
+/// A part of a text or an array that many share. What is made at once lies together: that is one
+/// allocation and not thousands, and copies count their uses in one place.
+#[derive(Debug)]
+pub(crate) struct Part<D: ?Sized> {
+    whole: Arc<D>,
+    from: u32,
+    end: u32,
+}
+
+impl<D: ?Sized> Part<D> {
+    pub(crate) fn new(whole: &Arc<D>, range: Range<usize>) -> Part<D> {
+        Part {
+            whole: Arc::clone(whole),
+            from: range.start as u32,
+            end: range.end as u32,
+        }
+    }
+}
+
+impl<D: ?Sized + Index<Range<usize>, Output = D>> Deref for Part<D> {
+    type Target = D;
+
+    fn deref(&self) -> &D {
+        &self.whole[self.from as usize..self.end as usize]
+    }
+}
+
+impl<D: ?Sized> Clone for Part<D> {
+    fn clone(&self) -> Part<D> {
+        Part {
+            whole: Arc::clone(&self.whole),
+            ..*self
+        }
+    }
+}
+
+impl<D: ?Sized> Default for Part<D>
+where
+    Arc<D>: Default,
+{
+    fn default() -> Part<D> {
+        Part {
+            whole: Arc::default(),
+            from: 0,
+            end: 0,
+        }
+    }
+}
+
+impl From<&str> for Part<str> {
+    fn from(text: &str) -> Part<str> {
+        Part::new(&Arc::from(text), 0..text.len())
+    }
+}
+
+impl<T> From<Vec<T>> for Part<[T]> {
+    fn from(array: Vec<T>) -> Part<[T]> {
+        let range = 0..array.len();
+        Part::new(&Arc::from(array), range)
+    }
+}
 
 /// A growing array, of which `CHUNK` elements are copied together when one of them changes.
 #[derive(Clone, Debug)]

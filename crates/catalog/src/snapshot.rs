@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::catalog::ServerTools;
 use crate::index::{Changes, FIELDS, Index, MOST_SPELLINGS, Occurrence, Text};
+use crate::shared::Part;
 
 /// What the bytes begin with. The number changes with their layout and with what a word or a stem is.
 const MAGIC: &[u8; 16] = b"toolmill index 2";
@@ -55,7 +56,7 @@ impl Index {
         }
         let mut rest = Vec::new();
         write_texts(&mut rest, &terms.found, |&term| self.term(term).stem());
-        write_texts(&mut rest, &words.found, |&word| &self.spelling(word).text);
+        write_texts(&mut rest, &words.found, |&word| &*self.spelling(word).text);
         rest.extend(stems_of_words);
         rest.extend(parts);
         sealed(&rest)
@@ -74,11 +75,34 @@ impl Index {
         }
         let (mut index, numbers) = known.words_of(read.iter().map(|(_, texts)| texts));
         let mut changes = Changes::new(&mut index);
+        let words = read.iter().map(|(_, texts)| texts.occurrences.len()).sum();
+        let mut occurrences = Vec::with_capacity(words);
+        for (_, texts) in &read {
+            occurrences.extend(texts.occurrences.iter().map(|bits| {
+                let occurrence = occurrence(bits);
+                occurrence.with_spelling(numbers[occurrence.spelling() as usize])
+            }));
+        }
+        let occurrences: Arc<[Occurrence]> = occurrences.into();
         // Each tool has the words of its server too, which mostly are few.
-        let words: usize = read.iter().map(|(_, texts)| texts.occurrences.len()).sum();
         changes.reserve(words + words / 4);
+        let mut from = 0;
         for (server, texts) in read {
-            texts.add(&mut changes, &numbers, server);
+            let mut texts = texts.heads.iter().map(|head| {
+                let [lengths @ .., count] = counts(head);
+                let range = from..from + usize::from(count);
+                from = range.end;
+                let occurrences = Part::new(&occurrences, range);
+                Text {
+                    occurrences,
+                    lengths,
+                }
+            });
+            let of_server = texts.next().expect("the first text is the server's");
+            let group = changes.add_group(server, of_server);
+            for (tool, text) in server.tools().iter().zip(texts) {
+                changes.add(group, tool, text);
+            }
         }
         for server in unread {
             changes.add_server(server);
@@ -113,9 +137,9 @@ impl Order {
 /// What the bytes say.
 #[derive(Default)]
 struct Known<'a> {
-    stems: Vec<&'a str>,
+    stems: Vec<Part<str>>,
     /// Each with where its stem is.
-    words: Vec<(&'a str, u32)>,
+    words: Vec<(Part<str>, u32)>,
     /// The parts of the servers by the hash of their content.
     parts: HashMap<u64, &'a [u8]>,
 }
@@ -134,8 +158,9 @@ impl<'a> Known<'a> {
         let words = texts(&mut left)?;
         let (stems_of_words, _) = take(&mut left, words.len().checked_mul(4)?)?.as_chunks();
         let stems_of_words = stems_of_words.iter().copied().map(u32::from_le_bytes);
-        let words: Vec<(&str, u32)> = words.into_iter().zip(stems_of_words).collect();
-        let valid = |(word, stem): &(&str, u32)| !word.is_empty() && (*stem as usize) < stems.len();
+        let words: Vec<(Part<str>, u32)> = words.into_iter().zip(stems_of_words).collect();
+        let valid =
+            |(word, stem): &(Part<str>, u32)| !word.is_empty() && (*stem as usize) < stems.len();
         if !words.iter().all(valid) {
             return None;
         }
@@ -179,39 +204,11 @@ impl<'a> Known<'a> {
         let mut terms = Order::default();
         for (at, (word, stem)) in self.words.iter().enumerate().filter(|(at, _)| used[*at]) {
             numbers[at] = words.len() as u32;
-            words.push((*word, terms.place(*stem)));
+            words.push((word.clone(), terms.place(*stem)));
         }
-        let stems: Vec<&str> = terms
-            .found
-            .iter()
-            .map(|at| self.stems[*at as usize])
-            .collect();
-        (Index::of_words(&stems, &words), numbers)
-    }
-}
-
-impl Texts<'_> {
-    /// Adds a server whose texts these are to an index that gives their words `numbers`.
-    fn add(&self, changes: &mut Changes, numbers: &[u32], server: &ServerTools) {
-        let mut left = self.occurrences;
-        let mut texts = self.heads.iter().map(|head| {
-            let [lengths @ .., count] = counts(head);
-            let (occurrences, rest) = left.split_at(usize::from(count));
-            left = rest;
-            let occurrences = occurrences.iter().map(|bits| {
-                let occurrence = occurrence(bits);
-                occurrence.with_spelling(numbers[occurrence.spelling() as usize])
-            });
-            Text {
-                occurrences: occurrences.collect(),
-                lengths,
-            }
-        });
-        let of_server = texts.next().expect("the first text is the server's");
-        let group = changes.add_group(server, of_server);
-        for (tool, text) in server.tools().iter().zip(texts) {
-            changes.add(group, tool, text);
-        }
+        let stems = terms.found.iter();
+        let stems = stems.map(|at| self.stems[*at as usize].clone()).collect();
+        (Index::of_words(stems, words), numbers)
     }
 }
 
@@ -291,15 +288,17 @@ fn write_texts<'a, T>(out: &mut Vec<u8>, of: &'a [T], text: impl Fn(&'a T) -> &'
     }
 }
 
-fn texts<'a>(left: &mut &'a [u8]) -> Option<Vec<&'a str>> {
+fn texts(left: &mut &[u8]) -> Option<Vec<Part<str>>> {
     let count = number(left).filter(|count| *count <= MOST_SPELLINGS as usize)?;
     let lengths = take(left, count)?;
     let all = take(left, lengths.iter().copied().map(usize::from).sum())?;
-    let mut all = std::str::from_utf8(all).ok()?;
+    let all: Arc<str> = Arc::from(std::str::from_utf8(all).ok()?);
+    let mut end = 0;
     let mut next = |length: &u8| {
-        let (text, rest) = all.split_at_checked(usize::from(*length))?;
-        all = rest;
-        Some(text)
+        let range = end..end + usize::from(*length);
+        end = range.end;
+        all.get(range.clone())?;
+        Some(Part::new(&all, range))
     };
     lengths.iter().map(&mut next).collect()
 }

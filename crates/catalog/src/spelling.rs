@@ -75,7 +75,7 @@ fn nearest(
                 mistakes,
                 other_letter,
                 Reverse(spelling.uses),
-                &spelling.text,
+                &*spelling.text,
             );
             (mistakes <= most).then_some((key, at))
         })
