@@ -27,7 +27,7 @@ use crate::members;
 use crate::name::folded;
 use crate::plain;
 use crate::schema;
-use crate::shared::{Chunked, Dictionary, Numbered, Part};
+use crate::shared::{Dictionary, Numbered, Part};
 use crate::tool::Tool;
 use crate::words;
 
@@ -284,9 +284,9 @@ pub(crate) struct Index {
     spelled: Option<Dictionary>,
     spellings: Numbered<Spelling>,
     /// By spelling, for the search of similar ones.
-    pub(crate) outlines: Chunked<u32, 256>,
+    pub(crate) outlines: Arc<Vec<u32>>,
     /// By spelling, the term of its stem.
-    term_of: Chunked<u32, 256>,
+    term_of: Arc<Vec<u32>>,
     stems: Dictionary,
     terms: Numbered<Term>,
     servers: Dictionary,
@@ -324,12 +324,10 @@ impl Index {
             ..Term::default()
         };
         let spelling = |(text, _)| Spelling { text, uses: 0 };
+        let outline = |(written, _): &(Part<str>, u32)| crate::spelling::outline(written);
         Index {
-            outlines: words
-                .iter()
-                .map(|(written, _)| crate::spelling::outline(written))
-                .collect(),
-            term_of: words.iter().map(|(_, term)| *term).collect(),
+            outlines: Arc::new(words.iter().map(outline).collect()),
+            term_of: Arc::new(words.iter().map(|(_, term)| *term).collect()),
             spellings: words.into_iter().map(spelling).collect(),
             stems: stems.iter().map(|stem| &**stem).zip(0..).collect(),
             terms: stems.into_iter().map(term).collect(),
@@ -446,7 +444,7 @@ impl Index {
     }
 
     pub(crate) fn term_of(&self, spelling: u32) -> u32 {
-        *self.term_of.get(spelling)
+        self.term_of[spelling as usize]
     }
 
     pub(crate) fn term(&self, number: u32) -> &Term {
@@ -543,14 +541,15 @@ impl Worth {
         self.0 & !(Worth::NAME | Worth::TELLS_RARITY)
     }
 
-    fn impact(self) -> u16 {
+    fn impact(&self) -> u16 {
         let name = if self.has_name() {
             Field::WEIGHT[Field::Name as usize]
         } else {
             0.0
         };
-        let frequency = self.beside() as f32 / Worth::UNIT + name;
-        (frequency * (K1 + 1.0) / (frequency + K1) * Posting::UNIT) as u16
+        // By way of signed numbers, of which several are converted in one step.
+        let frequency = self.beside() as i32 as f32 / Worth::UNIT + name;
+        (frequency * (K1 + 1.0) / (frequency + K1) * Posting::UNIT) as i32 as u16
     }
 }
 
@@ -570,8 +569,10 @@ pub(crate) struct Changes<'a> {
     touched: Vec<u32>,
     /// What the texts of the group at hand are worth to each of its tools.
     group: Option<(u32, Vec<(u32, Worth)>)>,
-    /// The terms of the documents that were added, and by document where its own end.
-    added: Vec<(u32, Worth)>,
+    /// The terms of the documents that were added, what each is worth there, and by document where its
+    /// own end.
+    added: Vec<u32>,
+    added_worths: Vec<Worth>,
     ends: Vec<(u32, usize)>,
     /// By term, in how many documents it was added, in how many of them where that says how rare it is;
     /// and the terms that were added.
@@ -597,6 +598,7 @@ impl<'a> Changes<'a> {
             touched: Vec::new(),
             group: None,
             added: Vec::new(),
+            added_worths: Vec::new(),
             ends: Vec::new(),
             counts: vec![0; terms],
             telling: vec![0; terms],
@@ -611,6 +613,7 @@ impl<'a> Changes<'a> {
     /// Makes room for documents with so many different words in all.
     pub(crate) fn reserve(&mut self, words: usize) {
         self.added.reserve(words);
+        self.added_worths.reserve(words);
     }
 
     pub(crate) fn finish(mut self) {
@@ -698,7 +701,7 @@ impl<'a> Changes<'a> {
             text,
             likeness: OnceLock::new(),
         });
-        self.added.extend(self.touched.drain(..).map(|term| {
+        self.added_worths.extend(self.touched.iter().map(|&term| {
             let at = term as usize;
             let worth = std::mem::take(&mut self.worths[at]);
             if self.counts[at] == 0 {
@@ -706,8 +709,9 @@ impl<'a> Changes<'a> {
             }
             self.counts[at] += 1;
             self.telling[at] += u32::from(worth.tells_rarity());
-            (term, worth)
+            worth
         }));
+        self.added.append(&mut self.touched);
         self.ends.push((document, self.added.len()));
         let at = document as usize;
         let end = self.names.len().max(at + 1);
@@ -739,6 +743,7 @@ impl<'a> Changes<'a> {
         }
         self.is_first = false;
         self.added.clear();
+        self.added_worths.clear();
     }
 
     /// The documents that were added, in blocks by term, and where those of each term end. All postings
@@ -765,13 +770,14 @@ impl<'a> Changes<'a> {
         let mut from = places(&self.counts);
         let mut postings: Arc<[Posting]> = repeat_n(Posting::default(), self.added.len()).collect();
         let placed = Arc::get_mut(&mut postings).expect("nothing shares them yet");
+        let impacts: Vec<u16> = self.added_worths.iter().map(Worth::impact).collect();
         let mut of_blocks = Vec::new();
         for documents in documents.chunk_by(|(a, _), (b, _)| a / BLOCK == b / BLOCK) {
             for (document, added) in documents {
                 let place = (document % BLOCK) as u16;
-                for &(term, worth) in &self.added[added.clone()] {
+                let terms = self.added[added.clone()].iter();
+                for (&term, &impact) in terms.zip(&impacts[added.clone()]) {
                     let next = &mut self.counts[term as usize];
-                    let impact = worth.impact();
                     placed[*next as usize] = Posting { place, impact };
                     *next += 1;
                 }
@@ -834,7 +840,7 @@ impl<'a> Changes<'a> {
                 if let Some(spelled) = &mut self.index.spelled {
                     spelled.remove(&text);
                 }
-                *self.index.outlines.get_mut(number) = 0;
+                put(&mut self.index.outlines, number, 0);
             }
         }
     }
@@ -850,25 +856,23 @@ impl<'a> Changes<'a> {
             self.group = Some((group, of_group.collect()));
         }
         self.weigh_text(text);
-        for &(term, of_group) in self.group.iter().flat_map(|(_, worths)| worths) {
-            let worth = &mut self.worths[term as usize];
-            if worth.0 == 0 {
-                self.touched.push(term);
-            }
-            worth.add(of_group);
+        if let Some((_, of_group)) = &self.group {
+            weigh_all(
+                of_group.iter().copied(),
+                &mut self.worths,
+                &mut self.touched,
+            );
         }
     }
 
     fn weigh_text(&mut self, text: &Text) {
         let worths = text.worths();
-        for &occurrence in text.occurrences.iter() {
-            let term = self.index.term_of(occurrence.spelling());
-            let worth = &mut self.worths[term as usize];
-            if worth.0 == 0 {
-                self.touched.push(term);
-            }
-            worth.add(worths[occurrence.kind()]);
-        }
+        let term_of = &self.index.term_of[..];
+        let weighed = text.occurrences.iter().map(|occurrence| {
+            let term = term_of[occurrence.spelling() as usize];
+            (term, worths[occurrence.kind()])
+        });
+        weigh_all(weighed, &mut self.worths, &mut self.touched);
     }
 
     pub(crate) fn read_server(&mut self, server: &ServerTools) -> Text {
@@ -978,8 +982,12 @@ impl<'a> Changes<'a> {
             uses: 0,
         });
         spelled.insert(written, spelling);
-        *index.outlines.get_mut(spelling) = crate::spelling::outline(written);
-        *index.term_of.get_mut(spelling) = term;
+        put(
+            &mut index.outlines,
+            spelling,
+            crate::spelling::outline(written),
+        );
+        put(&mut index.term_of, spelling, term);
         let (spellings, terms) = (index.spellings.end(), index.terms.end());
         self.places.resize(spellings as usize, 0);
         self.uses.resize(spellings as usize, 0);
@@ -988,6 +996,24 @@ impl<'a> Changes<'a> {
         self.telling.resize(terms as usize, 0);
         Some(spelling)
     }
+}
+
+/// Adds what terms are worth to what they have been, and to `touched` those that were worth nothing. It
+/// has no branch on that, which could not be foreseen.
+fn weigh_all(
+    terms: impl ExactSizeIterator<Item = (u32, Worth)>,
+    worths: &mut [Worth],
+    touched: &mut Vec<u32>,
+) {
+    let mut end = touched.len();
+    touched.resize(end + terms.len(), 0);
+    for (term, more) in terms {
+        let worth = &mut worths[term as usize];
+        touched[end] = term;
+        end += usize::from(worth.0 == 0);
+        worth.add(more);
+    }
+    touched.truncate(end);
 }
 
 impl Term {
@@ -1026,6 +1052,14 @@ impl Term {
         self.blocks = blocks.into();
         self.telling -= u32::from(worth.tells_rarity());
     }
+}
+
+/// Sets an element of an array, which grows to hold it.
+fn put(array: &mut Arc<Vec<u32>>, at: u32, value: u32) {
+    let array = Arc::make_mut(array);
+    let at = at as usize;
+    array.resize(array.len().max(at + 1), 0);
+    array[at] = value;
 }
 
 fn insert(documents: &mut Arc<Vec<u32>>, document: u32) {

@@ -67,25 +67,28 @@ impl<T> From<Vec<T>> for Part<[T]> {
     }
 }
 
-/// A growing array, of which `CHUNK` elements are copied together when one of them changes.
+/// Elements of a [`Chunked`] that are copied together when one of them changes.
+const CHUNK: usize = 32;
+
+/// A growing array, of which a copy shares all chunks that neither has changed.
 #[derive(Clone, Debug)]
-pub(crate) struct Chunked<T, const CHUNK: usize = 32> {
+struct Chunked<T> {
     chunks: Vec<Arc<[T]>>,
 }
 
-impl<T, const CHUNK: usize> Default for Chunked<T, CHUNK> {
-    fn default() -> Chunked<T, CHUNK> {
+impl<T> Default for Chunked<T> {
+    fn default() -> Chunked<T> {
         Chunked { chunks: Vec::new() }
     }
 }
 
-impl<T: Clone + Default, const CHUNK: usize> Chunked<T, CHUNK> {
-    pub(crate) fn get(&self, at: u32) -> &T {
+impl<T: Clone + Default> Chunked<T> {
+    fn get(&self, at: u32) -> &T {
         &self.chunks[at as usize / CHUNK][at as usize % CHUNK]
     }
 
     /// The element at `at`, which the array grows to hold.
-    pub(crate) fn get_mut(&mut self, at: u32) -> &mut T {
+    fn get_mut(&mut self, at: u32) -> &mut T {
         let chunk = at as usize / CHUNK;
         while self.chunks.len() <= chunk {
             self.chunks.push(vec![T::default(); CHUNK].into());
@@ -93,16 +96,13 @@ impl<T: Clone + Default, const CHUNK: usize> Chunked<T, CHUNK> {
         &mut Arc::make_mut(&mut self.chunks[chunk])[at as usize % CHUNK]
     }
 
-    /// The elements in parts that lie together, each with the place of its first; perhaps some defaults
-    /// come after the last one.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = (u32, &[T])> {
-        let parts = self.chunks.iter().enumerate();
-        parts.map(|(at, chunk)| ((at * CHUNK) as u32, &**chunk))
+    fn iter(&self) -> impl Iterator<Item = &T> {
+        self.chunks.iter().flat_map(|chunk| chunk.iter())
     }
 }
 
-impl<T: Clone + Default, const CHUNK: usize> FromIterator<T> for Chunked<T, CHUNK> {
-    fn from_iter<I: IntoIterator<Item = T>>(elements: I) -> Chunked<T, CHUNK> {
+impl<T: Clone + Default> FromIterator<T> for Chunked<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(elements: I) -> Chunked<T> {
         let mut elements: Vec<T> = elements.into_iter().collect();
         elements.resize(elements.len().next_multiple_of(CHUNK), T::default());
         let mut left = elements.drain(..);
@@ -158,8 +158,7 @@ impl<T: Clone + Default> Numbered<T> {
 
     /// All numbers with their things; those that are free have the default.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        let parts = self.things.parts().flat_map(|(_, things)| things);
-        (0..self.next).zip(parts)
+        (0..self.next).zip(self.things.iter())
     }
 
     /// One more than the greatest number.

@@ -194,22 +194,34 @@ impl<'a> Known<'a> {
     }
 
     /// An index of the words of some texts, and the numbers that it gives to all of those known.
-    fn words_of<'t>(&self, texts: impl Iterator<Item = &'t Texts<'t>>) -> (Index, Vec<u32>) {
+    fn words_of<'t>(self, texts: impl Iterator<Item = &'t Texts<'t>>) -> (Index, Vec<u32>) {
         let mut used = vec![false; self.words.len()];
         for bits in texts.flat_map(|texts| texts.occurrences) {
             used[occurrence(bits).spelling() as usize] = true;
         }
-        let mut numbers = vec![0; self.words.len()];
-        let mut words = Vec::new();
-        let mut terms = Order::default();
-        for (at, (word, stem)) in self.words.iter().enumerate().filter(|(at, _)| used[*at]) {
-            numbers[at] = words.len() as u32;
-            words.push((word.clone(), terms.place(*stem)));
+        let mut used_stems = vec![false; self.stems.len()];
+        for ((_, stem), _) in self.words.iter().zip(&used).filter(|(_, used)| **used) {
+            used_stems[*stem as usize] = true;
         }
-        let stems = terms.found.iter();
-        let stems = stems.map(|at| self.stems[*at as usize].clone()).collect();
+        let (stems, numbers) = numbered(self.stems, &used_stems);
+        let words = self.words.into_iter();
+        let words = words.map(|(word, stem)| (word, numbers[stem as usize]));
+        let (words, numbers) = numbered(words, &used);
         (Index::of_words(stems, words), numbers)
     }
+}
+
+/// Those of some things that are used, and by where each of all was, where it is.
+fn numbered<T>(things: impl IntoIterator<Item = T>, used: &[bool]) -> (Vec<T>, Vec<u32>) {
+    let mut numbers = Vec::with_capacity(used.len());
+    let mut next = 0;
+    for used in used {
+        numbers.push(next);
+        next += u32::from(*used);
+    }
+    let things = things.into_iter().zip(used);
+    let things = things.filter(|(_, used)| **used).map(|(thing, _)| thing);
+    (things.collect(), numbers)
 }
 
 fn counts(head: &[u8; size_of::<Head>()]) -> [u16; FIELDS + 1] {

@@ -105,16 +105,14 @@ fn with_outline_like<const MOST: u32>(index: &Index, wanted: u32) -> Vec<u32> {
     };
     let length_like = |outline: u32| (outline >> 26).abs_diff(wanted >> 26) <= MOST;
     let mut found = Vec::new();
-    for (first, outlines) in index.outlines.parts() {
-        for (at, outlines) in outlines.chunks(16).enumerate() {
-            // Not `any`: without branches, several words are looked at in one step.
-            let any = |any: bool, outline: &u32| any | letters_like(*outline);
-            if outlines.iter().fold(false, any) {
-                let places = (first + 16 * at as u32..).zip(outlines);
-                let similar =
-                    places.filter(|(_, outline)| letters_like(**outline) && length_like(**outline));
-                found.extend(similar.map(|(at, _)| at));
-            }
+    for (at, outlines) in index.outlines.chunks(16).enumerate() {
+        // Not `any`: without branches, several words are looked at in one step.
+        let any = |any: bool, outline: &u32| any | letters_like(*outline);
+        if outlines.iter().fold(false, any) {
+            let places = (16 * at as u32..).zip(outlines);
+            let similar =
+                places.filter(|(_, outline)| letters_like(**outline) && length_like(**outline));
+            found.extend(similar.map(|(at, _)| at));
         }
     }
     found
