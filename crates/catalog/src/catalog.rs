@@ -9,6 +9,7 @@ use crate::index::{Index, name_hash};
 use crate::name::{self, folded, likeness};
 use crate::plain;
 use crate::search::{SearchOptions, SearchQuery};
+use crate::snapshot::content_hash;
 use crate::tool::{Facts, Tool};
 use crate::words;
 
@@ -39,6 +40,8 @@ pub struct ServerTools {
     rejected: Vec<String>,
     folded: String,
     name_hash: u32,
+    /// A number for all that is read from the server.
+    content_hash: u64,
     /// Where the tools lie by folded name.
     variants: OnceLock<HashMap<String, Vec<usize>>>,
 }
@@ -49,17 +52,25 @@ impl ServerTools {
         let known = known.map_or(&[][..], |known| &known.tools);
         let known = known.iter().map(|tool| (mark(tool.raw()), tool));
         let known: HashMap<(usize, &[u8]), &Arc<Tool>> = known.collect();
-        let mut usable = Vec::with_capacity(server.tools.len());
-        let mut rejected = Vec::new();
-        let mut seen = HashSet::with_capacity(server.tools.len());
-        for raw in server.tools {
+        let listed = server.tools.into_iter().map(|raw| {
             let known = known.get(&mark(&raw)).copied();
-            let (known, facts) = match known.filter(|tool| tool.raw().get() == raw.get()) {
-                Some(tool) => (Some(tool), Ok(tool.facts().clone())),
-                None => (None, Facts::of(&raw)),
-            };
+            match known.filter(|tool| tool.raw().get() == raw.get()) {
+                Some(tool) => (Some(tool), Ok(tool.facts().clone()), raw),
+                None => (None, Facts::of(&raw), raw),
+            }
+        });
+        let listed: Vec<_> = listed.collect();
+        let mut seen = HashSet::with_capacity(listed.len());
+        let is_new = listed.iter().map(|(_, facts, _)| {
+            let facts = facts.as_ref();
+            facts.is_ok_and(|facts| seen.insert(&*facts.name))
+        });
+        let is_new: Vec<bool> = is_new.collect();
+        let mut usable = Vec::with_capacity(listed.len());
+        let mut rejected = Vec::new();
+        for ((known, facts, raw), is_new) in listed.into_iter().zip(is_new) {
             match facts {
-                Ok(facts) if seen.insert(facts.name.clone()) => usable.push((known, facts, raw)),
+                Ok(facts) if is_new => usable.push((known, facts, raw)),
                 Ok(facts) => rejected.push(format!(
                     "tool {} is listed twice",
                     plain::quoted(&facts.name)
@@ -82,13 +93,21 @@ impl ServerTools {
             })
             .collect();
         tools.sort_by(|a, b| a.path().cmp(b.path()));
+        let title = server.title.unwrap_or_default();
+        let description = server.description.unwrap_or_default();
+        let of_tools: Vec<u8> = tools
+            .iter()
+            .flat_map(|tool| tool.facts().content_hash.to_le_bytes())
+            .collect();
+        let texts = [&server.name, &title, &description].map(|text| text.as_bytes());
         ServerTools {
             folded: folded(&server.name),
             name_hash: name_hash(&server.name),
+            content_hash: content_hash(texts.into_iter().chain([&of_tools[..]])),
             name: server.name,
             identifier,
-            title: server.title.unwrap_or_default(),
-            description: server.description.unwrap_or_default(),
+            title,
+            description,
             tools,
             rejected,
             variants: OnceLock::new(),
@@ -103,6 +122,10 @@ impl ServerTools {
     /// The server's part of its tools' paths.
     pub fn identifier(&self) -> &str {
         &self.identifier
+    }
+
+    pub(crate) fn content_hash(&self) -> u64 {
+        self.content_hash
     }
 
     pub fn title(&self) -> &str {

@@ -718,7 +718,7 @@ impl<'a> Changes<'a> {
         self.group_of.resize(end, 0);
         self.names.resize(end, 0);
         self.group_of[at] = group;
-        self.names[at] = name_hash(tool.name());
+        self.names[at] = tool.facts().name_hash;
         insert(&mut self.index.groups.get_mut(group).documents, document);
     }
 

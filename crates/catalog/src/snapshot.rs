@@ -17,7 +17,7 @@ use crate::index::{Changes, FIELDS, Index, MOST_SPELLINGS, Occurrence, Text};
 use crate::shared::Part;
 
 /// What the bytes begin with. The number changes with their layout and with what a word or a stem is.
-const MAGIC: &[u8; 16] = b"toolmill index 2";
+const MAGIC: &[u8; 16] = b"toolmill index 3";
 
 /// How many occurrences a text has, after how many words each field has.
 type Head = [[u8; 2]; FIELDS + 1];
@@ -35,7 +35,7 @@ impl Index {
             let texts: Vec<&Text> = [of_server].into_iter().chain(of_tools).collect();
             let occurrences = || texts.iter().flat_map(|text| text.occurrences.iter());
             let length = texts.len() * size_of::<Head>() + occurrences().count() * 4;
-            parts.extend(content_hash(server).to_le_bytes());
+            parts.extend(server.content_hash().to_le_bytes());
             write_number(&mut parts, length);
             for text in &texts {
                 for length in text.lengths {
@@ -179,7 +179,7 @@ impl<'a> Known<'a> {
 
     /// `None` if the server lists something else, or not all of it is there.
     fn texts(&self, server: &ServerTools) -> Option<Texts<'a>> {
-        let part: &'a [u8] = self.parts.get(&content_hash(server))?;
+        let part: &'a [u8] = self.parts.get(&server.content_hash())?;
         let texts = server.tools().len() + 1;
         let (heads, occurrences) = part.split_at_checked(texts * size_of::<Head>())?;
         let (heads, _) = heads.as_chunks();
@@ -236,7 +236,7 @@ fn occurrence(bits: &[u8; 4]) -> Occurrence {
 /// The bytes with a hash of them, by which [`unsealed`] knows that they are as they were written.
 fn sealed(rest: &[u8]) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
-    out.extend(hash([rest]).to_le_bytes());
+    out.extend(content_hash([rest]).to_le_bytes());
     out.extend(rest);
     out
 }
@@ -244,19 +244,12 @@ fn sealed(rest: &[u8]) -> Vec<u8> {
 fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
     let mut left = bytes.strip_prefix(MAGIC)?;
     let written = take(&mut left, 8)?;
-    (written == hash([left]).to_le_bytes()).then_some(left)
-}
-
-/// A number for all that is read from a server.
-fn content_hash(server: &ServerTools) -> u64 {
-    let of_server = [server.name(), server.title(), server.description()];
-    let of_tools = server.tools().iter().map(|tool| tool.raw().get());
-    hash(of_server.into_iter().chain(of_tools).map(str::as_bytes))
+    (written == content_hash([left]).to_le_bytes()).then_some(left)
 }
 
 /// A number for some megabytes, of which only accidents must not make the same. It need not resist
 /// attacks: a server that finds another listing with the same number hides its own tools.
-fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
+pub(crate) fn content_hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
     /// Steps that do not wait for each other.
     const LANES: usize = 4;
     let mut lanes = [0; LANES];
@@ -368,11 +361,11 @@ mod tests {
     /// be read as something else.
     #[test]
     fn one_version_writes_one_layout() {
-        let written = hash([&Catalog::new(listed()).snapshot()[..]]);
+        let written = content_hash([&Catalog::new(listed()).snapshot()[..]]);
         let magic = std::str::from_utf8(MAGIC).expect("it is text");
         assert_eq!(
             (magic, written),
-            ("toolmill index 2", 9_406_644_929_330_199_696)
+            ("toolmill index 3", 9_406_644_929_330_199_696)
         );
     }
 
