@@ -1,5 +1,6 @@
 //! The snapshot of all tools, and the lookup of one by what a program calls it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
@@ -79,17 +80,16 @@ impl ServerTools {
             }
         }
         let names: Vec<&str> = usable.iter().map(|(_, facts, _)| &*facts.name).collect();
-        let identifiers = name::identifiers(&names);
+        let identifiers = name::identifiers(&names).into_iter();
+        let path = |tool: Cow<str>| [&identifier, ".", &*tool].concat();
+        let paths: Vec<String> = identifiers.map(path).collect();
         let name: Arc<str> = Arc::from(&*server.name);
         let mut tools: Vec<Arc<Tool>> = usable
             .into_iter()
-            .zip(identifiers)
-            .map(|((known, facts, raw), tool)| {
-                let path = [&identifier, ".", &tool].concat();
-                match known {
-                    Some(known) if known.path() == path => Arc::clone(known),
-                    _ => Arc::new(Tool::new(&name, facts, path, raw)),
-                }
+            .zip(paths)
+            .map(|((known, facts, raw), path)| match known {
+                Some(known) if known.path() == path => Arc::clone(known),
+                _ => Arc::new(Tool::new(&name, facts, path, raw)),
             })
             .collect();
         tools.sort_by(|a, b| a.path().cmp(b.path()));
@@ -541,7 +541,8 @@ fn mark(raw: &RawValue) -> (usize, &[u8]) {
 /// The servers of a snapshot, by identifier.
 fn assemble(listings: BTreeMap<String, Listing>) -> Vec<Arc<ServerTools>> {
     let names: Vec<&str> = listings.keys().map(String::as_str).collect();
-    let identifiers = name::identifiers(&names);
+    let identifiers = name::identifiers(&names).into_iter();
+    let identifiers: Vec<String> = identifiers.map(Cow::into_owned).collect();
     let mut servers: Vec<Arc<ServerTools>> = listings
         .into_values()
         .zip(identifiers)

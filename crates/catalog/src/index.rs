@@ -547,9 +547,13 @@ impl Worth {
         } else {
             0.0
         };
-        // By way of signed numbers, of which several are converted in one step.
         let frequency = self.beside() as i32 as f32 / Worth::UNIT + name;
-        (frequency * (K1 + 1.0) / (frequency + K1) * Posting::UNIT) as i32 as u16
+        let impact = frequency * (K1 + 1.0) / (frequency + K1) * Posting::UNIT;
+        // The whole part, without a conversion that is checked: so several are made in one step. A sum
+        // with this number has its whole part, rounded, in its lowest bits.
+        const WHOLE: f32 = 8_388_608.0;
+        let sum = impact + WHOLE;
+        sum.to_bits() as u16 - u16::from(sum - WHOLE > impact)
     }
 }
 
@@ -574,9 +578,9 @@ pub(crate) struct Changes<'a> {
     added: Vec<u32>,
     added_worths: Vec<Worth>,
     ends: Vec<(u32, usize)>,
-    /// By term, in how many documents it was added, in how many of them where that says how rare it is;
-    /// and the terms that were added.
-    counts: Vec<u32>,
+    /// By term, whether it is in one of them, and in how many where that says how rare it is; and those
+    /// that are.
+    is_added: Vec<bool>,
     telling: Vec<u32>,
     terms_added: Vec<u32>,
     /// By spelling, the uses that were added, and the spellings that have some.
@@ -600,7 +604,7 @@ impl<'a> Changes<'a> {
             added: Vec::new(),
             added_worths: Vec::new(),
             ends: Vec::new(),
-            counts: vec![0; terms],
+            is_added: vec![false; terms],
             telling: vec![0; terms],
             terms_added: Vec::new(),
             uses: vec![0; spellings],
@@ -704,10 +708,10 @@ impl<'a> Changes<'a> {
         self.added_worths.extend(self.touched.iter().map(|&term| {
             let at = term as usize;
             let worth = std::mem::take(&mut self.worths[at]);
-            if self.counts[at] == 0 {
+            if !self.is_added[at] {
+                self.is_added[at] = true;
                 self.terms_added.push(term);
             }
-            self.counts[at] += 1;
             self.telling[at] += u32::from(worth.tells_rarity());
             worth
         }));
@@ -731,7 +735,7 @@ impl<'a> Changes<'a> {
         let (blocks, ends) = self.sorted();
         let mut from = 0;
         for (term, end) in self.terms_added.drain(..).zip(ends) {
-            self.counts[term as usize] = 0;
+            self.is_added[term as usize] = false;
             let known = self.index.terms.get_mut(term);
             known.telling += std::mem::take(&mut self.telling[term as usize]);
             if self.is_first {
@@ -746,8 +750,7 @@ impl<'a> Changes<'a> {
         self.added_worths.clear();
     }
 
-    /// The documents that were added, in blocks by term, and where those of each term end. All postings
-    /// lie together.
+    /// The documents that were added, in blocks by term, and where those of each term end.
     fn sorted(&mut self) -> (Arc<[Block]>, Vec<usize>) {
         let mut from = 0;
         let mut documents: Vec<(u32, Range<usize>)> = Vec::with_capacity(self.ends.len());
@@ -757,47 +760,52 @@ impl<'a> Changes<'a> {
         }
         // The numbers of removed documents come back in any order.
         documents.sort_unstable_by_key(|(document, _)| *document);
-        // Each count becomes the place of the next posting of its term.
-        let mut next = 0;
-        for &term in &self.terms_added {
-            let count = &mut self.counts[term as usize];
-            next += std::mem::replace(count, next);
-        }
-        let places = |counts: &[u32]| -> Vec<u32> {
-            let terms = self.terms_added.iter();
-            terms.map(|term| counts[*term as usize]).collect()
-        };
-        let mut from = places(&self.counts);
-        let mut postings: Arc<[Posting]> = repeat_n(Posting::default(), self.added.len()).collect();
-        let placed = Arc::get_mut(&mut postings).expect("nothing shares them yet");
         let impacts: Vec<u16> = self.added_worths.iter().map(Worth::impact).collect();
-        let mut of_blocks = Vec::new();
+        // By term, how many postings it has in a block, then where the next of them goes.
+        let mut places = vec![0; self.worths.len()];
+        let mut parts = Vec::new();
         for documents in documents.chunk_by(|(a, _), (b, _)| a / BLOCK == b / BLOCK) {
+            for (_, added) in documents {
+                for &term in &self.added[added.clone()] {
+                    places[term as usize] += 1;
+                }
+            }
+            let mut next = 0;
+            for &term in &self.terms_added {
+                let place = &mut places[term as usize];
+                next += std::mem::replace(place, next);
+            }
+            let postings = repeat_n(Posting::default(), next);
+            let mut postings: Arc<[Posting]> = postings.collect();
+            let placed = Arc::get_mut(&mut postings).expect("nothing shares them yet");
             for (document, added) in documents {
-                let place = (document % BLOCK) as u16;
+                let in_block = (document % BLOCK) as u16;
                 let terms = self.added[added.clone()].iter();
                 for (&term, &impact) in terms.zip(&impacts[added.clone()]) {
-                    let next = &mut self.counts[term as usize];
-                    placed[*next as usize] = Posting { place, impact };
+                    let next = &mut places[term as usize];
+                    placed[*next].place = in_block;
+                    placed[*next].impact = impact;
                     *next += 1;
                 }
             }
-            of_blocks.push((documents[0].0 / BLOCK, places(&self.counts)));
+            let ends = self.terms_added.iter();
+            let ends = ends.map(|&term| std::mem::take(&mut places[term as usize]));
+            let ends: Vec<usize> = ends.collect();
+            parts.push((documents[0].0 / BLOCK, postings, ends));
         }
-        let (mut blocks, mut ends) = (Vec::new(), Vec::with_capacity(from.len()));
-        for (term, from) in from.iter_mut().enumerate() {
-            for (number, ends) in &of_blocks {
-                let range = *from as usize..ends[term] as usize;
+        let (mut blocks, mut ends_of_terms) = (Vec::new(), Vec::new());
+        for term in 0..self.terms_added.len() {
+            for (number, postings, ends) in &parts {
+                let from = if term == 0 { 0 } else { ends[term - 1] };
+                let range = from..ends[term];
                 if !range.is_empty() {
-                    let postings = Part::new(&postings, range);
-                    let number = *number;
+                    let (number, postings) = (*number, Part::new(postings, range));
                     blocks.push(Block { number, postings });
                 }
-                *from = ends[term];
             }
-            ends.push(blocks.len());
+            ends_of_terms.push(blocks.len());
         }
-        (blocks.into(), ends)
+        (blocks.into(), ends_of_terms)
     }
 
     /// Removes a document; none that was added may be unsettled.
@@ -992,7 +1000,7 @@ impl<'a> Changes<'a> {
         self.places.resize(spellings as usize, 0);
         self.uses.resize(spellings as usize, 0);
         self.worths.resize(terms as usize, Worth::default());
-        self.counts.resize(terms as usize, 0);
+        self.is_added.resize(terms as usize, false);
         self.telling.resize(terms as usize, 0);
         Some(spelling)
     }
