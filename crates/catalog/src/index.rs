@@ -28,6 +28,7 @@ use crate::name::folded;
 use crate::plain;
 use crate::schema;
 use crate::shared::{Dictionary, Numbered, Part};
+use crate::spelling::Outlines;
 use crate::tool::Tool;
 use crate::words;
 
@@ -142,7 +143,7 @@ impl Term {
             let place = (document % BLOCK) as u16;
             let at = block
                 .postings
-                .binary_search_by_key(&place, |posting| posting.place);
+                .binary_search_by_key(&place, |posting| posting.place());
             Some(block.postings[at.ok()?])
         });
         posting.map_or(0.0, Posting::impact)
@@ -161,18 +162,24 @@ pub(crate) struct Block {
 
 /// A word in a tool, and what it adds to the score before the word's rarity.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Posting {
-    /// The document's place in its block.
-    pub(crate) place: u16,
-    impact: u16,
-}
+pub(crate) struct Posting(u32);
 
 impl Posting {
     /// The greatest impact, K1 + 1, is near the greatest number.
     const UNIT: f32 = 29_000.0;
 
+    fn new(place: u16, impact: u16) -> Posting {
+        Posting(u32::from(impact) << 16 | u32::from(place))
+    }
+
+    /// The document's place in its block.
+    pub(crate) fn place(self) -> u16 {
+        self.0 as u16
+    }
+
     pub(crate) fn impact(self) -> f32 {
-        f32::from(self.impact) * (1.0 / Posting::UNIT)
+        // A signed number, of which several are converted in one step.
+        (self.0 >> 16) as i32 as f32 * (1.0 / Posting::UNIT)
     }
 }
 
@@ -283,8 +290,8 @@ pub(crate) struct Index {
     /// The numbers of spellings. Only who reads words asks for them, so they are put together then.
     spelled: Option<Dictionary>,
     spellings: Numbered<Spelling>,
-    /// By spelling, for the search of similar ones.
-    pub(crate) outlines: Arc<Vec<u32>>,
+    /// For the search of similar spellings.
+    pub(crate) outlines: Outlines,
     /// By spelling, the term of its stem.
     term_of: Arc<Vec<u32>>,
     stems: Dictionary,
@@ -324,9 +331,8 @@ impl Index {
             ..Term::default()
         };
         let spelling = |(text, _)| Spelling { text, uses: 0 };
-        let outline = |(written, _): &(Part<str>, u32)| crate::spelling::outline(written);
         Index {
-            outlines: Arc::new(words.iter().map(outline).collect()),
+            outlines: words.iter().map(|(written, _)| &**written).collect(),
             term_of: Arc::new(words.iter().map(|(_, term)| *term).collect()),
             spellings: words.into_iter().map(spelling).collect(),
             stems: stems.iter().map(|stem| &**stem).zip(0..).collect(),
@@ -762,7 +768,7 @@ impl<'a> Changes<'a> {
         documents.sort_unstable_by_key(|(document, _)| *document);
         let impacts: Vec<u16> = self.added_worths.iter().map(Worth::impact).collect();
         // By term, how many postings it has in a block, then where the next of them goes.
-        let mut places = vec![0; self.worths.len()];
+        let mut places = vec![0_u32; self.worths.len()];
         let mut parts = Vec::new();
         for documents in documents.chunk_by(|(a, _), (b, _)| a / BLOCK == b / BLOCK) {
             for (_, added) in documents {
@@ -775,7 +781,7 @@ impl<'a> Changes<'a> {
                 let place = &mut places[term as usize];
                 next += std::mem::replace(place, next);
             }
-            let postings = repeat_n(Posting::default(), next);
+            let postings = repeat_n(Posting::default(), next as usize);
             let mut postings: Arc<[Posting]> = postings.collect();
             let placed = Arc::get_mut(&mut postings).expect("nothing shares them yet");
             for (document, added) in documents {
@@ -783,21 +789,20 @@ impl<'a> Changes<'a> {
                 let terms = self.added[added.clone()].iter();
                 for (&term, &impact) in terms.zip(&impacts[added.clone()]) {
                     let next = &mut places[term as usize];
-                    placed[*next].place = in_block;
-                    placed[*next].impact = impact;
+                    placed[*next as usize] = Posting::new(in_block, impact);
                     *next += 1;
                 }
             }
             let ends = self.terms_added.iter();
             let ends = ends.map(|&term| std::mem::take(&mut places[term as usize]));
-            let ends: Vec<usize> = ends.collect();
+            let ends: Vec<u32> = ends.collect();
             parts.push((documents[0].0 / BLOCK, postings, ends));
         }
         let (mut blocks, mut ends_of_terms) = (Vec::new(), Vec::new());
         for term in 0..self.terms_added.len() {
             for (number, postings, ends) in &parts {
                 let from = if term == 0 { 0 } else { ends[term - 1] };
-                let range = from..ends[term];
+                let range = from as usize..ends[term] as usize;
                 if !range.is_empty() {
                     let (number, postings) = (*number, Part::new(postings, range));
                     blocks.push(Block { number, postings });
@@ -848,7 +853,7 @@ impl<'a> Changes<'a> {
                 if let Some(spelled) = &mut self.index.spelled {
                     spelled.remove(&text);
                 }
-                put(&mut self.index.outlines, number, 0);
+                self.index.outlines.remove(number, &text);
             }
         }
     }
@@ -990,11 +995,7 @@ impl<'a> Changes<'a> {
             uses: 0,
         });
         spelled.insert(written, spelling);
-        put(
-            &mut index.outlines,
-            spelling,
-            crate::spelling::outline(written),
-        );
+        index.outlines.insert(spelling, written);
         put(&mut index.term_of, spelling, term);
         let (spellings, terms) = (index.spellings.end(), index.terms.end());
         self.places.resize(spellings as usize, 0);
@@ -1038,7 +1039,7 @@ impl Term {
             let mut all = Vec::with_capacity(blocks[at].postings.len() + postings.len());
             all.extend_from_slice(&blocks[at].postings);
             for posting in postings.iter() {
-                let at = all.partition_point(|other: &Posting| other.place < posting.place);
+                let at = all.partition_point(|other: &Posting| other.place() < posting.place());
                 all.insert(at, *posting);
             }
             blocks[at].postings = all.into();
@@ -1053,7 +1054,7 @@ impl Term {
             .find(|block| block.number == document / BLOCK)
         {
             let mut others = block.postings.to_vec();
-            others.retain(|posting| u32::from(posting.place) != document % BLOCK);
+            others.retain(|posting| u32::from(posting.place()) != document % BLOCK);
             block.postings = others.into();
         }
         blocks.retain(|block| !block.postings.is_empty());
