@@ -27,7 +27,7 @@ use crate::members;
 use crate::name::folded;
 use crate::plain;
 use crate::schema;
-use crate::shared::{Dictionary, Numbered, Part};
+use crate::shared::{Chunked, Dictionary, Numbered, Part};
 use crate::spelling::Outlines;
 use crate::tool::Tool;
 use crate::words;
@@ -110,29 +110,14 @@ impl Field {
     }
 }
 
-/// A word as it is written, in lower case.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Spelling {
-    pub(crate) text: Part<str>,
-    /// How many fields of tools and servers contain it.
-    pub(crate) uses: u32,
-}
-
 /// What all spellings with one stem have in common.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Term {
-    stem: Part<str>,
     /// The documents that contain it, in order.
     pub(crate) blocks: Part<[Block]>,
-    /// How many tools contain it where that says how rare it is.
-    telling: u32,
 }
 
 impl Term {
-    pub(crate) fn stem(&self) -> &str {
-        &self.stem
-    }
-
     /// What the term is worth in a document, 0 if it is not there.
     pub(crate) fn impact(&self, document: u32) -> f32 {
         let block = self
@@ -289,13 +274,19 @@ pub(crate) struct Group {
 pub(crate) struct Index {
     /// The numbers of spellings. Only who reads words asks for them, so they are put together then.
     spelled: Option<Dictionary>,
-    spellings: Numbered<Spelling>,
+    /// Words as they are written, in lower case.
+    spellings: Numbered<Part<str>>,
+    /// By spelling, how many fields of tools and servers contain it.
+    uses: Arc<Vec<u32>>,
     /// For the search of similar spellings.
     pub(crate) outlines: Outlines,
     /// By spelling, the term of its stem.
     term_of: Arc<Vec<u32>>,
     stems: Dictionary,
     terms: Numbered<Term>,
+    /// By term, its stem, and how many tools contain it where that says how rare it is.
+    stem_of: Chunked<Part<str>>,
+    telling: Arc<Vec<u32>>,
     servers: Dictionary,
     groups: Numbered<Group>,
     documents: Numbered<Document>,
@@ -326,17 +317,15 @@ impl Index {
     /// An index of no tools that knows words: each as it is written, and where its stem is in `stems`.
     /// They are numbered in their order.
     pub(crate) fn of_words(stems: Vec<Part<str>>, words: Vec<(Part<str>, u32)>) -> Index {
-        let term = |stem| Term {
-            stem,
-            ..Term::default()
-        };
-        let spelling = |(text, _)| Spelling { text, uses: 0 };
         Index {
             outlines: words.iter().map(|(written, _)| &**written).collect(),
             term_of: Arc::new(words.iter().map(|(_, term)| *term).collect()),
-            spellings: words.into_iter().map(spelling).collect(),
+            uses: Arc::new(vec![0; words.len()]),
+            spellings: words.into_iter().map(|(word, _)| word).collect(),
             stems: stems.iter().map(|stem| &**stem).zip(0..).collect(),
-            terms: stems.into_iter().map(term).collect(),
+            terms: stems.iter().map(|_| Term::default()).collect(),
+            telling: Arc::new(vec![0; stems.len()]),
+            stem_of: stems.into_iter().collect(),
             ..Index::default()
         }
     }
@@ -440,8 +429,12 @@ impl Index {
         Some((&group.text, texts?))
     }
 
-    pub(crate) fn spelling(&self, number: u32) -> &Spelling {
+    pub(crate) fn spelling(&self, number: u32) -> &str {
         self.spellings.get(number)
+    }
+
+    pub(crate) fn uses(&self, spelling: u32) -> u32 {
+        self.uses[spelling as usize]
     }
 
     /// One more than the greatest number of a spelling.
@@ -457,6 +450,10 @@ impl Index {
         self.terms.get(number)
     }
 
+    pub(crate) fn stem_of(&self, term: u32) -> &str {
+        self.stem_of.get(term)
+    }
+
     pub(crate) fn stem(&self, stem: &str) -> Option<u32> {
         self.stems.get(stem)
     }
@@ -465,14 +462,14 @@ impl Index {
     ///
     /// One that only parameters contain counts as rare as one that one description contains.
     pub(crate) fn rarity(&self, term: u32) -> f32 {
-        let containing = self.terms.get(term).telling.max(1) as f32;
+        let containing = self.telling[term as usize].max(1) as f32;
         (1.0 + (self.len() as f32 - containing + 0.5) / (containing + 0.5)).ln()
     }
 
     /// Whether few enough tools contain a word for it to say something beside the one that is wanted.
     /// Those that most contain (`get`, `list`) say little and have the longest lists.
     pub(crate) fn tells_apart(&self, term: u32) -> bool {
-        self.terms.get(term).telling as usize <= (self.len() / 8).max(64)
+        self.telling[term as usize] as usize <= (self.len() / 8).max(64)
     }
 
     /// What a word is worth in a document, by the fields in which it stands.
@@ -569,8 +566,11 @@ impl Worth {
 /// then looked up once, not once for each.
 pub(crate) struct Changes<'a> {
     index: &'a mut Index,
+    /// Of the index, which has them back in the end.
     group_of: Vec<u32>,
     names: Vec<u32>,
+    uses: Vec<u32>,
+    telling: Vec<u32>,
     /// Where in `counted` a spelling stands, plus one.
     places: Vec<u32>,
     counted: Vec<(u32, Field, u32)>,
@@ -584,14 +584,9 @@ pub(crate) struct Changes<'a> {
     added: Vec<u32>,
     added_worths: Vec<Worth>,
     ends: Vec<(u32, usize)>,
-    /// By term, whether it is in one of them, and in how many where that says how rare it is; and those
-    /// that are.
+    /// By term, whether it is in one of them, and those that are.
     is_added: Vec<bool>,
-    telling: Vec<u32>,
     terms_added: Vec<u32>,
-    /// By spelling, the uses that were added, and the spellings that have some.
-    uses: Vec<u32>,
-    used: Vec<u32>,
     /// Whether no document was there before those that were added.
     is_first: bool,
 }
@@ -600,8 +595,10 @@ impl<'a> Changes<'a> {
     pub(crate) fn new(index: &'a mut Index) -> Changes<'a> {
         let (spellings, terms) = (index.spellings.end() as usize, index.terms.end() as usize);
         Changes {
-            group_of: std::mem::take(&mut index.group_of).to_vec(),
-            names: std::mem::take(&mut index.names).to_vec(),
+            group_of: Arc::unwrap_or_clone(std::mem::take(&mut index.group_of)),
+            names: Arc::unwrap_or_clone(std::mem::take(&mut index.names)),
+            uses: Arc::unwrap_or_clone(std::mem::take(&mut index.uses)),
+            telling: Arc::unwrap_or_clone(std::mem::take(&mut index.telling)),
             places: vec![0; spellings],
             counted: Vec::new(),
             worths: vec![Worth::default(); terms],
@@ -611,10 +608,7 @@ impl<'a> Changes<'a> {
             added_worths: Vec::new(),
             ends: Vec::new(),
             is_added: vec![false; terms],
-            telling: vec![0; terms],
             terms_added: Vec::new(),
-            uses: vec![0; spellings],
-            used: Vec::new(),
             is_first: index.documents.end() == 0,
             index,
         }
@@ -630,6 +624,8 @@ impl<'a> Changes<'a> {
         self.settle();
         self.index.group_of = Arc::new(self.group_of);
         self.index.names = Arc::new(self.names);
+        self.index.uses = Arc::new(self.uses);
+        self.index.telling = Arc::new(self.telling);
     }
 
     pub(crate) fn add_server(&mut self, server: &ServerTools) {
@@ -734,16 +730,11 @@ impl<'a> Changes<'a> {
 
     /// Gives the terms the documents that were added.
     fn settle(&mut self) {
-        for spelling in self.used.drain(..) {
-            let uses = std::mem::take(&mut self.uses[spelling as usize]);
-            self.index.spellings.get_mut(spelling).uses += uses;
-        }
         let (blocks, ends) = self.sorted();
         let mut from = 0;
         for (term, end) in self.terms_added.drain(..).zip(ends) {
             self.is_added[term as usize] = false;
             let known = self.index.terms.get_mut(term);
-            known.telling += std::mem::take(&mut self.telling[term as usize]);
             if self.is_first {
                 known.blocks = Part::new(&blocks, from..end);
             } else {
@@ -821,11 +812,13 @@ impl<'a> Changes<'a> {
         self.weigh(group, &removed.text);
         for number in std::mem::take(&mut self.touched) {
             let worth = std::mem::take(&mut self.worths[number as usize]);
+            self.telling[number as usize] -= u32::from(worth.tells_rarity());
             let term = self.index.terms.get_mut(number);
-            term.remove(document, worth);
+            term.remove(document);
             if term.blocks.is_empty() {
-                let term = self.index.terms.remove(number);
-                self.index.stems.remove(&term.stem);
+                self.index.terms.remove(number);
+                let stem = std::mem::take(self.index.stem_of.get_mut(number));
+                self.index.stems.remove(&stem);
             }
         }
         self.forget(&removed.text);
@@ -833,12 +826,7 @@ impl<'a> Changes<'a> {
 
     fn use_spellings(&mut self, text: &Text) {
         for occurrence in text.occurrences.iter() {
-            let spelling = occurrence.spelling();
-            let uses = &mut self.uses[spelling as usize];
-            if *uses == 0 {
-                self.used.push(spelling);
-            }
-            *uses += 1;
+            self.uses[occurrence.spelling() as usize] += 1;
         }
     }
 
@@ -846,10 +834,10 @@ impl<'a> Changes<'a> {
     fn forget(&mut self, text: &Text) {
         for occurrence in text.occurrences.iter() {
             let number = occurrence.spelling();
-            let spelling = self.index.spellings.get_mut(number);
-            spelling.uses -= 1;
-            if spelling.uses == 0 {
-                let text = self.index.spellings.remove(number).text;
+            let uses = &mut self.uses[number as usize];
+            *uses -= 1;
+            if *uses == 0 {
+                let text = self.index.spellings.remove(number);
                 if let Some(spelled) = &mut self.index.spelled {
                     spelled.remove(&text);
                 }
@@ -972,8 +960,8 @@ impl<'a> Changes<'a> {
         let index = &mut *self.index;
         let spelled = index.spelled.get_or_insert_with(|| {
             let spellings = index.spellings.iter();
-            let known = spellings.filter(|(_, spelling)| !spelling.text.is_empty());
-            known.map(|(at, spelling)| (&*spelling.text, at)).collect()
+            let known = spellings.filter(|(_, spelling)| !spelling.is_empty());
+            known.map(|(at, spelling)| (&**spelling, at)).collect()
         });
         if let Some(known) = spelled.get(written) {
             return Some(known);
@@ -983,17 +971,12 @@ impl<'a> Changes<'a> {
         }
         let stem = words::stem(written);
         let term = index.stems.get(&stem).unwrap_or_else(|| {
-            let term = index.terms.insert(Term {
-                stem: Part::from(&*stem),
-                ..Term::default()
-            });
+            let term = index.terms.insert(Term::default());
+            *index.stem_of.get_mut(term) = Part::from(&*stem);
             index.stems.insert(&stem, term);
             term
         });
-        let spelling = index.spellings.insert(Spelling {
-            text: Part::from(written),
-            uses: 0,
-        });
+        let spelling = index.spellings.insert(Part::from(written));
         spelled.insert(written, spelling);
         index.outlines.insert(spelling, written);
         put(&mut index.term_of, spelling, term);
@@ -1029,37 +1012,44 @@ impl Term {
     /// Adds documents. What they share with other terms is copied: what is left of changes that long are
     /// undone must not keep all of them.
     fn add(&mut self, added: &[Block]) {
-        let mut blocks = self.blocks.to_vec();
         for Block { number, postings } in added {
-            let at = blocks.partition_point(|block| block.number < *number);
-            if blocks.get(at).is_none_or(|block| block.number != *number) {
+            let at = self.blocks.partition_point(|block| block.number < *number);
+            if self
+                .blocks
+                .get(at)
+                .is_none_or(|block| block.number != *number)
+            {
                 let (number, postings) = (*number, Part::default());
+                let mut blocks = self.blocks.to_vec();
                 blocks.insert(at, Block { number, postings });
+                self.blocks = blocks.into();
             }
-            let mut all = Vec::with_capacity(blocks[at].postings.len() + postings.len());
-            all.extend_from_slice(&blocks[at].postings);
+            let known = &mut self.blocks.make_mut()[at].postings;
+            let mut all = Vec::with_capacity(known.len() + postings.len());
+            all.extend_from_slice(known);
             for posting in postings.iter() {
                 let at = all.partition_point(|other: &Posting| other.place() < posting.place());
                 all.insert(at, *posting);
             }
-            blocks[at].postings = all.into();
+            *known = all.into();
         }
-        self.blocks = blocks.into();
     }
 
-    fn remove(&mut self, document: u32, worth: Worth) {
-        let mut blocks = self.blocks.to_vec();
-        if let Some(block) = blocks
-            .iter_mut()
-            .find(|block| block.number == document / BLOCK)
-        {
-            let mut others = block.postings.to_vec();
-            others.retain(|posting| u32::from(posting.place()) != document % BLOCK);
-            block.postings = others.into();
+    fn remove(&mut self, document: u32) {
+        let mut numbers = self.blocks.iter().map(|block| block.number);
+        let Some(at) = numbers.position(|number| number == document / BLOCK) else {
+            return;
+        };
+        let place = (document % BLOCK) as u16;
+        let postings = &mut self.blocks.make_mut()[at].postings;
+        if let Ok(at) = postings.binary_search_by_key(&place, |posting| posting.place()) {
+            postings.remove(at);
         }
-        blocks.retain(|block| !block.postings.is_empty());
-        self.blocks = blocks.into();
-        self.telling -= u32::from(worth.tells_rarity());
+        if postings.is_empty() {
+            let mut blocks = self.blocks.to_vec();
+            blocks.remove(at);
+            self.blocks = blocks.into();
+        }
     }
 }
 

@@ -184,7 +184,7 @@ impl Reader<'_> {
         for spelling in spelling::repaired(self.index, word) {
             let term = self.index.term_of(spelling);
             if readings.iter().all(|(known, _)| known.term != term) {
-                readings.push((self.literal(term), &self.index.spelling(spelling).text));
+                readings.push((self.literal(term), self.index.spelling(spelling)));
             }
         }
         match readings.len() {

@@ -211,7 +211,7 @@ impl Catalog {
             for (field, impact) in index.impact_by_field(hit.document, best.term) {
                 parts.push(Part {
                     word: wanted.written.clone(),
-                    read: index.term(best.term).stem().to_owned(),
+                    read: index.stem_of(best.term).to_owned(),
                     field: field.name(),
                     score: best.weight * impact,
                 });

@@ -24,6 +24,25 @@ impl<D: ?Sized> Part<D> {
     }
 }
 
+impl<T: Clone> Part<[T]> {
+    /// The elements, copied if they are shared.
+    pub(crate) fn make_mut(&mut self) -> &mut [T] {
+        if Arc::get_mut(&mut self.whole).is_none() {
+            *self = self.to_vec().into();
+        }
+        let whole = Arc::get_mut(&mut self.whole).expect("nothing else shares it");
+        &mut whole[self.from as usize..self.end as usize]
+    }
+
+    pub(crate) fn remove(&mut self, at: usize)
+    where
+        T: Copy,
+    {
+        self.make_mut().copy_within(at + 1.., at);
+        self.end -= 1;
+    }
+}
+
 impl<D: ?Sized + Index<Range<usize>, Output = D>> Deref for Part<D> {
     type Target = D;
 
@@ -72,7 +91,7 @@ const CHUNK: usize = 32;
 
 /// A growing array, of which a copy shares all chunks that neither has changed.
 #[derive(Clone, Debug)]
-struct Chunked<T> {
+pub(crate) struct Chunked<T> {
     chunks: Vec<Arc<[T]>>,
 }
 
@@ -83,12 +102,12 @@ impl<T> Default for Chunked<T> {
 }
 
 impl<T: Clone + Default> Chunked<T> {
-    fn get(&self, at: u32) -> &T {
+    pub(crate) fn get(&self, at: u32) -> &T {
         &self.chunks[at as usize / CHUNK][at as usize % CHUNK]
     }
 
     /// The element at `at`, which the array grows to hold.
-    fn get_mut(&mut self, at: u32) -> &mut T {
+    pub(crate) fn get_mut(&mut self, at: u32) -> &mut T {
         let chunk = at as usize / CHUNK;
         while self.chunks.len() <= chunk {
             self.chunks.push(vec![T::default(); CHUNK].into());

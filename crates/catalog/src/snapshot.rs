@@ -55,8 +55,8 @@ impl Index {
             stems_of_words.extend(terms.place(self.term_of(word)).to_le_bytes());
         }
         let mut rest = Vec::new();
-        write_texts(&mut rest, &terms.found, |&term| self.term(term).stem());
-        write_texts(&mut rest, &words.found, |&word| &*self.spelling(word).text);
+        write_texts(&mut rest, &terms.found, |&term| self.stem_of(term));
+        write_texts(&mut rest, &words.found, |&word| self.spelling(word));
         rest.extend(stems_of_words);
         rest.extend(parts);
         sealed(&rest)

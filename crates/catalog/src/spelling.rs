@@ -104,14 +104,9 @@ fn nearest(
         .into_iter()
         .filter_map(|at| {
             let spelling = index.spelling(at);
-            let mistakes = places.mistakes(&spelling.text);
-            let other_letter = spelling.text.as_bytes()[0] != written.as_bytes()[0];
-            let key = (
-                mistakes,
-                other_letter,
-                Reverse(spelling.uses),
-                &*spelling.text,
-            );
+            let mistakes = places.mistakes(spelling);
+            let other_letter = spelling.as_bytes()[0] != written.as_bytes()[0];
+            let key = (mistakes, other_letter, Reverse(index.uses(at)), spelling);
             (mistakes <= most).then_some((key, at))
         })
         .collect();
