@@ -365,6 +365,23 @@ mod tests {
     }
 
     #[test]
+    fn parts_are_copied_before_they_change_unless_they_are_alone() {
+        let whole: Arc<[u32]> = (0..10).collect();
+        let mut part = Part::new(&whole, 2..6);
+        part.remove(1);
+        assert_eq!((&part[..], whole.len()), (&[2, 4, 5][..], 10));
+        let first = part.as_ptr();
+        part.make_mut()[0] = 7;
+        part.remove(2);
+        assert_eq!((&part[..], part.as_ptr()), (&[7, 4][..], first));
+        let copy = part.clone();
+        part.remove(0);
+        assert_eq!((&part[..], &copy[..]), (&[4][..], &[7, 4][..]));
+        part.remove(0);
+        assert!(part.is_empty());
+    }
+
+    #[test]
     fn texts_that_differ_anywhere_have_other_hashes() {
         let key = Key::random();
         let mut hashes = std::collections::HashSet::new();
