@@ -6,7 +6,8 @@ use std::ops::{Deref, Index, Range};
 use std::sync::Arc;
 
 /// A part of a text or an array that many share. What is made at once lies together: that is one
-/// allocation and not thousands, and copies count their uses in one place.
+/// allocation and not thousands, and copies count their uses in one place. Each part keeps the whole, so
+/// only an index that is built lies together, and what changes in it later is apart.
 #[derive(Debug)]
 pub(crate) struct Part<D: ?Sized> {
     whole: Arc<D>,
