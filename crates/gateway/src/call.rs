@@ -161,16 +161,34 @@ impl Returned {
     }
 }
 
+/// Who makes calls.
+pub(crate) struct Caller {
+    pub(crate) execution: String,
+    /// In which its signatures and fixes are written.
+    pub(crate) language: Language,
+    /// As of [`fresh_mark`].
+    pub(crate) mark: String,
+}
+
+/// What stands for handles in the arguments of one program, and which nobody can guess before it runs.
+pub(crate) fn fresh_mark() -> String {
+    crate::id::fresh('h')
+}
+
 impl Calls {
     pub(crate) fn new(
         gateway: Arc<Gateway>,
         session: Arc<Session>,
-        execution: String,
-        language: Language,
+        caller: Caller,
         limits: Limits,
         permits: Permits,
         cancel: CancellationToken,
     ) -> Calls {
+        let Caller {
+            execution,
+            language,
+            mark,
+        } = caller;
         let catalog = gateway.catalog();
         Calls {
             gateway,
@@ -195,7 +213,7 @@ impl Calls {
             progress: Arc::new(watch::Sender::new(None)),
             sent_anyway: Mutex::default(),
             left_out: Mutex::default(),
-            mark: crate::id::fresh('h'),
+            mark,
             showing: Showing::default(),
             fetching: Arc::default(),
         }
@@ -692,6 +710,7 @@ pub async fn call_tool(
 ) -> Result<String, Raise> {
     let begun = Instant::now();
     let (execution, _) = session.next_execution();
+    session.note_use();
     gateway.recorder().record(Event::ExecutionStarted {
         execution: execution.clone(),
         session: session.id().to_owned(),
@@ -702,8 +721,11 @@ pub async fn call_tool(
     let calls = Calls::new(
         gateway.clone(),
         session.clone(),
-        execution.clone(),
-        Language::TypeScript,
+        Caller {
+            execution: execution.clone(),
+            language: Language::TypeScript,
+            mark: fresh_mark(),
+        },
         gateway.config.limits.clone(),
         Permits::of_call(suspended),
         cancel.clone(),

@@ -20,23 +20,29 @@ pub fn enter() -> Option<ExitCode> {
 }
 
 /// The lockdown of the guest that is this binary, in the protocol's words.
-fn lock_down(table: &[u8]) -> Result<Ready, Failed> {
-    match sandbox::apply(table) {
-        Ok(probes) => Ok(Ready { probes }),
-        Err(sandbox::LockdownError::Step { step, errno }) => Err(Failed {
-            step,
-            errno,
-            message: std::io::Error::from_raw_os_error(errno).to_string(),
-        }),
-        Err(sandbox::LockdownError::NoEffect { step }) => Err(Failed {
-            step,
-            errno: 0,
-            message: "it had no effect".into(),
-        }),
-        Err(other) => Err(Failed {
-            step: "lockdown_table".into(),
-            errno: 0,
-            message: other.to_string(),
-        }),
+fn lock_down(table: &[u8]) -> guest::javascript::LockDown {
+    let table = sandbox::Lockdown::decode(table);
+    Box::new(move || match &table {
+        Ok(table) => match table.apply() {
+            Ok(probes) => Ok(Ready { probes }),
+            Err(error) => Err(failed(&error)),
+        },
+        Err(error) => Err(failed(error)),
+    })
+}
+
+fn failed(error: &sandbox::LockdownError) -> Failed {
+    let (step, errno, message) = match error {
+        sandbox::LockdownError::Step { step, errno } => {
+            let message = std::io::Error::from_raw_os_error(*errno).to_string();
+            (step.clone(), *errno, message)
+        }
+        sandbox::LockdownError::NoEffect { step } => (step.clone(), 0, "it had no effect".into()),
+        other => ("lockdown_table".into(), 0, other.to_string()),
+    };
+    Failed {
+        step,
+        errno,
+        message,
     }
 }

@@ -9,7 +9,7 @@ use sandbox::Tier;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::call::{CallRecord, Calls};
+use crate::call::{CallRecord, Caller, Calls, fresh_mark};
 use crate::executions::{Live, Telling};
 use crate::guests::{Ended, Printed, sandbox_error};
 use crate::permit::{DryRun, Permits};
@@ -130,6 +130,7 @@ pub(crate) async fn run(
         suspended: request.suspended.clone(),
         dry_run: request.dry_run.then(DryRun::default),
         cancel: cancel.child_token(),
+        is_noted: false,
     };
     let first = request.language.unwrap_or(Language::Python);
     let mut language = first;
@@ -174,6 +175,7 @@ pub(crate) async fn run(
         }
     }
     run.cancel.cancel();
+    run.note_use();
     let dry_run = run.dry_run.take();
     earlier::explain(session, live.short, language, &mut ended.done).await;
     let duration = live.begun().elapsed();
@@ -266,9 +268,18 @@ struct Run<'a> {
     suspended: Option<Arc<Suspended>>,
     dry_run: Option<DryRun>,
     cancel: CancellationToken,
+    /// The session knows of it on disk.
+    is_noted: bool,
 }
 
 impl Run<'_> {
+    /// Notes on disk that the session is used, and its count of runs.
+    fn note_use(&mut self) {
+        if !std::mem::replace(&mut self.is_noted, true) {
+            self.session.note_use();
+        }
+    }
+
     async fn program(&mut self, language: Language, code: &str) -> (Ended, Vec<CallRecord>) {
         match self.prepared(language, code).await {
             Ok(ended) => ended,
@@ -314,20 +325,38 @@ impl Run<'_> {
         } else {
             None
         };
-        let guest = tokio::select! {
+        let mut guest = tokio::select! {
             guest = pool.take(workspace.as_ref()) => guest.map_err(sandbox_error)?,
             () = self.cancel.cancelled() => return Err(cancelled()),
         };
+        let start_us = begun.elapsed().as_micros() as u64;
+        let mark = fresh_mark();
+        // The program is on its way before anything is noted of it: the guest reads it meanwhile, and
+        // nothing that it asks for is heard before all of that is done.
+        let sent = guest
+            .send_job(&Job {
+                language: language.as_str().to_owned(),
+                code: code.to_owned(),
+                in_flight: self.limits.in_flight,
+                message_bytes: protocol::Limits::default().message_bytes as u64,
+                threads: self.limits.threads,
+                mark: mark.clone(),
+            })
+            .await;
+        self.note_use();
         self.gateway.recorder().record(Event::GuestConfirmed {
             execution: self.live.id.clone(),
             tier: guest.tier().as_str().into(),
-            start_us: begun.elapsed().as_micros() as u64,
+            start_us,
         });
         let mut calls = Calls::new(
             self.gateway.clone(),
             self.session.clone(),
-            self.live.id.clone(),
-            language.words(),
+            Caller {
+                execution: self.live.id.clone(),
+                language: language.words(),
+                mark,
+            },
             self.limits.clone(),
             Permits::of_program(self.suspended.clone(), code, self.dry_run.is_some()),
             self.cancel.clone(),
@@ -336,17 +365,9 @@ impl Run<'_> {
         calls.resuming = self.live.resuming(&self.gateway.held);
         let calls = Arc::new(calls);
         self.live.show(calls.clone(), guest.printed());
-        let job = Job {
-            language: language.as_str().to_owned(),
-            code: code.to_owned(),
-            in_flight: self.limits.in_flight,
-            message_bytes: protocol::Limits::default().message_bytes as u64,
-            threads: self.limits.threads,
-            mark: calls.mark.clone(),
-        };
         let mut ended = guest
             .run(
-                &job,
+                sent,
                 calls.clone(),
                 place,
                 workspace.as_ref(),

@@ -18,7 +18,7 @@ use rustix::process::Pid;
 use sandbox::{Exit, Guest, LIFELINE_BYTES, Lockdown, Meter, Tier, Usage, Workspace};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedWriteHalf, pipe};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf, pipe};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -126,6 +126,9 @@ impl Printed {
         }
     }
 }
+
+/// What came of sending a program.
+pub(crate) struct Sent(std::io::Result<()>);
 
 /// A guest that is locked down and confirmed, ready for one program.
 pub(crate) struct ReadyGuest {
@@ -238,10 +241,15 @@ impl ReadyGuest {
         }
     }
 
-    /// Runs one program to its end, serving its calls. The guest is gone when this returns.
+    /// Sends it its program. Whoever did that calls [`ReadyGuest::run`] next, whatever came of it.
+    pub(crate) async fn send_job(&mut self, job: &Job) -> Sent {
+        Sent(self.send(Kind::Job, &message::encode(job)).await)
+    }
+
+    /// Runs a program that was sent to its end, serving its calls. The guest is ended when this returns.
     pub(crate) async fn run(
         mut self,
-        job: &Job,
+        Sent(sent): Sent,
         calls: Arc<Calls>,
         place: Arc<Place>,
         workspace: Option<&Workspace>,
@@ -252,7 +260,6 @@ impl ReadyGuest {
         let hold = calls.results().hold();
         let shows = calls.clone();
         let mut watched = Watch::new(self.guest.meter(), self.spent, workspace, limits);
-        let sent = self.send(Kind::Job, &message::encode(job)).await;
         let tier = self.tier();
         let ReadyGuest {
             guest,
@@ -263,10 +270,16 @@ impl ReadyGuest {
             mut exit,
             ..
         } = self;
+        let (mut from_guest, to_guest) = channel.into_split();
+        let frames = Frames {
+            from_guest: &mut from_guest,
+            to_guest,
+            decoder,
+        };
         let outcome = match sent {
             Ok(()) => {
                 tokio::select! {
-                    outcome = serve(guest.pid(), channel, decoder, calls, place, &mut watched) => outcome,
+                    outcome = serve(guest.pid(), frames, calls, place, &mut watched) => outcome,
                     // Whoever would end it with us has gone, so it is ended now.
                     Ok(_) = exit.wait_for(|exit| *exit == Some(Exit::Unknown)) => Outcome::Gone,
                     () = cancel.cancelled() => Outcome::Stopped(ProgramError::new(
@@ -301,10 +314,16 @@ impl ReadyGuest {
         drop(hold);
         // What the program printed is in the pipes by now: a guest flushes before it says that it is
         // done, and the others have been ended.
+        let (printed, complained) = (stdout.take().await, stderr.take().await);
+        tokio::spawn(async move {
+            // Closing all that is open takes as long as a small program: its answer comes first.
+            tokio::task::yield_now().await;
+            drop((guest, from_guest, stdout, stderr));
+        });
         Ended {
             done,
-            stdout: stdout.take().await,
-            stderr: stderr.take().await,
+            stdout: printed,
+            stderr: complained,
             guest_time: watched.clock.own_time(),
             peak_memory_bytes: watched.peak_memory_bytes,
             tier: Some(tier),
@@ -313,17 +332,28 @@ impl ReadyGuest {
     }
 }
 
+/// Both directions of a guest's channel.
+struct Frames<'a> {
+    from_guest: &'a mut OwnedReadHalf,
+    to_guest: OwnedWriteHalf,
+    /// Of what has been read.
+    decoder: Decoder,
+}
+
 /// Serves a program's calls until it ends or passes a limit. Dropping this cancels its open calls.
 async fn serve(
     guest: Pid,
-    channel: UnixStream,
-    mut decoder: Decoder,
+    frames: Frames<'_>,
     calls: Arc<Calls>,
     place: Arc<Place>,
     watch: &mut Watch<'_>,
 ) -> Outcome {
     let in_flight = watch.limits.in_flight as usize;
-    let (mut from_guest, to_guest) = channel.into_split();
+    let Frames {
+        from_guest,
+        to_guest,
+        mut decoder,
+    } = frames;
     // Each open call puts at most one reply here, so with room for all of them no call waits for
     // the guest to read; the writer ends with the last sender, or with the socket.
     let (replies, queue) = mpsc::channel(in_flight);
@@ -758,7 +788,7 @@ impl Output {
     }
 
     /// Takes what is there, and waits for no more of it.
-    async fn take(mut self) -> Printed {
+    async fn take(&mut self) -> Printed {
         let mut buffer = Vec::new();
         while let Some(stream) = &self.stream {
             buffer.resize(OUTPUT_BYTES, 0);
@@ -773,7 +803,7 @@ impl Output {
                 _ => break,
             }
         }
-        let whole = match self.spill {
+        let whole = match self.spill.take() {
             Some(spill) => spill.end().await,
             None => Handle::None,
         };

@@ -169,16 +169,10 @@ enum For {
 
 struct Parent {
     zygote: Arc<Zygote>,
-    /// What each of its guests has to do before it is given anything.
-    lockdown: Arc<Table>,
+    /// What each of its guests does before it is given anything.
+    lockdown: Arc<Lockdown>,
     born: Instant,
     forks: u32,
-}
-
-/// A lockdown, and as a guest is sent it.
-struct Table {
-    lockdown: Lockdown,
-    frames: Vec<u8>,
 }
 
 struct Waiting {
@@ -291,6 +285,8 @@ impl Pool {
         }
         let pool = self.clone();
         tokio::spawn(async move {
+            // The program's answer comes first.
+            tokio::task::yield_now().await;
             while let Some(when) = pool.wants() {
                 let Ok(mut guest) = pool.another(when).await else {
                     // The next program meets the same, and is told.
@@ -324,7 +320,7 @@ impl Pool {
 
     /// Forks a guest, from a new zygote if there is none.
     async fn another(&self, when: For) -> Result<ReadyGuest, Refused> {
-        let (zygote, table, is_first) = {
+        let (zygote, lockdown, is_first) = {
             let mut parent = self.zygote.lock().await;
             let parent = match &mut *parent {
                 Some(parent) => parent,
@@ -338,7 +334,7 @@ impl Pool {
             )
         };
         let asked = zygote.clone();
-        let prepared = tokio::task::spawn_blocking(move || prepare(&asked, &table, when))
+        let prepared = tokio::task::spawn_blocking(move || prepare(&asked, &lockdown, when))
             .await
             .expect("preparing a guest does not panic");
         // Not before: the zygote would load the first of it while somebody waits for the fork.
@@ -366,25 +362,12 @@ impl Pool {
 
     async fn start(&self) -> Result<Parent, String> {
         let (host, runtime) = (self.host.clone(), self.runtime.clone());
-        let (zygote, lockdown) = tokio::task::spawn_blocking(move || {
-            let zygote = start(&host, &runtime)?;
-            let lockdown = Lockdown::of_guest(
-                zygote.number_inside(),
-                guests::landlock_abi()?,
-                &runtime.files(),
-                runtime.calls(),
-                &host.limits.of_process(),
-            );
-            Ok::<_, String>((zygote, lockdown))
-        })
-        .await
-        .expect("starting a zygote does not panic")?;
+        let (zygote, lockdown) = tokio::task::spawn_blocking(move || start(&host, &runtime))
+            .await
+            .expect("starting a zygote does not panic")?;
         Ok(Parent {
             zygote: Arc::new(zygote),
-            lockdown: Arc::new(Table {
-                frames: framed(Kind::Lockdown, &lockdown.encode()),
-                lockdown,
-            }),
+            lockdown: Arc::new(lockdown),
             born: Instant::now(),
             forks: 0,
         })
@@ -424,7 +407,7 @@ async fn keep(pool: Weak<Pool>) {
 }
 
 /// Starts a zygote in the highest tier that the machine allows and the settings accept. Blocks.
-fn start(host: &Host, runtime: &Runtime) -> Result<Zygote, String> {
+fn start(host: &Host, runtime: &Runtime) -> Result<(Zygote, Lockdown), String> {
     let abi = guests::landlock_abi()?;
     sandbox::prepare_workspaces(&host.workspaces).map_err(|error| error.to_string())?;
     let reason = match start_in(Tier::Full, abi, host, runtime) {
@@ -441,19 +424,27 @@ fn start(host: &Host, runtime: &Runtime) -> Result<Zygote, String> {
     start_in(Tier::Strict, abi, host, runtime)
 }
 
-/// Starts a zygote and waits until it is locked down. Blocks.
-fn start_in(tier: Tier, abi: u32, host: &Host, runtime: &Runtime) -> Result<Zygote, String> {
-    let files = runtime.files();
+/// Starts a zygote and waits until it is locked down; also gives what each of its guests does then.
+/// Blocks.
+fn start_in(
+    tier: Tier,
+    abi: u32,
+    host: &Host,
+    runtime: &Runtime,
+) -> Result<(Zygote, Lockdown), String> {
+    let (files, limits) = (runtime.files(), host.limits.of_process());
     let mut zygote = Zygote::start(
         &host.supervisor,
         tier,
         &runtime.program(),
         &files,
         &host.workspaces,
-        host.limits.of_process(),
+        limits,
     )
     .map_err(|error| error.to_string())?;
     let lockdown = Lockdown::of_zygote(abi, &files);
+    let number = zygote.number_inside();
+    let of_guests = Lockdown::of_guest(number, abi, &files, runtime.calls(), &limits);
     let mut channel = &zygote.control;
     // One that has gone already may have said why: what it said is read either way.
     if let Runtime::Python(_) = runtime {
@@ -463,7 +454,9 @@ fn start_in(tier: Tier, abi: u32, host: &Host, runtime: &Runtime) -> Result<Zygo
             guest::python::RUNTIME.as_bytes(),
         );
     }
-    let _ = send(&mut channel, Kind::Lockdown, &lockdown.encode());
+    for table in [&lockdown, &of_guests] {
+        let _ = send(&mut channel, Kind::Lockdown, &table.encode());
+    }
     match next(&mut channel)? {
         Some(answer) => guests::check(&lockdown, &answer)?,
         None => {
@@ -475,17 +468,17 @@ fn start_in(tier: Tier, abi: u32, host: &Host, runtime: &Runtime) -> Result<Zygo
             });
         }
     }
-    Ok(zygote)
+    Ok((zygote, of_guests))
 }
 
 /// Forks a guest and waits until it is locked down and confirmed; also gives the CPU time it has used
 /// so far. Blocks.
 fn prepare(
     zygote: &Arc<Zygote>,
-    table: &Table,
+    lockdown: &Lockdown,
     when: For,
 ) -> Result<(Guest, std::os::unix::net::UnixStream, Duration), Refused> {
-    let mut guest = zygote.fork(&table.frames).map_err(|error| {
+    let mut guest = zygote.fork().map_err(|error| {
         let reason = error.to_string();
         if error.is_of_this_process() {
             Refused::Other(reason)
@@ -498,7 +491,7 @@ fn prepare(
         .take()
         .ok_or_else(|| Refused::Other("a guest without a channel".into()))?;
     match next(&mut &channel).map_err(Refused::Other)? {
-        Some(answer) => guests::check(&table.lockdown, &answer).map_err(Refused::Other)?,
+        Some(answer) => guests::check(lockdown, &answer).map_err(Refused::Other)?,
         None => {
             return Err(Refused::Gone(
                 "a guest ended before it was locked down".into(),
@@ -517,7 +510,7 @@ fn prepare(
             _ => return Err(Refused::Gone("a guest ended while it warmed up".into())),
         }
     }
-    let spent = guest.meter().read().cpu;
+    let spent = guest.meter().cpu();
     Ok((guest, channel, spent))
 }
 

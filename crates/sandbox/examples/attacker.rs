@@ -20,7 +20,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use toolmill_sandbox::{
     Calls, Exit, Files, LIFELINE_BYTES, Lockdown, ProcessLimits, Program, Role, Supervisor, Tier,
-    Zygote, apply, landlock_abi, serve_forks,
+    Zygote, landlock_abi, serve_forks,
 };
 
 /// One system call.
@@ -140,7 +140,7 @@ fn contained(tier: Tier, calls: Calls, folder: &Path, attempts: &[Attempt]) -> V
     attempts
         .iter()
         .map(|attempt| {
-            let mut guest = zygote.fork(&[]).expect("a guest");
+            let mut guest = zygote.fork().expect("a guest");
             let channel = guest.channel.take().expect("its channel");
             let lifeline = guest.lifeline.take().expect("its lifeline");
             // An attempt must not hang: none of them waits.
@@ -191,7 +191,7 @@ fn zygote(mut channel: UnixStream) {
 
 fn answer_table(channel: &mut UnixStream) {
     let table = receive(channel).expect("a table");
-    match apply(&table) {
+    match Lockdown::decode(&table).and_then(|table| table.apply()) {
         Ok(met) => send(channel, &serde_json::to_vec(&met).expect("JSON")),
         Err(error) => {
             send(channel, error.to_string().as_bytes());

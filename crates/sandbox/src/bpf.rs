@@ -2,6 +2,10 @@
 //!
 //! Own, because a single filter must answer some calls with ENOSYS (so that glibc falls back), some
 //! with success without effect, and the rest with EPERM; the usual emitters know one answer.
+//!
+//! The number of a call is looked up by halves. When a filter is installed, which every guest does
+//! before it is ready, the kernel runs it once for each system call there is, so a list of comparisons
+//! would cost a guest more than the rest of its lockdown.
 
 use crate::policy::{Answer, Condition, Rule};
 
@@ -17,6 +21,7 @@ struct Instruction {
 const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
 const JUMP_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
 const JUMP_AT_LEAST: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
+const JUMP_ALWAYS: u16 = (libc::BPF_JMP | libc::BPF_JA) as u16;
 const AND: u16 = (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16;
 const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 
@@ -42,18 +47,65 @@ pub(crate) fn compile(rules: &[Rule]) -> Vec<u8> {
         answer(Answer::Kill),
         load(NUMBER),
     ];
-    #[cfg(target_arch = "x86_64")]
-    program.extend([jump(JUMP_AT_LEAST, X32, 0, 1), answer(Answer::Kill)]);
-    for rule in rules {
-        let block = block(rule);
-        program.push(jump(JUMP_EQUAL, rule.number as u32, 0, short(block.len())));
-        program.extend(block);
-    }
-    program.push(answer(Answer::Errno(libc::EPERM)));
+    program.extend(search(&intervals(rules)));
     program
         .iter()
         .flat_map(|instruction| instruction.bytes())
         .collect()
+}
+
+/// Numbers from `first` on, up to the next interval, that meet the same.
+struct Interval {
+    first: u32,
+    body: Vec<Instruction>,
+}
+
+/// All numbers, in order. Neighbours that meet the same are one interval.
+fn intervals(rules: &[Rule]) -> Vec<Interval> {
+    let refused = || vec![answer(Answer::Errno(libc::EPERM))];
+    let mut rules: Vec<&Rule> = rules.iter().collect();
+    rules.sort_by_key(|rule| rule.number);
+    let mut intervals = Vec::new();
+    let mut add = |first, body| {
+        let last: Option<&Interval> = intervals.last();
+        if last.is_none_or(|last| last.body != body) {
+            intervals.push(Interval { first, body });
+        }
+    };
+    let mut next = 0;
+    for rule in rules {
+        let number = rule.number as u32;
+        if number > next {
+            add(next, refused());
+        }
+        add(number, block(rule));
+        next = number + 1;
+    }
+    add(next, refused());
+    #[cfg(target_arch = "x86_64")]
+    add(X32, vec![answer(Answer::Kill)]);
+    intervals
+}
+
+/// Finds the interval of the number that is loaded, and goes through its body.
+fn search(intervals: &[Interval]) -> Vec<Instruction> {
+    if let [only] = intervals {
+        return only.body.clone();
+    }
+    let (lower, upper) = intervals.split_at(intervals.len() / 2);
+    let first = upper[0].first;
+    let (lower, upper) = (search(lower), search(upper));
+    let mut program = match u8::try_from(lower.len()) {
+        Ok(distance) => vec![jump(JUMP_AT_LEAST, first, distance, 0)],
+        // A comparison jumps over 255 instructions at most.
+        Err(_) => vec![
+            jump(JUMP_AT_LEAST, first, 0, 1),
+            jump_always(lower.len() as u32),
+        ],
+    };
+    program.extend(lower);
+    program.extend(upper);
+    program
 }
 
 /// What follows once the number has matched; always ends in an answer.
@@ -116,6 +168,15 @@ fn jump(code: u16, operand: u32, jump_true: u8, jump_false: u8) -> Instruction {
     }
 }
 
+fn jump_always(distance: u32) -> Instruction {
+    Instruction {
+        code: JUMP_ALWAYS,
+        jump_true: 0,
+        jump_false: 0,
+        operand: distance,
+    }
+}
+
 fn answer(answer: Answer) -> Instruction {
     let operand = match answer {
         Answer::Allow => libc::SECCOMP_RET_ALLOW,
@@ -175,6 +236,7 @@ mod tests {
                 LOAD => accumulator = word(&data[operand as usize..][..4]),
                 AND => accumulator &= operand,
                 RETURN => return operand,
+                JUMP_ALWAYS => at += operand as usize,
                 JUMP_EQUAL | JUMP_AT_LEAST => {
                     let taken = if code == JUMP_EQUAL {
                         accumulator == operand
@@ -223,7 +285,12 @@ mod tests {
                 libc::SECCOMP_RET_KILL_PROCESS
             );
             #[cfg(target_arch = "x86_64")]
-            assert_eq!(ask(i64::from(X32), [0; 6]), libc::SECCOMP_RET_KILL_PROCESS);
+            for number in [X32, X32 + 1, u32::MAX] {
+                let answer = ask(i64::from(number), [0; 6]);
+                assert_eq!(answer, libc::SECCOMP_RET_KILL_PROCESS, "{number:#x}");
+            }
+            #[cfg(target_arch = "x86_64")]
+            assert_eq!(ask(i64::from(X32) - 1, [0; 6]), EPERM);
         }
         let python = compile(policy::PYTHON);
         let ask =

@@ -35,7 +35,7 @@ use thiserror::Error;
 pub use guest::{Guest, Meter, Resources};
 pub use launcher::{NOBODY, ProcessLimits};
 pub use lifeline::{Exit, LIFELINE_BYTES};
-pub use lockdown::{Calls, Error as LockdownError, Files, Lockdown, apply, landlock_abi};
+pub use lockdown::{Calls, Error as LockdownError, Files, Lockdown, landlock_abi};
 pub use namespaces::Tier;
 pub use supervisor::{GRACE, Server, Supervisor};
 pub use workspace::{Usage, Workspace, prepare as prepare_workspaces, sweep};

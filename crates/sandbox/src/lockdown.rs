@@ -349,6 +349,50 @@ impl Lockdown {
             .expect("a lockdown table has string keys and no failing serializers")
     }
 
+    /// A table that was [encoded](Lockdown::encode).
+    ///
+    /// # Errors
+    /// The bytes are something else.
+    pub fn decode(table: &[u8]) -> Result<Lockdown, Error> {
+        serde_json::from_slice(table).map_err(|error| Error::Table(error.to_string()))
+    }
+
+    /// Runs the table in this process, then its probes; returns what each probe met.
+    ///
+    /// # Errors
+    /// The table makes no sense, or a step fails: the caller must end without running anything.
+    pub fn apply(&self) -> Result<Vec<(String, i32)>, Error> {
+        let mut results = Vec::with_capacity(self.steps.len());
+        let mut met = Vec::with_capacity(self.probes.len());
+        let probe = |after, results: &[i64], met: &mut Vec<(String, i32)>| {
+            for probe in self.probes.iter().filter(|probe| probe.after == after) {
+                let (outcome, _) = call(probe.number, &probe.arguments, results)?;
+                met.push((probe.name.clone(), outcome.err().unwrap_or(0)));
+            }
+            Ok(())
+        };
+        for (index, step) in self.steps.iter().enumerate() {
+            let (outcome, left) = call(step.number, &step.arguments, &results)?;
+            let name = || step.name.clone();
+            let result = outcome.map_err(|errno| Error::Step {
+                step: name(),
+                errno,
+            })?;
+            results.push(result);
+            let leaves_else = step
+                .leaves
+                .as_ref()
+                .is_some_and(|leaves| *leaves != hex(&left));
+            let returns_else = step.returns.is_some_and(|returns| returns != result);
+            if leaves_else || returns_else {
+                return Err(Error::NoEffect { step: name() });
+            }
+            probe(Some(index), &results, &mut met)?;
+        }
+        probe(None, &results, &mut met)?;
+        Ok(met)
+    }
+
     /// Whether what a guest says its probes met is what they must meet.
     ///
     /// # Errors
@@ -582,44 +626,6 @@ impl Argument {
     }
 }
 
-/// Runs a lockdown table in this process, then its probes; returns what each probe met.
-///
-/// # Errors
-/// The table cannot be read, or a step fails: the caller must end without running anything.
-pub fn apply(table: &[u8]) -> Result<Vec<(String, i32)>, Error> {
-    let table: Lockdown =
-        serde_json::from_slice(table).map_err(|error| Error::Table(error.to_string()))?;
-    let mut results = Vec::with_capacity(table.steps.len());
-    let mut met = Vec::with_capacity(table.probes.len());
-    let probe = |after, results: &[i64], met: &mut Vec<(String, i32)>| {
-        for probe in table.probes.iter().filter(|probe| probe.after == after) {
-            let (outcome, _) = call(probe.number, &probe.arguments, results)?;
-            met.push((probe.name.clone(), outcome.err().unwrap_or(0)));
-        }
-        Ok(())
-    };
-    for (index, step) in table.steps.iter().enumerate() {
-        let (outcome, left) = call(step.number, &step.arguments, &results)?;
-        let name = || step.name.clone();
-        let result = outcome.map_err(|errno| Error::Step {
-            step: name(),
-            errno,
-        })?;
-        results.push(result);
-        let leaves_else = step
-            .leaves
-            .as_ref()
-            .is_some_and(|leaves| *leaves != hex(&left));
-        let returns_else = step.returns.is_some_and(|returns| returns != result);
-        if leaves_else || returns_else {
-            return Err(Error::NoEffect { step: name() });
-        }
-        probe(Some(index), &results, &mut met)?;
-    }
-    probe(None, &results, &mut met)?;
-    Ok(met)
-}
-
 /// What a system call returned, or its error, and what is then where its last pointer points.
 type Outcome = (Result<i64, i32>, Vec<u8>);
 
@@ -740,7 +746,8 @@ mod tests {
             br#"{"steps":[{"name":"x","number":39,"arguments":[{"result":5}]}],"probes":[]}"#,
             br#"{"steps":[{"name":"x","number":39,"arguments":[{"bytes":{"hex":"00","patches":[{"pointer":{"at":0,"hex":"00"}}]}}]}],"probes":[]}"#,
         ] {
-            assert!(matches!(apply(table), Err(Error::Table(_))));
+            assert!(matches!(
+ Lockdown::decode(table).and_then(|table| table.apply()), Err(Error::Table(_))));
         }
     }
 

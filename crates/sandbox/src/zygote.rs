@@ -14,11 +14,10 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::net::SendFlags;
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::launcher::{self, CHANNEL, Orders};
-use crate::{Error, Files, Guest, ProcessLimits, Supervisor, Tier, lifeline};
+use crate::{Error, Files, Guest, ProcessLimits, Supervisor, Tier, lifeline, namespaces};
 
 /// What the host says on the control socket once a zygote is locked down; a guest's descriptors
 /// (standard output, error, channel, lifeline) come with the first.
@@ -132,30 +131,26 @@ impl Zygote {
         }
     }
 
-    /// Forks a guest, which is not locked down yet. What it is to be told first, at most a few pages, is
-    /// in its channel before it begins, so that it waits for nobody. Blocks for about a millisecond.
+    /// Forks a guest, which is not locked down yet: it begins with that. Blocks for about a millisecond.
     ///
     /// # Errors
     /// A descriptor cannot be made, the zygote cannot fork, or it has gone.
-    pub fn fork(self: &std::sync::Arc<Self>, first: &[u8]) -> Result<Guest, Error> {
+    pub fn fork(self: &std::sync::Arc<Self>) -> Result<Guest, Error> {
         let fail = |step| move |error: std::io::Error| Error::Step { step, error };
         let (stdout, stdout_write) = std::io::pipe().map_err(fail("pipe"))?;
         let (stderr, stderr_write) = std::io::pipe().map_err(fail("pipe"))?;
         let (channel, theirs) = UnixStream::pair().map_err(fail("socket_pair"))?;
-        // Nobody reads yet, so a socket that has no room for it would block for ever.
-        let sent = rustix::net::send(&channel, first, SendFlags::DONTWAIT)
-            .map_err(|error| fail("first_message")(error.into()))?;
-        if sent < first.len() {
-            let error =
-                std::io::Error::other("a socket has no room for it (net.core.wmem_default)");
-            return Err(fail("first_message")(error));
-        }
         let started = lifeline::ask(
             self.control.as_fd(),
             FORK,
             &[stdout_write.as_fd(), stderr_write.as_fd(), theirs.as_fd()],
         )
         .map_err(fail("fork"))?;
+        // It is looked at while it locks itself down; no step of that changes it.
+        let shared = match self.tier {
+            Tier::Full => namespaces::shared_with_us(started.pid),
+            Tier::Strict => Ok(None),
+        };
         Ok(Guest {
             pid: started.pid,
             pidfd: started.pidfd,
@@ -164,6 +159,7 @@ impl Zygote {
             stderr: Some(stderr.into()),
             lifeline: Some(started.lifeline),
             zygote: self.clone(),
+            shared,
         })
     }
 

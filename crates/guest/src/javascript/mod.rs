@@ -54,11 +54,14 @@ use source::Script;
 /// parser and for the writer of values.
 const STACK_BYTES: usize = 2 << 20;
 
+/// Runs the steps of a lockdown in this process.
+pub type LockDown = Box<dyn Fn() -> Result<Ready, Failed>>;
+
 /// Prepares an engine, has it forked, and in each guest runs one program.
 ///
 /// To be called by a freshly executed process with one thread and at least 8 MiB of stack, with its
-/// channel to the host. `lock_down` gets the steps of the host, once in the zygote and once in the
-/// guest, and ends with a process that can only read from and write to what it has open. `fork`
+/// channel to the host. `lock_down` gets the host's steps, first those of the zygote, then those of each
+/// guest, after which a process can only read from and write to what it has open. `fork`
 /// returns in each guest, with the guest's own channel, and in the zygote, with nothing, when the host
 /// has gone. `memory_bytes` bounds the engine's heap.
 ///
@@ -66,7 +69,7 @@ const STACK_BYTES: usize = 2 << 20;
 pub fn run(
     channel: UnixStream,
     memory_bytes: usize,
-    lock_down: impl Fn(&[u8]) -> Result<Ready, Failed>,
+    lock_down: impl Fn(&[u8]) -> LockDown,
     fork: impl FnOnce(UnixStream) -> Option<UnixStream>,
 ) -> ExitCode {
     let Ok(runtime) = Runtime::new() else {
@@ -82,12 +85,15 @@ pub fn run(
     let ended = context.with(|ctx| {
         let prelude = Prelude::new(&ctx).map_err(|_| Lost)?;
         let mut channel = Channel::new(channel);
-        confine(&mut channel, &lock_down)?;
+        // Both before anything is answered: what the host sends then is not ours to read.
+        let of_all = lock_down(&channel.expect(Kind::Lockdown)?);
+        let of_each = lock_down(&channel.expect(Kind::Lockdown)?);
+        confine(&mut channel, &of_all)?;
         let Some(channel) = fork(channel.into_stream()) else {
             return Ok(());
         };
         let mut channel = Channel::new(channel);
-        confine(&mut channel, &lock_down)?;
+        confine(&mut channel, &of_each)?;
         let stage =
             Stage::new(ctx, channel, prelude, &rejections, memory_bytes).map_err(|_| Lost)?;
         one_program(&stage)
@@ -101,13 +107,9 @@ pub fn run(
     }
 }
 
-/// Takes the steps of a lockdown and says what came of them; a failure ends this process.
-fn confine(
-    channel: &mut Channel,
-    lock_down: impl Fn(&[u8]) -> Result<Ready, Failed>,
-) -> Result<(), Lost> {
-    let steps = channel.expect(Kind::Lockdown)?;
-    match lock_down(&steps) {
+/// Runs the steps of a lockdown and says what came of them; a failure ends this process.
+fn confine(channel: &mut Channel, lock_down: &LockDown) -> Result<(), Lost> {
+    match lock_down() {
         Ok(ready) => channel.send(Kind::Ready, 0, &message::encode(&ready)),
         Err(failed) => {
             channel.send(Kind::Failed, 0, &message::encode(&failed))?;

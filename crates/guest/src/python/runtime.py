@@ -592,60 +592,86 @@ _syscall = Function(_ctypes.dlsym(_library, "syscall"))
 Function(_ctypes.dlsym(_library, "mallopt"))(-8, 1)
 
 
-def lock_down(table):
-    """Runs a table of system calls of the host's, with its probes; returns what the probes met."""
-    memory = []
-    results = []
-    met = []
+class Lockdown:
+    """A table of system calls of the host's, with its probes, ready to be made: what a zygote prepares,
+    none of its guests has to."""
 
-    def pointer(content):
-        memory.append((Byte * len(content)).from_buffer(content))
-        return _ctypes.addressof(memory[-1])
+    def __init__(self, table):
+        self.steps = [self.row(step) for step in table["steps"]]
+        self.probes = {}
+        for probe in table["probes"]:
+            self.probes.setdefault(probe.get("after"), []).append(self.row(probe))
 
-    def word(argument):
-        ((kind, value),) = argument.items()
-        if kind == "number":
-            return value
-        if kind == "result":
-            return results[value]
-        content = bytearray.fromhex(value["hex"])
-        for patch in value["patches"]:
-            ((kind, patch),) = patch.items()
+    def row(self, row):
+        """A call: its words, what is to be put in from the results of earlier steps, what is to be found
+        after it, and what is pointed to."""
+        words, late, memory = [Long(row["number"])], [], []
+
+        def pointer(content):
+            memory.append((Byte * len(content)).from_buffer(content))
+            return _ctypes.addressof(memory[-1])
+
+        for argument in row["arguments"]:
+            ((kind, value),) = argument.items()
             if kind == "result":
-                patched = (results[patch["step"]] & 0xFFFFFFFF).to_bytes(4, sys.byteorder)
-            else:
-                patched = pointer(bytearray.fromhex(patch["hex"])).to_bytes(8, sys.byteorder)
-            content[patch["at"] : patch["at"] + len(patched)] = patched
-        return pointer(content)
+                late.append((len(words), None, value))
+                value = 0
+            elif kind != "number":
+                content = bytearray.fromhex(value["hex"])
+                for patch in value["patches"]:
+                    ((kind, patch),) = patch.items()
+                    if kind == "result":
+                        late.append((content, patch["at"], patch["step"]))
+                    else:
+                        patched = pointer(bytearray.fromhex(patch["hex"])).to_bytes(8, sys.byteorder)
+                        content[patch["at"] : patch["at"] + 8] = patched
+                value = pointer(content)
+            words.append(Long(value))
+        leaves = bytes.fromhex(row["leaves"]) if "leaves" in row else None
+        return row["name"], words, late, row.get("returns"), leaves, memory
 
-    def call(row):
-        result = _syscall(*[Long(value) for value in [row["number"], *map(word, row["arguments"])]])
-        return result, _ctypes.get_errno() if result == -1 else 0
+    def run(self):
+        """Makes the calls, with the probes between them; returns what the probes met."""
+        results = []
+        met = []
 
-    def probe(after):
-        met.extend([row["name"], call(row)[1]] for row in table["probes"] if row.get("after") == after)
+        def call(words, late):
+            for where, at, step in late:
+                if at is None:
+                    words[where].value = results[step]
+                else:
+                    where[at : at + 4] = (results[step] & 0xFFFFFFFF).to_bytes(4, sys.byteorder)
+            result = _syscall(*words)
+            return result, _ctypes.get_errno() if result == -1 else 0
 
-    def failed(step, errno, message):
-        channel.send(FAILED, 0, utf8(plain_json({"step": step["name"], "errno": errno, "message": message})))
-        posix._exit(1)
+        def probe(after):
+            for name, words, late, *_ in self.probes.get(after, ()):
+                met.append([name, call(words, late)[1]])
 
-    for index, step in enumerate(table["steps"]):
-        result, errno = call(step)
-        if errno:
-            failed(step, errno, posix.strerror(errno))
-        leaves_else = "leaves" in step and bytes(memory[-1]) != bytes.fromhex(step["leaves"])
-        if leaves_else or step.get("returns", result) != result:
-            failed(step, 0, "it had no effect")
-        results.append(result)
-        probe(index)
-    probe(None)
-    return met
+        def failed(step, errno, message):
+            channel.send(FAILED, 0, utf8(plain_json({"step": step, "errno": errno, "message": message})))
+            posix._exit(1)
+
+        for name, words, late, returns, leaves, memory in self.steps:
+            result, errno = call(words, late)
+            if errno:
+                failed(name, errno, posix.strerror(errno))
+            leaves_else = leaves is not None and bytes(memory[-1]) != leaves
+            if leaves_else or returns not in (None, result):
+                failed(name, 0, "it had no effect")
+            results.append(result)
+            probe(len(results) - 1)
+        probe(None)
+        return met
 
 
-def confine(message):
-    """Takes a table of the host's, runs it and says what its probes met."""
-    met = lock_down(body_of(LOCKDOWN, message))
-    channel.send(READY, 0, utf8(plain_json({"probes": met})))
+def confine(lockdown):
+    """Locks this process down, and says what the probes met."""
+    channel.send(READY, 0, utf8(plain_json({"probes": lockdown.run()})))
+
+
+def lockdown_of(message):
+    return Lockdown(body_of(LOCKDOWN, message))
 
 
 def body_of(kind, message):
@@ -654,6 +680,14 @@ def body_of(kind, message):
         posix._exit(1)
     return from_json(message[1])
 
+
+def no_hooks(**hooks):
+    """Stands for `os.register_at_fork`: nothing forks here but the zygote, and its guests need nothing of
+    what modules do after a fork. There is one thread, which it still is, and random numbers begin anew
+    in each guest. Their hooks would take longer than all the rest of a guest's start."""
+
+
+posix.register_at_fork = no_hooks
 
 # What a zygote loads while nobody waits, and every later guest finds loaded: the modules that programs
 # import most, those first that take longest to load, and this runtime's own parts.
@@ -1101,16 +1135,20 @@ sys.modules["tools"] = sys.modules["toolmill"] = tools
 sys.meta_path.append(Modules)
 
 channel = Channel()
-confine(channel.receive())  # what all guests share
+# Both before anything is answered: what the host sends then is for `serve_forks`.
+of_all, of_each = lockdown_of(channel.receive()), lockdown_of(channel.receive())
+confine(of_all)
 serve_forks()
 channel = Channel()
-confine(channel.receive())  # what each gives up by itself
+confine(of_each)
+if "random" in sys.modules:
+    sys.modules["random"].seed()
 message = channel.receive()
 if message[0] == WARM_UP:
     warm_up()
-    confine((LOCKDOWN, message[1]))
+    confine(lockdown_of((LOCKDOWN, message[1])))
     message = channel.receive()
-confine(message)  # and which workspace is left to it, when there is a program
+confine(lockdown_of(message))  # and which workspace is left to it, when there is a program
 job = body_of(JOB, channel.receive())
 channel.free = job["in_flight"]
 run(job["code"].lstrip("\ufeff"))

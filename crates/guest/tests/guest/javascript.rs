@@ -11,6 +11,7 @@ use protocol::{
     Call, Check, Checked, Decoder, Done, ErrorCode, Failed, Job, Kind, Limits, Message,
     ProgramError, Raise, Ready, frames, message,
 };
+use toolmill_guest::javascript;
 
 /// A host of one program, with a server `test`:
 ///
@@ -43,12 +44,12 @@ impl Host {
         let guest = thread::Builder::new()
             .stack_size(16 << 20)
             .spawn(move || {
-                let lock_down = |steps: &[u8]| {
+                let lock_down = |steps: &[u8]| -> javascript::LockDown {
                     assert_eq!(steps, b"steps");
-                    Ok(Ready { probes: vec![] })
+                    Box::new(|| Ok(Ready { probes: vec![] }))
                 };
                 // This thread is its own only guest.
-                toolmill_guest::javascript::run(guest, memory_bytes, lock_down, Some)
+                javascript::run(guest, memory_bytes, lock_down, Some)
             })
             .unwrap();
         let job = Job {
@@ -60,10 +61,7 @@ impl Host {
             mark: "mark:".into(),
         };
         let mut peer = Peer::new(host);
-        for _of in ["zygote", "guest"] {
-            peer.send(Kind::Lockdown, 0, b"steps");
-            assert_eq!(peer.receive().unwrap().kind, Kind::Ready);
-        }
+        peer.lock_down();
         // A program must not notice that another went its way before it.
         peer.send(Kind::WarmUp, 0, b"");
         assert_eq!(peer.receive().unwrap().kind, Kind::Ready);
@@ -90,6 +88,16 @@ impl Peer {
         Peer {
             stream,
             decoder: Decoder::new(Limits::default()),
+        }
+    }
+
+    /// Has the zygote and its guest locked down.
+    fn lock_down(&mut self) {
+        for _of in ["zygote", "guest"] {
+            self.send(Kind::Lockdown, 0, b"steps");
+        }
+        for _of in ["zygote", "guest"] {
+            assert_eq!(self.receive().unwrap().kind, Kind::Ready);
         }
     }
 
@@ -931,16 +939,19 @@ fn console_writes_whole_lines() {
 fn a_guest_without_lockdown_runs_nothing() {
     let (host, guest) = UnixStream::pair().unwrap();
     let guest = thread::spawn(move || {
-        let lock_down = |_: &[u8]| {
-            Err(Failed {
-                step: "seccomp".into(),
-                errno: 1,
-                message: "not permitted".into(),
+        let lock_down = |_: &[u8]| -> javascript::LockDown {
+            Box::new(|| {
+                Err(Failed {
+                    step: "seccomp".into(),
+                    errno: 1,
+                    message: "not permitted".into(),
+                })
             })
         };
-        toolmill_guest::javascript::run(guest, 64 << 20, lock_down, Some)
+        javascript::run(guest, 64 << 20, lock_down, Some)
     });
     let mut peer = Peer::new(host);
+    peer.send(Kind::Lockdown, 0, b"steps");
     peer.send(Kind::Lockdown, 0, b"steps");
     let message = peer.receive().unwrap();
     assert_eq!(message.kind, Kind::Failed);
@@ -957,8 +968,9 @@ fn a_host_that_is_gone_or_wrong_ends_the_guest() {
     let guest_of = |say: fn(&mut Peer)| {
         let (host, guest) = UnixStream::pair().unwrap();
         let guest = thread::spawn(move || {
-            let lock_down = |_: &[u8]| Ok(Ready { probes: vec![] });
-            toolmill_guest::javascript::run(guest, 64 << 20, lock_down, Some)
+            let lock_down =
+                |_: &[u8]| -> javascript::LockDown { Box::new(|| Ok(Ready { probes: vec![] })) };
+            javascript::run(guest, 64 << 20, lock_down, Some)
         });
         let mut peer = Peer::new(host);
         say(&mut peer);
@@ -968,16 +980,12 @@ fn a_host_that_is_gone_or_wrong_ends_the_guest() {
     guest_of(|_| {});
     guest_of(|peer| peer.send(Kind::Job, 0, b"{}"));
     guest_of(|peer| {
-        peer.send(Kind::Lockdown, 0, b"");
-        peer.receive();
-        peer.send(Kind::Lockdown, 0, b"");
+        peer.lock_down();
         peer.send(Kind::Job, 0, b"no job");
     });
     // The answer of a call that was never made.
     guest_of(|peer| {
-        peer.send(Kind::Lockdown, 0, b"");
-        peer.receive();
-        peer.send(Kind::Lockdown, 0, b"");
+        peer.lock_down();
         let job = Job {
             language: "javascript".into(),
             code: "await tools.test.echo({})".into(),

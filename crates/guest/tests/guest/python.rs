@@ -284,11 +284,14 @@ fn workspace() -> PathBuf {
 fn run_in(setting: &Setting, interpreter: &Interpreter, code: &str) -> Run {
     let mut guest = Guest::start(interpreter);
     let nothing = br#"{"steps":[],"probes":[]}"#;
-    guest.send(Kind::Lockdown, 0, nothing);
+    for _of in ["zygote", "guest"] {
+        guest.send(Kind::Lockdown, 0, nothing);
+    }
     assert_eq!(guest.receive().unwrap().kind, Kind::Ready);
     let mut guest = guest.fork();
+    assert_eq!(guest.receive().unwrap().kind, Kind::Ready);
     // A program must not notice that another went its way before it.
-    for kind in [Kind::Lockdown, Kind::WarmUp, Kind::Lockdown] {
+    for kind in [Kind::WarmUp, Kind::Lockdown] {
         guest.send(kind, 0, nothing);
         assert_eq!(guest.receive().unwrap().kind, Kind::Ready);
     }
@@ -2340,6 +2343,7 @@ fn a_failed_step_ends_the_guest_before_it_gets_a_program() {
     let mut guest = Guest::start(interpreter);
     let step = br#"{"steps":[{"name":"first","number":-1,"arguments":[]}],"probes":[]}"#;
     guest.send(Kind::Lockdown, 0, step);
+    guest.send(Kind::Lockdown, 0, step);
     let message = guest.receive().unwrap();
     assert_eq!(message.kind, Kind::Failed);
     let failed: Failed = message::decode(&message.body).unwrap();
@@ -2349,6 +2353,7 @@ fn a_failed_step_ends_the_guest_before_it_gets_a_program() {
 
     let mut guest = Guest::start(interpreter);
     let probe = br#"{"steps":[],"probes":[{"name":"only","number":-1,"arguments":[{"bytes":{"hex":"00","patches":[]}}],"errnos":[38]}]}"#;
+    guest.send(Kind::Lockdown, 0, probe);
     guest.send(Kind::Lockdown, 0, probe);
     let ready: Ready = message::decode(&guest.receive().unwrap().body).unwrap();
     assert_eq!(ready.probes, [("only".to_owned(), 38)]);
