@@ -1,5 +1,6 @@
 //! The snapshot of all tools, and the lookup of one by what a program calls it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
@@ -9,6 +10,7 @@ use crate::index::{Index, name_hash};
 use crate::name::{self, folded, likeness};
 use crate::plain;
 use crate::search::{SearchOptions, SearchQuery};
+use crate::snapshot::content_hash;
 use crate::tool::{Facts, Tool};
 use crate::words;
 
@@ -39,6 +41,8 @@ pub struct ServerTools {
     rejected: Vec<String>,
     folded: String,
     name_hash: u32,
+    /// A number for all that is read from the server.
+    content_hash: u64,
     /// Where the tools lie by folded name.
     variants: OnceLock<HashMap<String, Vec<usize>>>,
 }
@@ -49,17 +53,25 @@ impl ServerTools {
         let known = known.map_or(&[][..], |known| &known.tools);
         let known = known.iter().map(|tool| (mark(tool.raw()), tool));
         let known: HashMap<(usize, &[u8]), &Arc<Tool>> = known.collect();
-        let mut usable = Vec::with_capacity(server.tools.len());
-        let mut rejected = Vec::new();
-        let mut seen = HashSet::with_capacity(server.tools.len());
-        for raw in server.tools {
+        let listed = server.tools.into_iter().map(|raw| {
             let known = known.get(&mark(&raw)).copied();
-            let (known, facts) = match known.filter(|tool| tool.raw().get() == raw.get()) {
-                Some(tool) => (Some(tool), Ok(tool.facts().clone())),
-                None => (None, Facts::of(&raw)),
-            };
+            match known.filter(|tool| tool.raw().get() == raw.get()) {
+                Some(tool) => (Some(tool), Ok(tool.facts().clone()), raw),
+                None => (None, Facts::of(&raw), raw),
+            }
+        });
+        let listed: Vec<_> = listed.collect();
+        let mut seen = HashSet::with_capacity(listed.len());
+        let is_new = listed.iter().map(|(_, facts, _)| {
+            let facts = facts.as_ref();
+            facts.is_ok_and(|facts| seen.insert(&*facts.name))
+        });
+        let is_new: Vec<bool> = is_new.collect();
+        let mut usable = Vec::with_capacity(listed.len());
+        let mut rejected = Vec::new();
+        for ((known, facts, raw), is_new) in listed.into_iter().zip(is_new) {
             match facts {
-                Ok(facts) if seen.insert(facts.name.clone()) => usable.push((known, facts, raw)),
+                Ok(facts) if is_new => usable.push((known, facts, raw)),
                 Ok(facts) => rejected.push(format!(
                     "tool {} is listed twice",
                     plain::quoted(&facts.name)
@@ -68,27 +80,34 @@ impl ServerTools {
             }
         }
         let names: Vec<&str> = usable.iter().map(|(_, facts, _)| &*facts.name).collect();
-        let identifiers = name::identifiers(&names);
+        let identifiers = name::identifiers(&names).into_iter();
+        let path = |tool: Cow<str>| [&identifier, ".", &*tool].concat();
+        let paths: Vec<String> = identifiers.map(path).collect();
         let name: Arc<str> = Arc::from(&*server.name);
         let mut tools: Vec<Arc<Tool>> = usable
             .into_iter()
-            .zip(identifiers)
-            .map(|((known, facts, raw), tool)| {
-                let path = [&identifier, ".", &tool].concat();
-                match known {
-                    Some(known) if known.path() == path => Arc::clone(known),
-                    _ => Arc::new(Tool::new(&name, facts, path, raw)),
-                }
+            .zip(paths)
+            .map(|((known, facts, raw), path)| match known {
+                Some(known) if known.path() == path => Arc::clone(known),
+                _ => Arc::new(Tool::new(&name, facts, path, raw)),
             })
             .collect();
         tools.sort_by(|a, b| a.path().cmp(b.path()));
+        let title = server.title.unwrap_or_default();
+        let description = server.description.unwrap_or_default();
+        let of_tools: Vec<u8> = tools
+            .iter()
+            .flat_map(|tool| tool.facts().content_hash.to_le_bytes())
+            .collect();
+        let texts = [&server.name, &title, &description].map(|text| text.as_bytes());
         ServerTools {
             folded: folded(&server.name),
             name_hash: name_hash(&server.name),
+            content_hash: content_hash(texts.into_iter().chain([&of_tools[..]])),
             name: server.name,
             identifier,
-            title: server.title.unwrap_or_default(),
-            description: server.description.unwrap_or_default(),
+            title,
+            description,
             tools,
             rejected,
             variants: OnceLock::new(),
@@ -103,6 +122,10 @@ impl ServerTools {
     /// The server's part of its tools' paths.
     pub fn identifier(&self) -> &str {
         &self.identifier
+    }
+
+    pub(crate) fn content_hash(&self) -> u64 {
+        self.content_hash
     }
 
     pub fn title(&self) -> &str {
@@ -180,17 +203,23 @@ impl Catalog {
     /// Tools of the others are shared, and those of this one that have not changed. A new server
     /// whose name maps to the same identifier as another's changes the paths of both.
     pub fn replace(&self, server: Server) -> Catalog {
-        let present = self
-            .servers
-            .iter()
-            .position(|present| present.name == server.name);
-        let servers = match present {
+        // By the numbers of their names: to look at a thousand servers takes longer than all else.
+        let hash = name_hash(&server.name);
+        let mut present = (0..self.servers.len()).filter(|&at| self.names[at] == hash);
+        let present = present.find(|&at| self.servers[at].name == server.name);
+        let next = match present {
             Some(at) => {
                 let mut servers = self.servers.clone();
                 let known = &self.servers[at];
                 let listed = ServerTools::new(server, known.identifier.clone(), Some(known));
+                let tools = self.tools - known.tools.len() + listed.tools.len();
                 servers[at] = Arc::new(listed);
-                servers
+                Catalog {
+                    servers,
+                    names: self.names.clone(),
+                    tools,
+                    ..Catalog::default()
+                }
             }
             None => {
                 let known = self.servers.iter().map(Arc::clone).map(Listing::Known);
@@ -198,10 +227,9 @@ impl Catalog {
                     .map(|listing| (listing.name().to_owned(), listing))
                     .collect();
                 servers.insert(server.name.clone(), Listing::New(server));
-                assemble(servers)
+                Catalog::assembled(assemble(servers))
             }
         };
-        let next = Catalog::assembled(servers);
         // An index that nobody has asked for is not kept up.
         if let Some(index) = self.index.get() {
             let mut index = index.clone();
@@ -518,7 +546,8 @@ fn mark(raw: &RawValue) -> (usize, &[u8]) {
 /// The servers of a snapshot, by identifier.
 fn assemble(listings: BTreeMap<String, Listing>) -> Vec<Arc<ServerTools>> {
     let names: Vec<&str> = listings.keys().map(String::as_str).collect();
-    let identifiers = name::identifiers(&names);
+    let identifiers = name::identifiers(&names).into_iter();
+    let identifiers: Vec<String> = identifiers.map(Cow::into_owned).collect();
     let mut servers: Vec<Arc<ServerTools>> = listings
         .into_values()
         .zip(identifiers)

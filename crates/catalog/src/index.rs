@@ -15,6 +15,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::iter::repeat_n;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
@@ -25,7 +27,8 @@ use crate::members;
 use crate::name::folded;
 use crate::plain;
 use crate::schema;
-use crate::shared::{Chunked, Dictionary, Numbered};
+use crate::shared::{Chunked, Dictionary, Numbered, Part};
+use crate::spelling::Outlines;
 use crate::tool::Tool;
 use crate::words;
 
@@ -107,38 +110,14 @@ impl Field {
     }
 }
 
-/// A word as it is written, in lower case.
-#[derive(Clone, Debug)]
-pub(crate) struct Spelling {
-    pub(crate) text: Arc<str>,
-    /// How many fields of tools and servers contain it.
-    pub(crate) uses: u32,
-}
-
-impl Default for Spelling {
-    fn default() -> Spelling {
-        Spelling {
-            text: Arc::from(""),
-            uses: 0,
-        }
-    }
-}
-
 /// What all spellings with one stem have in common.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Term {
-    stem: Arc<str>,
     /// The documents that contain it, in order.
-    pub(crate) blocks: Arc<[Block]>,
-    /// How many tools contain it where that says how rare it is.
-    telling: u32,
+    pub(crate) blocks: Part<[Block]>,
 }
 
 impl Term {
-    pub(crate) fn stem(&self) -> &str {
-        &self.stem
-    }
-
     /// What the term is worth in a document, 0 if it is not there.
     pub(crate) fn impact(&self, document: u32) -> f32 {
         let block = self
@@ -149,20 +128,10 @@ impl Term {
             let place = (document % BLOCK) as u16;
             let at = block
                 .postings
-                .binary_search_by_key(&place, |posting| posting.place);
+                .binary_search_by_key(&place, |posting| posting.place());
             Some(block.postings[at.ok()?])
         });
         posting.map_or(0.0, Posting::impact)
-    }
-}
-
-impl Default for Term {
-    fn default() -> Term {
-        Term {
-            stem: Arc::from(""),
-            blocks: Arc::default(),
-            telling: 0,
-        }
     }
 }
 
@@ -173,23 +142,29 @@ pub(crate) const BLOCK: u32 = 4_096;
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
     pub(crate) number: u32,
-    pub(crate) postings: Arc<[Posting]>,
+    pub(crate) postings: Part<[Posting]>,
 }
 
 /// A word in a tool, and what it adds to the score before the word's rarity.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Posting {
-    /// The document's place in its block.
-    pub(crate) place: u16,
-    impact: u16,
-}
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Posting(u32);
 
 impl Posting {
     /// The greatest impact, K1 + 1, is near the greatest number.
     const UNIT: f32 = 29_000.0;
 
+    fn new(place: u16, impact: u16) -> Posting {
+        Posting(u32::from(impact) << 16 | u32::from(place))
+    }
+
+    /// The document's place in its block.
+    pub(crate) fn place(self) -> u16 {
+        self.0 as u16
+    }
+
     pub(crate) fn impact(self) -> f32 {
-        f32::from(self.impact) * (1.0 / Posting::UNIT)
+        // A signed number, of which several are converted in one step.
+        (self.0 >> 16) as i32 as f32 * (1.0 / Posting::UNIT)
     }
 }
 
@@ -244,7 +219,7 @@ impl Occurrence {
 /// The words of some fields.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Text {
-    pub(crate) occurrences: Arc<[Occurrence]>,
+    pub(crate) occurrences: Part<[Occurrence]>,
     pub(crate) lengths: [u16; FIELDS],
 }
 
@@ -299,13 +274,19 @@ pub(crate) struct Group {
 pub(crate) struct Index {
     /// The numbers of spellings. Only who reads words asks for them, so they are put together then.
     spelled: Option<Dictionary>,
-    spellings: Numbered<Spelling>,
-    /// By spelling, for the search of similar ones.
-    pub(crate) outlines: Chunked<u32, 256>,
+    /// Words as they are written, in lower case.
+    spellings: Numbered<Part<str>>,
+    /// By spelling, how many fields of tools and servers contain it.
+    uses: Arc<Vec<u32>>,
+    /// For the search of similar spellings.
+    pub(crate) outlines: Outlines,
     /// By spelling, the term of its stem.
-    term_of: Chunked<u32, 256>,
+    term_of: Arc<Vec<u32>>,
     stems: Dictionary,
     terms: Numbered<Term>,
+    /// By term, its stem, and how many tools contain it where that says how rare it is.
+    stem_of: Chunked<Part<str>>,
+    telling: Arc<Vec<u32>>,
     servers: Dictionary,
     groups: Numbered<Group>,
     documents: Numbered<Document>,
@@ -335,22 +316,16 @@ impl Index {
 
     /// An index of no tools that knows words: each as it is written, and where its stem is in `stems`.
     /// They are numbered in their order.
-    pub(crate) fn of_words(stems: &[&str], words: &[(&str, u32)]) -> Index {
-        let term = |stem: &&str| Term {
-            stem: Arc::from(*stem),
-            ..Term::default()
-        };
-        let spelling = |(written, _): &(&str, u32)| Spelling {
-            text: Arc::from(*written),
-            uses: 0,
-        };
-        let outline = |(written, _): &(&str, u32)| crate::spelling::outline(written);
+    pub(crate) fn of_words(stems: Vec<Part<str>>, words: Vec<(Part<str>, u32)>) -> Index {
         Index {
-            spellings: words.iter().map(spelling).collect(),
-            outlines: words.iter().map(outline).collect(),
-            term_of: words.iter().map(|(_, term)| *term).collect(),
-            stems: stems.iter().copied().zip(0..).collect(),
-            terms: stems.iter().map(term).collect(),
+            outlines: words.iter().map(|(written, _)| &**written).collect(),
+            term_of: Arc::new(words.iter().map(|(_, term)| *term).collect()),
+            uses: Arc::new(vec![0; words.len()]),
+            spellings: words.into_iter().map(|(word, _)| word).collect(),
+            stems: stems.iter().map(|stem| &**stem).zip(0..).collect(),
+            terms: stems.iter().map(|_| Term::default()).collect(),
+            telling: Arc::new(vec![0; stems.len()]),
+            stem_of: stems.into_iter().collect(),
             ..Index::default()
         }
     }
@@ -454,8 +429,12 @@ impl Index {
         Some((&group.text, texts?))
     }
 
-    pub(crate) fn spelling(&self, number: u32) -> &Spelling {
+    pub(crate) fn spelling(&self, number: u32) -> &str {
         self.spellings.get(number)
+    }
+
+    pub(crate) fn uses(&self, spelling: u32) -> u32 {
+        self.uses[spelling as usize]
     }
 
     /// One more than the greatest number of a spelling.
@@ -464,11 +443,15 @@ impl Index {
     }
 
     pub(crate) fn term_of(&self, spelling: u32) -> u32 {
-        *self.term_of.get(spelling)
+        self.term_of[spelling as usize]
     }
 
     pub(crate) fn term(&self, number: u32) -> &Term {
         self.terms.get(number)
+    }
+
+    pub(crate) fn stem_of(&self, term: u32) -> &str {
+        self.stem_of.get(term)
     }
 
     pub(crate) fn stem(&self, stem: &str) -> Option<u32> {
@@ -479,14 +462,14 @@ impl Index {
     ///
     /// One that only parameters contain counts as rare as one that one description contains.
     pub(crate) fn rarity(&self, term: u32) -> f32 {
-        let containing = self.terms.get(term).telling.max(1) as f32;
+        let containing = self.telling[term as usize].max(1) as f32;
         (1.0 + (self.len() as f32 - containing + 0.5) / (containing + 0.5)).ln()
     }
 
     /// Whether few enough tools contain a word for it to say something beside the one that is wanted.
     /// Those that most contain (`get`, `list`) say little and have the longest lists.
     pub(crate) fn tells_apart(&self, term: u32) -> bool {
-        self.terms.get(term).telling as usize <= (self.len() / 8).max(64)
+        self.telling[term as usize] as usize <= (self.len() / 8).max(64)
     }
 
     /// What a word is worth in a document, by the fields in which it stands.
@@ -561,14 +544,19 @@ impl Worth {
         self.0 & !(Worth::NAME | Worth::TELLS_RARITY)
     }
 
-    fn impact(self) -> u16 {
+    fn impact(&self) -> u16 {
         let name = if self.has_name() {
             Field::WEIGHT[Field::Name as usize]
         } else {
             0.0
         };
-        let frequency = self.beside() as f32 / Worth::UNIT + name;
-        (frequency * (K1 + 1.0) / (frequency + K1) * Posting::UNIT) as u16
+        let frequency = self.beside() as i32 as f32 / Worth::UNIT + name;
+        let impact = frequency * (K1 + 1.0) / (frequency + K1) * Posting::UNIT;
+        // The whole part, without a conversion that is checked: so several are made in one step. A sum
+        // with this number has its whole part, rounded, in its lowest bits.
+        const WHOLE: f32 = 8_388_608.0;
+        let sum = impact + WHOLE;
+        sum.to_bits() as u16 - u16::from(sum - WHOLE > impact)
     }
 }
 
@@ -578,8 +566,11 @@ impl Worth {
 /// then looked up once, not once for each.
 pub(crate) struct Changes<'a> {
     index: &'a mut Index,
+    /// Of the index, which has them back in the end.
     group_of: Vec<u32>,
     names: Vec<u32>,
+    uses: Vec<u32>,
+    telling: Vec<u32>,
     /// Where in `counted` a spelling stands, plus one.
     places: Vec<u32>,
     counted: Vec<(u32, Field, u32)>,
@@ -588,38 +579,37 @@ pub(crate) struct Changes<'a> {
     touched: Vec<u32>,
     /// What the texts of the group at hand are worth to each of its tools.
     group: Option<(u32, Vec<(u32, Worth)>)>,
-    added: Vec<(u32, Added)>,
-    /// By term, how many were added, and the terms of which there are some.
-    counts: Vec<u32>,
+    /// The terms of the documents that were added, what each is worth there, and by document where its
+    /// own end.
+    added: Vec<u32>,
+    added_worths: Vec<Worth>,
+    ends: Vec<(u32, usize)>,
+    /// By term, whether it is in one of them, and those that are.
+    is_added: Vec<bool>,
     terms_added: Vec<u32>,
-    /// By spelling, the uses that were added, and the spellings that have some.
-    uses: Vec<u32>,
-    used: Vec<u32>,
-}
-
-/// A posting to be.
-#[derive(Clone, Copy, Default)]
-struct Added {
-    document: u32,
-    worth: Worth,
+    /// Whether no document was there before those that were added.
+    is_first: bool,
 }
 
 impl<'a> Changes<'a> {
     pub(crate) fn new(index: &'a mut Index) -> Changes<'a> {
         let (spellings, terms) = (index.spellings.end() as usize, index.terms.end() as usize);
         Changes {
-            group_of: std::mem::take(&mut index.group_of).to_vec(),
-            names: std::mem::take(&mut index.names).to_vec(),
+            group_of: Arc::unwrap_or_clone(std::mem::take(&mut index.group_of)),
+            names: Arc::unwrap_or_clone(std::mem::take(&mut index.names)),
+            uses: Arc::unwrap_or_clone(std::mem::take(&mut index.uses)),
+            telling: Arc::unwrap_or_clone(std::mem::take(&mut index.telling)),
             places: vec![0; spellings],
             counted: Vec::new(),
             worths: vec![Worth::default(); terms],
             touched: Vec::new(),
             group: None,
             added: Vec::new(),
-            counts: vec![0; terms],
+            added_worths: Vec::new(),
+            ends: Vec::new(),
+            is_added: vec![false; terms],
             terms_added: Vec::new(),
-            uses: vec![0; spellings],
-            used: Vec::new(),
+            is_first: index.documents.end() == 0,
             index,
         }
     }
@@ -627,12 +617,15 @@ impl<'a> Changes<'a> {
     /// Makes room for documents with so many different words in all.
     pub(crate) fn reserve(&mut self, words: usize) {
         self.added.reserve(words);
+        self.added_worths.reserve(words);
     }
 
     pub(crate) fn finish(mut self) {
         self.settle();
         self.index.group_of = Arc::new(self.group_of);
         self.index.names = Arc::new(self.names);
+        self.index.uses = Arc::new(self.uses);
+        self.index.telling = Arc::new(self.telling);
     }
 
     pub(crate) fn add_server(&mut self, server: &ServerTools) {
@@ -714,50 +707,101 @@ impl<'a> Changes<'a> {
             text,
             likeness: OnceLock::new(),
         });
-        self.added.extend(self.touched.drain(..).map(|term| {
-            let worth = std::mem::take(&mut self.worths[term as usize]);
-            let count = &mut self.counts[term as usize];
-            if *count == 0 {
+        self.added_worths.extend(self.touched.iter().map(|&term| {
+            let at = term as usize;
+            let worth = std::mem::take(&mut self.worths[at]);
+            if !self.is_added[at] {
+                self.is_added[at] = true;
                 self.terms_added.push(term);
             }
-            *count += 1;
-            (term, Added { document, worth })
+            self.telling[at] += u32::from(worth.tells_rarity());
+            worth
         }));
+        self.added.append(&mut self.touched);
+        self.ends.push((document, self.added.len()));
         let at = document as usize;
         let end = self.names.len().max(at + 1);
         self.group_of.resize(end, 0);
         self.names.resize(end, 0);
         self.group_of[at] = group;
-        self.names[at] = name_hash(tool.name());
+        self.names[at] = tool.facts().name_hash;
         insert(&mut self.index.groups.get_mut(group).documents, document);
     }
 
     /// Gives the terms the documents that were added.
     fn settle(&mut self) {
-        for spelling in self.used.drain(..) {
-            let uses = std::mem::take(&mut self.uses[spelling as usize]);
-            self.index.spellings.get_mut(spelling).uses += uses;
-        }
-        // Sorted by term, each count becoming the place of the next one of its term.
-        let mut next = 0;
-        for &term in &self.terms_added {
-            let count = &mut self.counts[term as usize];
-            next += std::mem::replace(count, next);
-        }
-        let mut sorted = vec![Added::default(); self.added.len()];
-        for (term, added) in self.added.drain(..) {
-            let place = &mut self.counts[term as usize];
-            sorted[*place as usize] = added;
-            *place += 1;
-        }
-        let mut sorted = &mut sorted[..];
+        let (blocks, ends) = self.sorted();
         let mut from = 0;
-        for term in self.terms_added.drain(..) {
-            let end = std::mem::take(&mut self.counts[term as usize]);
-            let (of_term, rest) = sorted.split_at_mut((end - from) as usize);
-            self.index.terms.get_mut(term).add(of_term);
-            (sorted, from) = (rest, end);
+        for (term, end) in self.terms_added.drain(..).zip(ends) {
+            self.is_added[term as usize] = false;
+            let known = self.index.terms.get_mut(term);
+            if self.is_first {
+                known.blocks = Part::new(&blocks, from..end);
+            } else {
+                known.add(&blocks[from..end]);
+            }
+            from = end;
         }
+        self.is_first = false;
+        self.added.clear();
+        self.added_worths.clear();
+    }
+
+    /// The documents that were added, in blocks by term, and where those of each term end.
+    fn sorted(&mut self) -> (Arc<[Block]>, Vec<usize>) {
+        let mut from = 0;
+        let mut documents: Vec<(u32, Range<usize>)> = Vec::with_capacity(self.ends.len());
+        for (document, end) in self.ends.drain(..) {
+            documents.push((document, from..end));
+            from = end;
+        }
+        // The numbers of removed documents come back in any order.
+        documents.sort_unstable_by_key(|(document, _)| *document);
+        let impacts: Vec<u16> = self.added_worths.iter().map(Worth::impact).collect();
+        // By term, how many postings it has in a block, then where the next of them goes.
+        let mut places = vec![0_u32; self.worths.len()];
+        let mut parts = Vec::new();
+        for documents in documents.chunk_by(|(a, _), (b, _)| a / BLOCK == b / BLOCK) {
+            for (_, added) in documents {
+                for &term in &self.added[added.clone()] {
+                    places[term as usize] += 1;
+                }
+            }
+            let mut next = 0;
+            for &term in &self.terms_added {
+                let place = &mut places[term as usize];
+                next += std::mem::replace(place, next);
+            }
+            let postings = repeat_n(Posting::default(), next as usize);
+            let mut postings: Arc<[Posting]> = postings.collect();
+            let placed = Arc::get_mut(&mut postings).expect("nothing shares them yet");
+            for (document, added) in documents {
+                let in_block = (document % BLOCK) as u16;
+                let terms = self.added[added.clone()].iter();
+                for (&term, &impact) in terms.zip(&impacts[added.clone()]) {
+                    let next = &mut places[term as usize];
+                    placed[*next as usize] = Posting::new(in_block, impact);
+                    *next += 1;
+                }
+            }
+            let ends = self.terms_added.iter();
+            let ends = ends.map(|&term| std::mem::take(&mut places[term as usize]));
+            let ends: Vec<u32> = ends.collect();
+            parts.push((documents[0].0 / BLOCK, postings, ends));
+        }
+        let (mut blocks, mut ends_of_terms) = (Vec::new(), Vec::new());
+        for term in 0..self.terms_added.len() {
+            for (number, postings, ends) in &parts {
+                let from = if term == 0 { 0 } else { ends[term - 1] };
+                let range = from as usize..ends[term] as usize;
+                if !range.is_empty() {
+                    let (number, postings) = (*number, Part::new(postings, range));
+                    blocks.push(Block { number, postings });
+                }
+            }
+            ends_of_terms.push(blocks.len());
+        }
+        (blocks.into(), ends_of_terms)
     }
 
     /// Removes a document; none that was added may be unsettled.
@@ -768,11 +812,13 @@ impl<'a> Changes<'a> {
         self.weigh(group, &removed.text);
         for number in std::mem::take(&mut self.touched) {
             let worth = std::mem::take(&mut self.worths[number as usize]);
+            self.telling[number as usize] -= u32::from(worth.tells_rarity());
             let term = self.index.terms.get_mut(number);
-            term.remove(document, worth);
+            term.remove(document);
             if term.blocks.is_empty() {
-                let term = self.index.terms.remove(number);
-                self.index.stems.remove(&term.stem);
+                self.index.terms.remove(number);
+                let stem = std::mem::take(self.index.stem_of.get_mut(number));
+                self.index.stems.remove(&stem);
             }
         }
         self.forget(&removed.text);
@@ -780,12 +826,7 @@ impl<'a> Changes<'a> {
 
     fn use_spellings(&mut self, text: &Text) {
         for occurrence in text.occurrences.iter() {
-            let spelling = occurrence.spelling();
-            let uses = &mut self.uses[spelling as usize];
-            if *uses == 0 {
-                self.used.push(spelling);
-            }
-            *uses += 1;
+            self.uses[occurrence.spelling() as usize] += 1;
         }
     }
 
@@ -793,14 +834,14 @@ impl<'a> Changes<'a> {
     fn forget(&mut self, text: &Text) {
         for occurrence in text.occurrences.iter() {
             let number = occurrence.spelling();
-            let spelling = self.index.spellings.get_mut(number);
-            spelling.uses -= 1;
-            if spelling.uses == 0 {
-                let text = self.index.spellings.remove(number).text;
+            let uses = &mut self.uses[number as usize];
+            *uses -= 1;
+            if *uses == 0 {
+                let text = self.index.spellings.remove(number);
                 if let Some(spelled) = &mut self.index.spelled {
                     spelled.remove(&text);
                 }
-                *self.index.outlines.get_mut(number) = 0;
+                self.index.outlines.remove(number, &text);
             }
         }
     }
@@ -816,25 +857,23 @@ impl<'a> Changes<'a> {
             self.group = Some((group, of_group.collect()));
         }
         self.weigh_text(text);
-        for &(term, of_group) in self.group.iter().flat_map(|(_, worths)| worths) {
-            let worth = &mut self.worths[term as usize];
-            if worth.0 == 0 {
-                self.touched.push(term);
-            }
-            worth.add(of_group);
+        if let Some((_, of_group)) = &self.group {
+            weigh_all(
+                of_group.iter().copied(),
+                &mut self.worths,
+                &mut self.touched,
+            );
         }
     }
 
     fn weigh_text(&mut self, text: &Text) {
         let worths = text.worths();
-        for &occurrence in text.occurrences.iter() {
-            let term = self.index.term_of(occurrence.spelling());
-            let worth = &mut self.worths[term as usize];
-            if worth.0 == 0 {
-                self.touched.push(term);
-            }
-            worth.add(worths[occurrence.kind()]);
-        }
+        let term_of = &self.index.term_of[..];
+        let weighed = text.occurrences.iter().map(|occurrence| {
+            let term = term_of[occurrence.spelling() as usize];
+            (term, worths[occurrence.kind()])
+        });
+        weigh_all(weighed, &mut self.worths, &mut self.touched);
     }
 
     pub(crate) fn read_server(&mut self, server: &ServerTools) -> Text {
@@ -908,10 +947,10 @@ impl<'a> Changes<'a> {
         let occurrences = self
             .counted
             .drain(..)
-            .map(|(spelling, field, count)| Occurrence::new(spelling, field, count))
-            .collect();
+            .map(|(spelling, field, count)| Occurrence::new(spelling, field, count));
+        let occurrences: Vec<Occurrence> = occurrences.collect();
         Text {
-            occurrences,
+            occurrences: occurrences.into(),
             lengths,
         }
     }
@@ -921,8 +960,8 @@ impl<'a> Changes<'a> {
         let index = &mut *self.index;
         let spelled = index.spelled.get_or_insert_with(|| {
             let spellings = index.spellings.iter();
-            let known = spellings.filter(|(_, spelling)| !spelling.text.is_empty());
-            known.map(|(at, spelling)| (&*spelling.text, at)).collect()
+            let known = spellings.filter(|(_, spelling)| !spelling.is_empty());
+            known.map(|(at, spelling)| (&**spelling, at)).collect()
         });
         if let Some(known) = spelled.get(written) {
             return Some(known);
@@ -932,79 +971,94 @@ impl<'a> Changes<'a> {
         }
         let stem = words::stem(written);
         let term = index.stems.get(&stem).unwrap_or_else(|| {
-            let term = index.terms.insert(Term {
-                stem: Arc::from(&*stem),
-                ..Term::default()
-            });
+            let term = index.terms.insert(Term::default());
+            *index.stem_of.get_mut(term) = Part::from(&*stem);
             index.stems.insert(&stem, term);
             term
         });
-        let spelling = index.spellings.insert(Spelling {
-            text: Arc::from(written),
-            uses: 0,
-        });
+        let spelling = index.spellings.insert(Part::from(written));
         spelled.insert(written, spelling);
-        *index.outlines.get_mut(spelling) = crate::spelling::outline(written);
-        *index.term_of.get_mut(spelling) = term;
+        index.outlines.insert(spelling, written);
+        put(&mut index.term_of, spelling, term);
         let (spellings, terms) = (index.spellings.end(), index.terms.end());
         self.places.resize(spellings as usize, 0);
         self.uses.resize(spellings as usize, 0);
         self.worths.resize(terms as usize, Worth::default());
-        self.counts.resize(terms as usize, 0);
+        self.is_added.resize(terms as usize, false);
+        self.telling.resize(terms as usize, 0);
         Some(spelling)
     }
 }
 
+/// Adds what terms are worth to what they have been, and to `touched` those that were worth nothing. It
+/// has no branch on that, which could not be foreseen.
+fn weigh_all(
+    terms: impl ExactSizeIterator<Item = (u32, Worth)>,
+    worths: &mut [Worth],
+    touched: &mut Vec<u32>,
+) {
+    let mut end = touched.len();
+    touched.resize(end + terms.len(), 0);
+    for (term, more) in terms {
+        let worth = &mut worths[term as usize];
+        touched[end] = term;
+        end += usize::from(worth.0 == 0);
+        worth.add(more);
+    }
+    touched.truncate(end);
+}
+
 impl Term {
-    fn add(&mut self, added: &mut [Added]) {
-        // The numbers of removed documents come back in any order.
-        if !added.is_sorted_by_key(|added| added.document) {
-            added.sort_unstable_by_key(|added| added.document);
-        }
-        let mut blocks = self.blocks.to_vec();
-        for added in added.chunk_by(|a, b| a.document / BLOCK == b.document / BLOCK) {
-            let number = added[0].document / BLOCK;
-            let of_block = |added: &Added| Posting {
-                place: (added.document % BLOCK) as u16,
-                impact: added.worth.impact(),
-            };
-            let new = added.iter().map(of_block);
-            let at = blocks.partition_point(|block| block.number < number);
-            match blocks.get_mut(at).filter(|block| block.number == number) {
-                Some(block) => {
-                    let mut postings = block.postings.to_vec();
-                    for posting in new {
-                        let at = postings.partition_point(|other| other.place < posting.place);
-                        postings.insert(at, posting);
-                    }
-                    block.postings = postings.into();
-                }
-                None => {
-                    let postings = new.collect();
-                    blocks.insert(at, Block { number, postings });
-                }
+    /// Adds documents. What they share with other terms is copied: what is left of changes that long are
+    /// undone must not keep all of them.
+    fn add(&mut self, added: &[Block]) {
+        for Block { number, postings } in added {
+            let at = self.blocks.partition_point(|block| block.number < *number);
+            if self
+                .blocks
+                .get(at)
+                .is_none_or(|block| block.number != *number)
+            {
+                let (number, postings) = (*number, Part::default());
+                let mut blocks = self.blocks.to_vec();
+                blocks.insert(at, Block { number, postings });
+                self.blocks = blocks.into();
             }
+            let known = &mut self.blocks.make_mut()[at].postings;
+            let mut all = Vec::with_capacity(known.len() + postings.len());
+            all.extend_from_slice(known);
+            for posting in postings.iter() {
+                let at = all.partition_point(|other: &Posting| other.place() < posting.place());
+                all.insert(at, *posting);
+            }
+            *known = all.into();
         }
-        self.blocks = blocks.into();
-        let telling = added.iter().filter(|added| added.worth.tells_rarity());
-        self.telling += telling.count() as u32;
     }
 
-    fn remove(&mut self, document: u32, worth: Worth) {
-        let mut blocks = self.blocks.to_vec();
-        if let Some(block) = blocks
-            .iter_mut()
-            .find(|block| block.number == document / BLOCK)
-        {
-            let others = block.postings.iter().copied();
-            block.postings = others
-                .filter(|posting| u32::from(posting.place) != document % BLOCK)
-                .collect();
+    fn remove(&mut self, document: u32) {
+        let mut numbers = self.blocks.iter().map(|block| block.number);
+        let Some(at) = numbers.position(|number| number == document / BLOCK) else {
+            return;
+        };
+        let place = (document % BLOCK) as u16;
+        let postings = &mut self.blocks.make_mut()[at].postings;
+        if let Ok(at) = postings.binary_search_by_key(&place, |posting| posting.place()) {
+            postings.remove(at);
         }
-        blocks.retain(|block| !block.postings.is_empty());
-        self.blocks = blocks.into();
-        self.telling -= u32::from(worth.tells_rarity());
+        if postings.is_empty() {
+            let mut blocks = self.blocks.to_vec();
+            blocks.remove(at);
+            self.blocks = blocks.into();
+        }
     }
+}
+
+/// Sets an element of an array, which grows to hold it.
+fn put(array: &mut Arc<Vec<u32>>, at: u32, value: u32) {
+    let array = Arc::make_mut(array);
+    let at = at as usize;
+    array.resize(array.len().max(at + 1), 0);
+    array[at] = value;
 }
 
 fn insert(documents: &mut Arc<Vec<u32>>, document: u32) {

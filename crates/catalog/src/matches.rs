@@ -32,8 +32,19 @@ pub(crate) struct Matches<'a> {
     named: Vec<u32>,
 }
 
-/// Neighbours of which the greatest score is looked at first.
+/// Documents of which the greatest score is looked at first.
 const PART: usize = 16;
+
+/// Parts that lie in one another, as the teeth of combs: a step that takes several numbers at a time finds
+/// the greatest of each, and neighbours, which often are worth the same, are in different ones.
+const COMB: usize = 8;
+
+const COMBED: usize = PART * COMB;
+
+/// The first document of a part, of which the others follow by [`COMB`].
+fn first_of_part(part: usize) -> usize {
+    part / COMB * COMBED + part % COMB
+}
 
 impl<'a> Matches<'a> {
     pub(crate) fn of(index: &'a Index, phrase: &Phrase, sought: Sought) -> Matches<'a> {
@@ -60,14 +71,16 @@ impl<'a> Matches<'a> {
     pub(crate) fn promising(&self, count: usize) -> Vec<(u32, f32)> {
         let floor = self.floor(count);
         let mut promising = Vec::new();
-        for (part, scores) in self.scores.chunks(PART).enumerate() {
-            if self.peaks[part] < floor {
+        for (part, peak) in self.peaks.iter().enumerate() {
+            if *peak < floor || *peak == 0.0 {
                 continue;
             }
+            let documents = (first_of_part(part)..).step_by(COMB).take(PART);
             let mut kept = [(0, 0.0); PART];
             let mut count = 0;
-            for (document, &score) in ((part * PART) as u32..).zip(scores) {
-                kept[count % PART] = (document, score);
+            for document in documents {
+                let score = self.scores[document];
+                kept[count % PART] = (document as u32, score);
                 count += usize::from((score > 0.0) & (score >= floor));
             }
             promising.extend_from_slice(&kept[..count]);
@@ -118,6 +131,7 @@ impl<'a> Matches<'a> {
     /// 2 if it is the tool of the path that is sought, 1 if its name is, 0 otherwise.
     pub(crate) fn named(&self, document: u32) -> u8 {
         match () {
+            () if self.named.is_empty() => 0,
             () if self.sought.first == Some(document) => 2,
             () if self.index.names[document as usize] == self.sought.name => 1,
             () => 0,
@@ -127,12 +141,14 @@ impl<'a> Matches<'a> {
 
 /// The documents whose names have this hash.
 fn with_name(index: &Index, name: u32) -> impl Iterator<Item = u32> {
-    let parts = index.names.chunks(PART).enumerate();
+    /// Names that are looked at without a branch.
+    const MANY: usize = 64;
+    let parts = index.names.chunks(MANY).enumerate();
     let parts = parts.filter(move |(_, names)| {
         let any = |any: bool, other: &u32| any | (*other == name);
         names.iter().fold(false, any)
     });
-    let documents = parts.flat_map(|(part, names)| ((part * PART) as u32..).zip(names));
+    let documents = parts.flat_map(|(part, names)| ((part * MANY) as u32..).zip(names));
     documents
         .filter(move |(_, other)| **other == name)
         .map(|(document, _)| document)
@@ -193,32 +209,26 @@ impl Added {
                     scores[at] = of_all[at];
                 }
             }
-            for part in scores.as_chunks::<PART>().0 {
-                let (matching, greatest) = looked_through(part);
-                added.matching += matching as usize;
-                added.peaks.push(greatest);
+            let mut matching = [0; COMB];
+            for combed in scores.as_chunks::<COMBED>().0 {
+                added.peaks.extend(looked_through(combed, &mut matching));
             }
+            added.matching += matching.into_iter().sum::<u32>() as usize;
         }
-        let end = index.names.len();
-        added.scores.truncate(end);
-        added.peaks.truncate(end.div_ceil(PART));
         added
     }
 }
 
-/// How many scores are above 0, and the greatest.
-fn looked_through(part: &[f32; PART]) -> (u32, f32) {
-    // As many sums as a step takes numbers at a time.
-    const LANES: usize = 4;
-    let (mut matching, mut greatest) = ([0; LANES], [0.0; LANES]);
-    for scores in part.as_chunks::<LANES>().0 {
-        for lane in 0..LANES {
+/// The greatest score of each part. Adds up how many are above 0.
+fn looked_through(combed: &[f32; COMBED], matching: &mut [u32; COMB]) -> [f32; COMB] {
+    let mut peaks = [0.0; COMB];
+    for scores in combed.as_chunks::<COMB>().0 {
+        for lane in 0..COMB {
             matching[lane] += u32::from(scores[lane] > 0.0);
-            greatest[lane] = greater(greatest[lane], scores[lane]);
+            peaks[lane] = greater(peaks[lane], scores[lane]);
         }
     }
-    let greatest = greatest.into_iter().fold(0.0, greater);
-    (matching.iter().sum(), greatest)
+    peaks
 }
 
 /// The documents of one reading of a word.
@@ -243,13 +253,21 @@ impl List<'_> {
         }
     }
 
-    /// Places in the block, and what the word is worth there.
-    fn worths(&self) -> impl Iterator<Item = (usize, f32)> {
-        let postings = self.postings.iter();
-        postings.map(|posting| {
-            let place = posting.place as usize % SIZE;
-            (place, self.weight * posting.impact())
-        })
+    /// Calls `add` with the places in the block, and what the word is worth there.
+    fn each(&self, mut add: impl FnMut(usize, f32)) {
+        let worth = |posting: Posting| self.weight * posting.impact();
+        let place = |posting: &Posting| usize::from(posting.place()) % SIZE;
+        let (fours, rest) = self.postings.as_chunks::<4>();
+        for four in fours {
+            // In one step.
+            let worths = four.map(worth);
+            for (posting, worth) in four.iter().zip(worths) {
+                add(place(posting), worth);
+            }
+        }
+        for posting in rest {
+            add(place(posting), worth(*posting));
+        }
     }
 }
 
@@ -267,24 +285,20 @@ fn add_word(lists: &mut [List], number: u32, scores: &mut [f32; SIZE], of_word: 
     lists.swap(0, longest);
     let (longest, others) = lists.split_at(1);
     for list in others {
-        for (at, worth) in list.worths() {
-            of_word[at] = greater(of_word[at], worth);
-        }
+        list.each(|at, worth| of_word[at] = greater(of_word[at], worth));
     }
     if others.iter().all(|list| list.postings.is_empty()) {
-        for (at, worth) in longest[0].worths() {
-            scores[at] += worth;
-        }
+        longest[0].each(|at, worth| scores[at] += worth);
         return;
     }
-    for (at, worth) in longest[0].worths() {
+    longest[0].each(|at, worth| {
         scores[at] += greater(of_word[at], worth);
         of_word[at] = 0.0;
-    }
+    });
     for list in others {
-        for (at, _) in list.worths() {
+        list.each(|at, _| {
             scores[at] += of_word[at];
             of_word[at] = 0.0;
-        }
+        });
     }
 }

@@ -1,5 +1,6 @@
 //! Names: how the raw names of servers and tools become identifiers, and which names are alike.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
@@ -70,8 +71,12 @@ const SDK_NAMES: [&str; 8] = [
 ///
 /// The result depends on the set of names, not on their order. A name that is a good identifier
 /// keeps it; names that would become the same identifier are told apart by a hash of the raw name.
-pub(crate) fn identifiers(names: &[&str]) -> Vec<String> {
-    told_apart(names, HashSet::new(), identifier)
+pub(crate) fn identifiers<'a>(names: &[&'a str]) -> Vec<Cow<'a, str>> {
+    if names.iter().all(|name| is_identifier(name)) {
+        return names.iter().map(|name| Cow::Borrowed(*name)).collect();
+    }
+    let identifiers = told_apart(names, HashSet::new(), identifier);
+    identifiers.into_iter().map(Cow::Owned).collect()
 }
 
 /// What `fit` makes of each of `names`, with a hash of the name appended where two would be the same
@@ -82,9 +87,6 @@ pub(crate) fn told_apart(
     fit: impl Fn(&str) -> String,
 ) -> Vec<String> {
     let mut found: Vec<String> = names.iter().map(|name| fit(name)).collect();
-    if taken.is_empty() && found.iter().zip(names).all(|(found, name)| found == name) {
-        return found;
-    }
     let mut claims: HashMap<&str, usize> = HashMap::with_capacity(names.len());
     for identifier in &found {
         *claims.entry(identifier).or_default() += 1;
@@ -122,12 +124,7 @@ pub(crate) fn pascal(name: &str) -> String {
 
 /// The identifier that `raw` would have if it were alone.
 pub(crate) fn identifier(raw: &str) -> String {
-    // Most names are what they become.
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    if raw.starts_with(|c: char| c.is_ascii_alphabetic())
-        && raw.bytes().all(is_part)
-        && !is_reserved(raw)
-    {
+    if is_identifier(raw) {
         return raw.to_owned();
     }
     let mapped = raw.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_");
@@ -148,6 +145,14 @@ pub(crate) fn identifier(raw: &str) -> String {
         ""
     };
     [prefix, stripped, suffix].concat()
+}
+
+/// Whether a name is what it would become, which most are.
+fn is_identifier(raw: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    raw.starts_with(|c: char| c.is_ascii_alphabetic())
+        && raw.bytes().all(is_part)
+        && !is_reserved(raw)
 }
 
 fn is_reserved(word: &str) -> bool {

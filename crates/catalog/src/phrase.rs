@@ -91,24 +91,29 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(&mut self, word: &str, is_name: bool) {
+        let stem = words::stem(word);
         if words::is_function_word(word) {
-            let term = self.index.stem(&words::stem(word));
+            let term = self.index.stem(&stem);
             if let Some(term) = term.filter(|term| !has(&self.function, *term)) {
                 let literal = self.literal(term);
                 push(&mut self.function, word, vec![literal]);
             }
             return;
         }
-        let meanings = if self.options.tables {
-            lexicon::meanings(word)
-        } else {
-            &[]
-        };
-        match self.index.stem(&words::stem(word)) {
+        let meanings = self.meanings(word, &stem);
+        match self.index.stem(&stem) {
             Some(term) => self.push_known(word, term, meanings),
             None if !meanings.is_empty() => self.push_meanings(word, None, meanings),
             None if !is_name => self.push_repaired(word),
             None => {}
+        }
+    }
+
+    fn meanings(&self, word: &str, stem: &str) -> &'static [Meaning] {
+        if self.options.tables {
+            lexicon::meanings(word, stem)
+        } else {
+            &[]
         }
     }
 
@@ -133,33 +138,26 @@ impl Reader<'_> {
         let most = literal.map_or(f32::INFINITY, |term| self.index.rarity(term));
         let mut beside = Vec::new();
         for meaning in meanings {
-            let terms: Vec<u32> = meaning
-                .stems
-                .iter()
-                .filter_map(|stem| self.index.stem(stem))
-                .collect();
             let reading = |term: u32, share: f32| Reading {
                 term,
                 weight: self.index.rarity(term).min(most) * meaning.weight * share,
             };
-            match terms[..] {
-                [term] if meaning.stems.len() == 1 => {
-                    if meaning.is_exact() || self.index.tells_apart(term) {
-                        beside.push(reading(term, 1.0));
-                    }
-                }
-                _ => {
-                    let share = if literal.is_some() {
-                        1.0 / meaning.stems.len() as f32
-                    } else {
-                        1.0
-                    };
-                    for term in terms {
-                        if !has(&self.content, term) {
-                            let reading = reading(term, share);
-                            push(&mut self.content, word, vec![reading]);
-                        }
-                    }
+            if let [stem] = &meaning.stems[..] {
+                let term = self.index.stem(stem);
+                let says = |term: &u32| meaning.is_exact() || self.index.tells_apart(*term);
+                beside.extend(term.filter(says).map(|term| reading(term, 1.0)));
+                continue;
+            }
+            let share = if literal.is_some() {
+                1.0 / meaning.stems.len() as f32
+            } else {
+                1.0
+            };
+            for stem in &meaning.stems {
+                if let Some(term) = self.index.stem(stem)
+                    && !has(&self.content, term)
+                {
+                    push(&mut self.content, word, vec![reading(term, share)]);
                 }
             }
         }
@@ -184,17 +182,14 @@ impl Reader<'_> {
         for spelling in spelling::repaired(self.index, word) {
             let term = self.index.term_of(spelling);
             if readings.iter().all(|(known, _)| known.term != term) {
-                readings.push((self.literal(term), &self.index.spelling(spelling).text));
+                readings.push((self.literal(term), self.index.spelling(spelling)));
             }
         }
         match readings.len() {
             0 => return,
             1 => {
-                let meanings = if self.options.tables {
-                    lexicon::meanings(readings[0].1)
-                } else {
-                    &[]
-                };
+                let known = readings[0].1;
+                let meanings = self.meanings(known, &words::stem(known));
                 self.push_known(word, readings[0].0.term, meanings);
             }
             _ => {

@@ -211,7 +211,7 @@ impl Catalog {
             for (field, impact) in index.impact_by_field(hit.document, best.term) {
                 parts.push(Part {
                     word: wanted.written.clone(),
-                    read: index.term(best.term).stem().to_owned(),
+                    read: index.stem_of(best.term).to_owned(),
                     field: field.name(),
                     score: best.weight * impact,
                 });
@@ -396,10 +396,12 @@ impl<'a> Ranking<'a> {
             path: "",
         };
         if promising.len() > count {
-            let mut worths: Vec<u64> = promising.iter().map(|&it| ranked(it).worth()).collect();
-            let (_, &mut last, _) = worths.select_nth_unstable_by(count - 1, |a, b| b.cmp(a));
+            let worths: Vec<u64> = promising.iter().map(|&it| ranked(it).worth()).collect();
+            let mut sorted = worths.clone();
+            let (_, &mut last, _) = sorted.select_nth_unstable_by(count - 1, |a, b| b.cmp(a));
             // Many a catalog has hundreds of equals, so the paths of those at the end count.
-            promising.retain(|&it| ranked(it).worth() >= last);
+            let mut worths = worths.into_iter();
+            promising.retain(|_| worths.next().is_some_and(|worth| worth >= last));
         }
         let mut best: Vec<Ranked> = promising.into_iter().map(ranked).collect();
         for ranked in &mut best {

@@ -2,21 +2,107 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::ops::{Deref, Index, Range};
 use std::sync::Arc;
 
-/// A growing array, of which `CHUNK` elements are copied together when one of them changes.
+/// A part of a text or an array that many share. What is made at once lies together: that is one
+/// allocation and not thousands, and copies count their uses in one place. Each part keeps the whole, so
+/// only an index that is built lies together, and what changes in it later is apart.
+#[derive(Debug)]
+pub(crate) struct Part<D: ?Sized> {
+    whole: Arc<D>,
+    from: u32,
+    end: u32,
+}
+
+impl<D: ?Sized> Part<D> {
+    pub(crate) fn new(whole: &Arc<D>, range: Range<usize>) -> Part<D> {
+        Part {
+            whole: Arc::clone(whole),
+            from: range.start as u32,
+            end: range.end as u32,
+        }
+    }
+}
+
+impl<T: Clone> Part<[T]> {
+    /// The elements, copied if they are shared.
+    pub(crate) fn make_mut(&mut self) -> &mut [T] {
+        if Arc::get_mut(&mut self.whole).is_none() {
+            *self = self.to_vec().into();
+        }
+        let whole = Arc::get_mut(&mut self.whole).expect("nothing else shares it");
+        &mut whole[self.from as usize..self.end as usize]
+    }
+
+    pub(crate) fn remove(&mut self, at: usize)
+    where
+        T: Copy,
+    {
+        self.make_mut().copy_within(at + 1.., at);
+        self.end -= 1;
+    }
+}
+
+impl<D: ?Sized + Index<Range<usize>, Output = D>> Deref for Part<D> {
+    type Target = D;
+
+    fn deref(&self) -> &D {
+        &self.whole[self.from as usize..self.end as usize]
+    }
+}
+
+impl<D: ?Sized> Clone for Part<D> {
+    fn clone(&self) -> Part<D> {
+        Part {
+            whole: Arc::clone(&self.whole),
+            ..*self
+        }
+    }
+}
+
+impl<D: ?Sized> Default for Part<D>
+where
+    Arc<D>: Default,
+{
+    fn default() -> Part<D> {
+        Part {
+            whole: Arc::default(),
+            from: 0,
+            end: 0,
+        }
+    }
+}
+
+impl From<&str> for Part<str> {
+    fn from(text: &str) -> Part<str> {
+        Part::new(&Arc::from(text), 0..text.len())
+    }
+}
+
+impl<T> From<Vec<T>> for Part<[T]> {
+    fn from(array: Vec<T>) -> Part<[T]> {
+        let range = 0..array.len();
+        Part::new(&Arc::from(array), range)
+    }
+}
+
+/// Elements of a [`Chunked`] that are copied together when one of them changes.
+const CHUNK: usize = 32;
+
+/// A growing array, of which a copy shares all chunks that neither has changed.
 #[derive(Clone, Debug)]
-pub(crate) struct Chunked<T, const CHUNK: usize = 32> {
+pub(crate) struct Chunked<T> {
     chunks: Vec<Arc<[T]>>,
 }
 
-impl<T, const CHUNK: usize> Default for Chunked<T, CHUNK> {
-    fn default() -> Chunked<T, CHUNK> {
+impl<T> Default for Chunked<T> {
+    fn default() -> Chunked<T> {
         Chunked { chunks: Vec::new() }
     }
 }
 
-impl<T: Clone + Default, const CHUNK: usize> Chunked<T, CHUNK> {
+impl<T: Clone + Default> Chunked<T> {
     pub(crate) fn get(&self, at: u32) -> &T {
         &self.chunks[at as usize / CHUNK][at as usize % CHUNK]
     }
@@ -30,16 +116,13 @@ impl<T: Clone + Default, const CHUNK: usize> Chunked<T, CHUNK> {
         &mut Arc::make_mut(&mut self.chunks[chunk])[at as usize % CHUNK]
     }
 
-    /// The elements in parts that lie together, each with the place of its first; perhaps some defaults
-    /// come after the last one.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = (u32, &[T])> {
-        let parts = self.chunks.iter().enumerate();
-        parts.map(|(at, chunk)| ((at * CHUNK) as u32, &**chunk))
+    fn iter(&self) -> impl Iterator<Item = &T> {
+        self.chunks.iter().flat_map(|chunk| chunk.iter())
     }
 }
 
-impl<T: Clone + Default, const CHUNK: usize> FromIterator<T> for Chunked<T, CHUNK> {
-    fn from_iter<I: IntoIterator<Item = T>>(elements: I) -> Chunked<T, CHUNK> {
+impl<T: Clone + Default> FromIterator<T> for Chunked<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(elements: I) -> Chunked<T> {
         let mut elements: Vec<T> = elements.into_iter().collect();
         elements.resize(elements.len().next_multiple_of(CHUNK), T::default());
         let mut left = elements.drain(..);
@@ -95,8 +178,7 @@ impl<T: Clone + Default> Numbered<T> {
 
     /// All numbers with their things; those that are free have the default.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        let parts = self.things.parts().flat_map(|(_, things)| things);
-        (0..self.next).zip(parts)
+        (0..self.next).zip(self.things.iter())
     }
 
     /// One more than the greatest number.
@@ -281,6 +363,23 @@ mod tests {
         assert_eq!((*array.get(7), *copy.get(7)), (1_000, 7));
         assert!(Arc::ptr_eq(&array.chunks[1], &copy.chunks[1]));
         assert!(!Arc::ptr_eq(&array.chunks[0], &copy.chunks[0]));
+    }
+
+    #[test]
+    fn parts_are_copied_before_they_change_unless_they_are_alone() {
+        let whole: Arc<[u32]> = (0..10).collect();
+        let mut part = Part::new(&whole, 2..6);
+        part.remove(1);
+        assert_eq!((&part[..], whole.len()), (&[2, 4, 5][..], 10));
+        let first = part.as_ptr();
+        part.make_mut()[0] = 7;
+        part.remove(2);
+        assert_eq!((&part[..], part.as_ptr()), (&[7, 4][..], first));
+        let copy = part.clone();
+        part.remove(0);
+        assert_eq!((&part[..], &copy[..]), (&[4][..], &[7, 4][..]));
+        part.remove(0);
+        assert!(part.is_empty());
     }
 
     #[test]

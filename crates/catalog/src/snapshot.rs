@@ -14,9 +14,10 @@ use std::sync::Arc;
 
 use crate::catalog::ServerTools;
 use crate::index::{Changes, FIELDS, Index, MOST_SPELLINGS, Occurrence, Text};
+use crate::shared::Part;
 
 /// What the bytes begin with. The number changes with their layout and with what a word or a stem is.
-const MAGIC: &[u8; 16] = b"toolmill index 2";
+const MAGIC: &[u8; 16] = b"toolmill index 3";
 
 /// How many occurrences a text has, after how many words each field has.
 type Head = [[u8; 2]; FIELDS + 1];
@@ -34,7 +35,7 @@ impl Index {
             let texts: Vec<&Text> = [of_server].into_iter().chain(of_tools).collect();
             let occurrences = || texts.iter().flat_map(|text| text.occurrences.iter());
             let length = texts.len() * size_of::<Head>() + occurrences().count() * 4;
-            parts.extend(content_hash(server).to_le_bytes());
+            parts.extend(server.content_hash().to_le_bytes());
             write_number(&mut parts, length);
             for text in &texts {
                 for length in text.lengths {
@@ -54,8 +55,8 @@ impl Index {
             stems_of_words.extend(terms.place(self.term_of(word)).to_le_bytes());
         }
         let mut rest = Vec::new();
-        write_texts(&mut rest, &terms.found, |&term| self.term(term).stem());
-        write_texts(&mut rest, &words.found, |&word| &self.spelling(word).text);
+        write_texts(&mut rest, &terms.found, |&term| self.stem_of(term));
+        write_texts(&mut rest, &words.found, |&word| self.spelling(word));
         rest.extend(stems_of_words);
         rest.extend(parts);
         sealed(&rest)
@@ -74,11 +75,34 @@ impl Index {
         }
         let (mut index, numbers) = known.words_of(read.iter().map(|(_, texts)| texts));
         let mut changes = Changes::new(&mut index);
+        let words = read.iter().map(|(_, texts)| texts.occurrences.len()).sum();
+        let mut occurrences = Vec::with_capacity(words);
+        for (_, texts) in &read {
+            occurrences.extend(texts.occurrences.iter().map(|bits| {
+                let occurrence = occurrence(bits);
+                occurrence.with_spelling(numbers[occurrence.spelling() as usize])
+            }));
+        }
+        let occurrences: Arc<[Occurrence]> = occurrences.into();
         // Each tool has the words of its server too, which mostly are few.
-        let words: usize = read.iter().map(|(_, texts)| texts.occurrences.len()).sum();
         changes.reserve(words + words / 4);
+        let mut from = 0;
         for (server, texts) in read {
-            texts.add(&mut changes, &numbers, server);
+            let mut texts = texts.heads.iter().map(|head| {
+                let [lengths @ .., count] = counts(head);
+                let range = from..from + usize::from(count);
+                from = range.end;
+                let occurrences = Part::new(&occurrences, range);
+                Text {
+                    occurrences,
+                    lengths,
+                }
+            });
+            let of_server = texts.next().expect("the first text is the server's");
+            let group = changes.add_group(server, of_server);
+            for (tool, text) in server.tools().iter().zip(texts) {
+                changes.add(group, tool, text);
+            }
         }
         for server in unread {
             changes.add_server(server);
@@ -113,9 +137,9 @@ impl Order {
 /// What the bytes say.
 #[derive(Default)]
 struct Known<'a> {
-    stems: Vec<&'a str>,
+    stems: Vec<Part<str>>,
     /// Each with where its stem is.
-    words: Vec<(&'a str, u32)>,
+    words: Vec<(Part<str>, u32)>,
     /// The parts of the servers by the hash of their content.
     parts: HashMap<u64, &'a [u8]>,
 }
@@ -134,8 +158,9 @@ impl<'a> Known<'a> {
         let words = texts(&mut left)?;
         let (stems_of_words, _) = take(&mut left, words.len().checked_mul(4)?)?.as_chunks();
         let stems_of_words = stems_of_words.iter().copied().map(u32::from_le_bytes);
-        let words: Vec<(&str, u32)> = words.into_iter().zip(stems_of_words).collect();
-        let valid = |(word, stem): &(&str, u32)| !word.is_empty() && (*stem as usize) < stems.len();
+        let words: Vec<(Part<str>, u32)> = words.into_iter().zip(stems_of_words).collect();
+        let valid =
+            |(word, stem): &(Part<str>, u32)| !word.is_empty() && (*stem as usize) < stems.len();
         if !words.iter().all(valid) {
             return None;
         }
@@ -154,7 +179,7 @@ impl<'a> Known<'a> {
 
     /// `None` if the server lists something else, or not all of it is there.
     fn texts(&self, server: &ServerTools) -> Option<Texts<'a>> {
-        let part: &'a [u8] = self.parts.get(&content_hash(server))?;
+        let part: &'a [u8] = self.parts.get(&server.content_hash())?;
         let texts = server.tools().len() + 1;
         let (heads, occurrences) = part.split_at_checked(texts * size_of::<Head>())?;
         let (heads, _) = heads.as_chunks();
@@ -169,50 +194,34 @@ impl<'a> Known<'a> {
     }
 
     /// An index of the words of some texts, and the numbers that it gives to all of those known.
-    fn words_of<'t>(&self, texts: impl Iterator<Item = &'t Texts<'t>>) -> (Index, Vec<u32>) {
+    fn words_of<'t>(self, texts: impl Iterator<Item = &'t Texts<'t>>) -> (Index, Vec<u32>) {
         let mut used = vec![false; self.words.len()];
         for bits in texts.flat_map(|texts| texts.occurrences) {
             used[occurrence(bits).spelling() as usize] = true;
         }
-        let mut numbers = vec![0; self.words.len()];
-        let mut words = Vec::new();
-        let mut terms = Order::default();
-        for (at, (word, stem)) in self.words.iter().enumerate().filter(|(at, _)| used[*at]) {
-            numbers[at] = words.len() as u32;
-            words.push((*word, terms.place(*stem)));
+        let mut used_stems = vec![false; self.stems.len()];
+        for ((_, stem), _) in self.words.iter().zip(&used).filter(|(_, used)| **used) {
+            used_stems[*stem as usize] = true;
         }
-        let stems: Vec<&str> = terms
-            .found
-            .iter()
-            .map(|at| self.stems[*at as usize])
-            .collect();
-        (Index::of_words(&stems, &words), numbers)
+        let (stems, numbers) = numbered(self.stems, &used_stems);
+        let words = self.words.into_iter();
+        let words = words.map(|(word, stem)| (word, numbers[stem as usize]));
+        let (words, numbers) = numbered(words, &used);
+        (Index::of_words(stems, words), numbers)
     }
 }
 
-impl Texts<'_> {
-    /// Adds a server whose texts these are to an index that gives their words `numbers`.
-    fn add(&self, changes: &mut Changes, numbers: &[u32], server: &ServerTools) {
-        let mut left = self.occurrences;
-        let mut texts = self.heads.iter().map(|head| {
-            let [lengths @ .., count] = counts(head);
-            let (occurrences, rest) = left.split_at(usize::from(count));
-            left = rest;
-            let occurrences = occurrences.iter().map(|bits| {
-                let occurrence = occurrence(bits);
-                occurrence.with_spelling(numbers[occurrence.spelling() as usize])
-            });
-            Text {
-                occurrences: occurrences.collect(),
-                lengths,
-            }
-        });
-        let of_server = texts.next().expect("the first text is the server's");
-        let group = changes.add_group(server, of_server);
-        for (tool, text) in server.tools().iter().zip(texts) {
-            changes.add(group, tool, text);
-        }
+/// Those of some things that are used, and by where each of all was, where it is.
+fn numbered<T>(things: impl IntoIterator<Item = T>, used: &[bool]) -> (Vec<T>, Vec<u32>) {
+    let mut numbers = Vec::with_capacity(used.len());
+    let mut next = 0;
+    for used in used {
+        numbers.push(next);
+        next += u32::from(*used);
     }
+    let things = things.into_iter().zip(used);
+    let things = things.filter(|(_, used)| **used).map(|(thing, _)| thing);
+    (things.collect(), numbers)
 }
 
 fn counts(head: &[u8; size_of::<Head>()]) -> [u16; FIELDS + 1] {
@@ -227,7 +236,7 @@ fn occurrence(bits: &[u8; 4]) -> Occurrence {
 /// The bytes with a hash of them, by which [`unsealed`] knows that they are as they were written.
 fn sealed(rest: &[u8]) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
-    out.extend(hash([rest]).to_le_bytes());
+    out.extend(content_hash([rest]).to_le_bytes());
     out.extend(rest);
     out
 }
@@ -235,19 +244,12 @@ fn sealed(rest: &[u8]) -> Vec<u8> {
 fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
     let mut left = bytes.strip_prefix(MAGIC)?;
     let written = take(&mut left, 8)?;
-    (written == hash([left]).to_le_bytes()).then_some(left)
-}
-
-/// A number for all that is read from a server.
-fn content_hash(server: &ServerTools) -> u64 {
-    let of_server = [server.name(), server.title(), server.description()];
-    let of_tools = server.tools().iter().map(|tool| tool.raw().get());
-    hash(of_server.into_iter().chain(of_tools).map(str::as_bytes))
+    (written == content_hash([left]).to_le_bytes()).then_some(left)
 }
 
 /// A number for some megabytes, of which only accidents must not make the same. It need not resist
 /// attacks: a server that finds another listing with the same number hides its own tools.
-fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
+pub(crate) fn content_hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
     /// Steps that do not wait for each other.
     const LANES: usize = 4;
     let mut lanes = [0; LANES];
@@ -291,15 +293,17 @@ fn write_texts<'a, T>(out: &mut Vec<u8>, of: &'a [T], text: impl Fn(&'a T) -> &'
     }
 }
 
-fn texts<'a>(left: &mut &'a [u8]) -> Option<Vec<&'a str>> {
+fn texts(left: &mut &[u8]) -> Option<Vec<Part<str>>> {
     let count = number(left).filter(|count| *count <= MOST_SPELLINGS as usize)?;
     let lengths = take(left, count)?;
     let all = take(left, lengths.iter().copied().map(usize::from).sum())?;
-    let mut all = std::str::from_utf8(all).ok()?;
+    let all: Arc<str> = Arc::from(std::str::from_utf8(all).ok()?);
+    let mut end = 0;
     let mut next = |length: &u8| {
-        let (text, rest) = all.split_at_checked(usize::from(*length))?;
-        all = rest;
-        Some(text)
+        let range = end..end + usize::from(*length);
+        end = range.end;
+        all.get(range.clone())?;
+        Some(Part::new(&all, range))
     };
     lengths.iter().map(&mut next).collect()
 }
@@ -357,11 +361,11 @@ mod tests {
     /// be read as something else.
     #[test]
     fn one_version_writes_one_layout() {
-        let written = hash([&Catalog::new(listed()).snapshot()[..]]);
+        let written = content_hash([&Catalog::new(listed()).snapshot()[..]]);
         let magic = std::str::from_utf8(MAGIC).expect("it is text");
         assert_eq!(
             (magic, written),
-            ("toolmill index 2", 9_406_644_929_330_199_696)
+            ("toolmill index 3", 7_129_451_780_093_448_916)
         );
     }
 

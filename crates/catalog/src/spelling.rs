@@ -1,10 +1,11 @@
 //! Which known word a misspelt one was meant to be.
 //!
-//! Every known word is looked at, but hardly any is compared: a word that two edits can make of
-//! another has almost the same letters and length, and both fit into one number. That costs a scan of
-//! four bytes a word, needs no index of its own and so nothing to keep up when tools change.
+//! Many known words are looked at, but hardly any is compared: a word that two edits can make of
+//! another has almost the same letters, which fit into one number, and length. That costs a scan of four
+//! bytes for each word of a length like its own.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use crate::index::Index;
 
@@ -13,15 +14,60 @@ const SHORTEST_WORD: usize = 4;
 const TWO_MISTAKES: usize = 8;
 const LONGEST_WORD: usize = 31;
 
-const LETTERS: u32 = (1 << 26) - 1;
+const ALL_LETTERS: u32 = (1 << 26) - 1;
 
-/// The letters of a word as bits, above them its length; 0 for what is not made of plain letters.
-pub(crate) fn outline(word: &str) -> u32 {
+/// The letters of a word as bits; 0 for what is not made of plain letters.
+fn letters(word: &str) -> u32 {
     if word.len() > LONGEST_WORD || !word.bytes().all(|b| b.is_ascii_lowercase()) {
         return 0;
     }
-    let letters = word.bytes().fold(0, |bits, b| bits | 1 << (b - b'a'));
-    (word.len() as u32) << 26 | letters
+    word.bytes().fold(0, |bits, b| bits | 1 << (b - b'a'))
+}
+
+/// The letters of all spellings of plain letters, by length. A copy shares the lengths of which nothing
+/// has changed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outlines {
+    of_length: [Arc<OfLength>; LONGEST_WORD + 1],
+}
+
+#[derive(Clone, Debug, Default)]
+struct OfLength {
+    letters: Vec<u32>,
+    spellings: Vec<u32>,
+}
+
+impl Outlines {
+    pub(crate) fn insert(&mut self, spelling: u32, word: &str) {
+        let letters = letters(word);
+        if letters != 0 {
+            let of_length = Arc::make_mut(&mut self.of_length[word.len()]);
+            of_length.letters.push(letters);
+            of_length.spellings.push(spelling);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, spelling: u32, word: &str) {
+        if let Some(of_length) = self.of_length.get_mut(word.len())
+            && let mut known = of_length.spellings.iter()
+            && let Some(at) = known.position(|known| *known == spelling)
+        {
+            let of_length = Arc::make_mut(of_length);
+            of_length.letters.swap_remove(at);
+            of_length.spellings.swap_remove(at);
+        }
+    }
+}
+
+/// Those of the spellings from number 0 on.
+impl<'a> FromIterator<&'a str> for Outlines {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(words: I) -> Outlines {
+        let mut outlines = Outlines::default();
+        for (spelling, word) in (0..).zip(words) {
+            outlines.insert(spelling, word);
+        }
+        outlines
+    }
 }
 
 /// Spellings that are equally near are told apart by the rest of the query, so several are given.
@@ -32,29 +78,18 @@ const MOST_CANDIDATES: usize = 3;
 /// Only the nearest count, at first those with the same first letter, which is rarely mistyped, then
 /// the most frequent.
 pub(crate) fn repaired(index: &Index, written: &str) -> Vec<u32> {
-    let wanted = outline(written);
-    if wanted == 0 || written.len() < SHORTEST_WORD {
+    if written.len() < SHORTEST_WORD || letters(written) == 0 {
         return Vec::new();
     }
     let places = Places::of(written);
-    let near = nearest(
-        index,
-        written,
-        &places,
-        1,
-        with_outline_like::<1>(index, wanted),
-    );
+    let similar = with_outline_like::<1>(&index.outlines, written);
+    let near = nearest(index, written, &places, 1, similar);
     if !near.is_empty() || written.len() < TWO_MISTAKES {
         return near;
     }
     // Many more words are like it by two mistakes, and few are written with so many.
-    nearest(
-        index,
-        written,
-        &places,
-        2,
-        with_outline_like::<2>(index, wanted),
-    )
+    let similar = with_outline_like::<2>(&index.outlines, written);
+    nearest(index, written, &places, 2, similar)
 }
 
 /// Those of some spellings that are nearest to `written`, with at most so many mistakes.
@@ -69,14 +104,9 @@ fn nearest(
         .into_iter()
         .filter_map(|at| {
             let spelling = index.spelling(at);
-            let mistakes = places.mistakes(&spelling.text);
-            let other_letter = spelling.text.as_bytes()[0] != written.as_bytes()[0];
-            let key = (
-                mistakes,
-                other_letter,
-                Reverse(spelling.uses),
-                &spelling.text,
-            );
+            let mistakes = places.mistakes(spelling);
+            let other_letter = spelling.as_bytes()[0] != written.as_bytes()[0];
+            let key = (mistakes, other_letter, Reverse(index.uses(at)), spelling);
             (mistakes <= most).then_some((key, at))
         })
         .collect();
@@ -89,13 +119,14 @@ fn nearest(
         .collect()
 }
 
-/// The spellings of which `MOST` edits could have made one with the outline `wanted`.
-fn with_outline_like<const MOST: u32>(index: &Index, wanted: u32) -> Vec<u32> {
-    let (wanted_letters, other_letters) = (wanted & LETTERS, !wanted & LETTERS);
-    let letters_like = |outline: u32| {
+/// The spellings of which `MOST` edits could have made `written`, by their letters and length.
+fn with_outline_like<const MOST: usize>(outlines: &Outlines, written: &str) -> Vec<u32> {
+    let wanted = letters(written);
+    let others = !wanted & ALL_LETTERS;
+    let letters_like = |letters: u32| {
         // An edit brings one letter at most, and takes one away.
-        let mut brought = wanted_letters & !outline;
-        let mut taken = other_letters & outline;
+        let mut brought = wanted & !letters;
+        let mut taken = others & letters;
         for _ in 0..MOST {
             // Without its lowest one.
             brought &= brought.wrapping_sub(1);
@@ -103,17 +134,17 @@ fn with_outline_like<const MOST: u32>(index: &Index, wanted: u32) -> Vec<u32> {
         }
         (brought | taken) == 0
     };
-    let length_like = |outline: u32| (outline >> 26).abs_diff(wanted >> 26) <= MOST;
     let mut found = Vec::new();
-    for (first, outlines) in index.outlines.parts() {
-        for (at, outlines) in outlines.chunks(16).enumerate() {
+    let lengths = written.len() - MOST..=(written.len() + MOST).min(LONGEST_WORD);
+    for of_length in &outlines.of_length[lengths] {
+        let spellings = of_length.spellings.chunks(16);
+        for (letters, spellings) in of_length.letters.chunks(16).zip(spellings) {
             // Not `any`: without branches, several words are looked at in one step.
-            let any = |any: bool, outline: &u32| any | letters_like(*outline);
-            if outlines.iter().fold(false, any) {
-                let places = (first + 16 * at as u32..).zip(outlines);
-                let similar =
-                    places.filter(|(_, outline)| letters_like(**outline) && length_like(**outline));
-                found.extend(similar.map(|(at, _)| at));
+            let any = |any: bool, letters: &u32| any | letters_like(*letters);
+            if letters.iter().fold(false, any) {
+                let words = letters.iter().zip(spellings);
+                let similar = words.filter(|(letters, _)| letters_like(**letters));
+                found.extend(similar.map(|(_, spelling)| *spelling));
             }
         }
     }

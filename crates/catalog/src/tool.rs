@@ -7,11 +7,13 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use crate::index::name_hash;
 use crate::members;
 use crate::observed::Observed;
 use crate::plain;
 use crate::schema::{Fields, Kind, MOST_STEPS, kinds, resolved, unwrapped};
 use crate::signature::{self, Language};
+use crate::snapshot::content_hash;
 use crate::validate::Validator;
 
 /// What of a description is kept for search and display. The whole of it stays in [`Tool::raw`].
@@ -27,8 +29,15 @@ const SUMMARY_CHARS: usize = 110;
 pub struct Tool {
     server: Arc<str>,
     facts: Facts,
-    path: String,
+    path: Box<str>,
     raw: Box<RawValue>,
+    read: OnceLock<Box<Read>>,
+}
+
+/// What of a tool is read when it is first asked for: most tools of a large catalog never are, and take
+/// no room for it.
+#[derive(Debug, Default)]
+struct Read {
     description: OnceLock<String>,
     schemas: OnceLock<Schemas>,
     validator: OnceLock<Validator>,
@@ -38,7 +47,11 @@ pub struct Tool {
 /// What is known of a listed tool that can be called.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
-    pub(crate) name: String,
+    pub(crate) name: Box<str>,
+    /// See [`name_hash`].
+    pub(crate) name_hash: u32,
+    /// See [`content_hash`].
+    pub(crate) content_hash: u64,
     read_only_hint: Option<bool>,
     destructive_hint: Option<bool>,
 }
@@ -130,7 +143,7 @@ impl Facts {
     /// The reason is given when the tool cannot be called.
     pub(crate) fn of(raw: &RawValue) -> Result<Facts, String> {
         let listed = Listed::parse(raw)?;
-        let name: Option<String> = decoded(listed.name);
+        let name: Option<Box<str>> = decoded(listed.name);
         let Some(name) = name.filter(|name| !name.is_empty()) else {
             return Err("a listed tool has no name".to_owned());
         };
@@ -146,6 +159,8 @@ impl Facts {
         };
         let annotations: Annotations = decoded(listed.annotations).unwrap_or_default();
         Ok(Facts {
+            name_hash: name_hash(&name),
+            content_hash: content_hash([raw.get().as_bytes()]),
             name,
             read_only_hint: annotations.read_only_hint,
             destructive_hint: annotations.destructive_hint,
@@ -162,12 +177,9 @@ impl Tool {
         Tool {
             server: Arc::clone(server),
             facts,
-            path,
+            path: path.into(),
             raw,
-            description: OnceLock::new(),
-            schemas: OnceLock::new(),
-            validator: OnceLock::new(),
-            contract: OnceLock::new(),
+            read: OnceLock::new(),
         }
     }
 
@@ -198,7 +210,8 @@ impl Tool {
 
     /// The description as the upstream wrote it, cut after 8 KiB. Not yet fit to be shown.
     pub fn description(&self) -> &str {
-        self.description.get_or_init(|| self.texts().0)
+        let description = &self.read().description;
+        description.get_or_init(|| self.texts().0)
     }
 
     /// The description and the schema of the arguments, which are read once for the index and are
@@ -223,7 +236,7 @@ impl Tool {
 
     /// The rules for the arguments, from the schema as it was listed.
     pub(crate) fn validator(&self) -> &Validator {
-        self.validator.get_or_init(|| {
+        self.read().validator.get_or_init(|| {
             let schema = self.listed().input_schema.unwrap_or("{}");
             Validator::new(schema)
         })
@@ -276,7 +289,7 @@ impl Tool {
 
     /// What identifies the tool as one that takes and gives the same: a hash of its name and schemas.
     pub fn contract(&self) -> &str {
-        self.contract.get_or_init(|| {
+        self.read().contract.get_or_init(|| {
             let listed = self.listed();
             let schema = |schema: Option<&str>| schema.unwrap_or_default().to_owned();
             let parts = [
@@ -321,13 +334,16 @@ impl Tool {
         }
     }
 
+    fn read(&self) -> &Read {
+        self.read.get_or_init(Box::default)
+    }
+
     fn listed(&self) -> Listed<'_> {
         Listed::parse(&self.raw).expect("it was parsed when the tool was made")
     }
 
-    /// Schemas and descriptions are decoded when first asked for: most tools of a large catalog never are.
     fn schemas(&self) -> &Schemas {
-        self.schemas.get_or_init(|| {
+        self.read().schemas.get_or_init(|| {
             let listed = self.listed();
             Schemas {
                 input: decoded(listed.input_schema).unwrap_or_else(|| Value::Object(Map::new())),

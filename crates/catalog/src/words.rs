@@ -158,8 +158,31 @@ fn is_unspaced(c: char) -> bool {
 /// Words of a query that say nothing about what a tool does, in English and in those languages that
 /// share its letters.
 pub(crate) fn is_function_word(word: &str) -> bool {
-    FUNCTION_WORDS.binary_search(&word).is_ok()
+    word.len() <= 8 && FUNCTION_NUMBERS.binary_search(&number(word)).is_ok()
 }
+
+/// A short word as a number, in the order of words.
+const fn number(word: &str) -> u64 {
+    let word = word.as_bytes();
+    let mut bytes = [0; 8];
+    let mut at = 0;
+    while at < word.len() {
+        bytes[at] = word[at];
+        at += 1;
+    }
+    u64::from_be_bytes(bytes)
+}
+
+/// Numbers are compared at once, words letter by letter.
+const FUNCTION_NUMBERS: [u64; FUNCTION_WORDS.len()] = {
+    let mut numbers = [0; FUNCTION_WORDS.len()];
+    let mut at = 0;
+    while at < numbers.len() {
+        numbers[at] = number(FUNCTION_WORDS[at]);
+        at += 1;
+    }
+    numbers
+};
 
 /// In order.
 const FUNCTION_WORDS: [&str; 134] = [
