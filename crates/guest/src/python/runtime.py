@@ -577,10 +577,6 @@ class Long(_ctypes._SimpleCData):
     _type_ = "l"
 
 
-class Int(_ctypes._SimpleCData):
-    _type_ = "i"
-
-
 class Byte(_ctypes._SimpleCData):
     _type_ = "B"
 
@@ -590,16 +586,8 @@ class Function(_ctypes.CFuncPtr):
     _restype_ = Long
 
 
-class Fork(_ctypes.CFuncPtr):
-    """The C library's fork, which keeps the lock of the interpreter."""
-
-    _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI | _ctypes.FUNCFLAG_USE_ERRNO
-    _restype_ = Int
-
-
 _library = _ctypes.dlopen(None, 0)
 _syscall = Function(_ctypes.dlsym(_library, "syscall"))
-_fork = Fork(_ctypes.dlsym(_library, "fork"))
 # M_ARENA_MAX: each further arena reserves 64 MiB of the address space that the host bounds.
 Function(_ctypes.dlsym(_library, "mallopt"))(-8, 1)
 
@@ -693,6 +681,14 @@ def body_of(kind, message):
     return from_json(message[1])
 
 
+def no_hooks(**hooks):
+    """Stands for `os.register_at_fork`: nothing forks here but the zygote, and its guests need nothing of
+    what modules do after a fork. There is one thread, which it still is, and random numbers begin anew
+    in each guest. Their hooks would take longer than all the rest of a guest's start."""
+
+
+posix.register_at_fork = no_hooks
+
 # What a zygote loads while nobody waits, and every later guest finds loaded: the modules that programs
 # import most, those first that take longest to load, and this runtime's own parts.
 PRELOADED = (
@@ -719,17 +715,6 @@ def preload(name):
             __import__(name)
     except Exception:
         pass  # an interpreter that was built without it; a program that needs it is told
-
-
-def fork():
-    """Forks this process, without what `os.fork` does around it for threads, of which there is one: that,
-    and what modules have registered with it, takes longer than all the rest of a guest's start."""
-    if _thread._count():
-        raise OSError(11, "another thread would be copied at what it is doing")
-    pid = _fork()
-    if pid < 0:
-        raise OSError(_ctypes.get_errno(), "fork")
-    return pid
 
 
 def serve_forks():
@@ -773,7 +758,7 @@ def serve_forks():
             continue
         lifeline = passed[3]
         try:
-            pid = fork()
+            pid = posix.fork()
         except OSError as error:
             tell(lifeline, REFUSED, error.errno)
             for descriptor in passed:
