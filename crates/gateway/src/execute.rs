@@ -11,15 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call::{CallRecord, Caller, Calls, fresh_mark};
 use crate::executions::{Live, Telling};
-use crate::guests::{Ended, Printed, sandbox_error};
+use crate::guests::{Ended, LAST_CALLS, Printed, sandbox_error};
 use crate::permit::{DryRun, Permits};
 use crate::pool::Pool;
 use crate::show::Shown;
 use crate::suspended::Suspended;
 use crate::{Gateway, Limits, Session, Short, earlier};
-
-/// How long the calls of a program that was stopped may take to end.
-const LAST_CALLS: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {

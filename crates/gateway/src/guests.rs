@@ -45,6 +45,8 @@ const SUM: Duration = Duration::from_millis(100);
 const SUM_SHARE: u32 = 50;
 /// How long a guest may take for a step of its start.
 pub(crate) const START: Duration = Duration::from_secs(10);
+/// How long the calls of a program that has ended may take to end.
+pub(crate) const LAST_CALLS: Duration = Duration::from_secs(3);
 /// What is read of an output stream at once.
 const OUTPUT_BYTES: usize = 16 << 10;
 /// Small messages are joined up to this size before they are written.
@@ -385,7 +387,12 @@ async fn serve(
                     ..
                 })) => {
                     return match message::decode(&body) {
-                        Ok(done) => Outcome::Done(done),
+                        Ok(done) => {
+                            // A program that failed has left the calls that it had sent beside the one
+                            // that it failed at. What they do is part of what has been done.
+                            let _ = timeout(LAST_CALLS, calls.all_ended()).await;
+                            Outcome::Done(done)
+                        }
                         Err(violation) => Outcome::Stopped(protocol_error(&violation)),
                     };
                 }

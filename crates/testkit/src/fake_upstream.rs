@@ -976,9 +976,13 @@ const TOOLS: &[Tool] = &[
                 state.refused.push(entry.0);
                 return Ok(Reply::error("busy, try again"));
             }
-            let is_late = entry.1 == "late";
+            let value = entry.1.clone();
             state.writes.push(entry);
-            if is_late {
+            drop(state);
+            if value == "slow" {
+                thread::sleep(Duration::from_millis(300));
+            }
+            if value == "late" {
                 return Ok(Reply::Rpc(-32001, "timed out waiting for the store".into()));
             }
             Ok(Reply::text("written"))

@@ -143,6 +143,20 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
+        what: "a write was on its way when the program failed",
+        python: (
+            "import asyncio\nw = tools.fake.write\n\
+             await asyncio.gather(w(key='a', value='slow'), tools.fake.fail(message='no'))",
+            "tools.fake.write(key='a', value='slow')",
+        ),
+        typescript: (
+            "await Promise.all([tools.fake.write({key: 'a', value: 'slow'}), tools.fake.fail({message: 'no'})])",
+            "await tools.fake.write({key: 'a', value: 'slow'})",
+        ),
+        expected: ("ok x2 · 1 call", "written", "replayed 1 call of x1"),
+        called: &[("fail no", 1), ("write a", 1)],
+    },
+    Case {
         what: "a read that failed is made again and ends nothing",
         python: (
             "tools.fake.echo(text='a')\ntry: tools.fake.fail(message='no')\nexcept ToolError: pass\n\
