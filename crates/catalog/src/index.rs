@@ -589,6 +589,8 @@ pub(crate) struct Changes<'a> {
     terms_added: Vec<u32>,
     /// Whether no document was there before those that were added.
     is_first: bool,
+    /// Spellings that nothing uses any more, each with its length, whose outlines are still there.
+    forgotten: Vec<(usize, u32)>,
 }
 
 impl<'a> Changes<'a> {
@@ -610,6 +612,7 @@ impl<'a> Changes<'a> {
             is_added: vec![false; terms],
             terms_added: Vec::new(),
             is_first: index.documents.end() == 0,
+            forgotten: Vec::new(),
             index,
         }
     }
@@ -649,6 +652,7 @@ impl<'a> Changes<'a> {
             self.remove(document);
         }
         self.remove_group(group, server);
+        self.forget_outlines();
     }
 
     fn replace_tools(&mut self, old: &ServerTools, new: &ServerTools) {
@@ -677,6 +681,7 @@ impl<'a> Changes<'a> {
         if self.index.groups.get(group).documents.is_empty() {
             self.remove_group(group, old);
         }
+        self.forget_outlines();
     }
 
     pub(crate) fn add_group(&mut self, server: &ServerTools, text: Text) -> u32 {
@@ -760,6 +765,7 @@ impl<'a> Changes<'a> {
         let impacts: Vec<u16> = self.added_worths.iter().map(Worth::impact).collect();
         // By term, how many postings it has in a block, then where the next of them goes.
         let mut places = vec![0_u32; self.worths.len()];
+        // By block, its postings, and where those of each of its terms end.
         let mut parts = Vec::new();
         for documents in documents.chunk_by(|(a, _), (b, _)| a / BLOCK == b / BLOCK) {
             for (_, added) in documents {
@@ -784,19 +790,26 @@ impl<'a> Changes<'a> {
                     *next += 1;
                 }
             }
-            let ends = self.terms_added.iter();
-            let ends = ends.map(|&term| std::mem::take(&mut places[term as usize]));
-            let ends: Vec<u32> = ends.collect();
-            parts.push((documents[0].0 / BLOCK, postings, ends));
+            let (mut ends, mut last) = (Vec::new(), 0);
+            for (at, &term) in self.terms_added.iter().enumerate() {
+                let end = std::mem::take(&mut places[term as usize]);
+                if end != last {
+                    ends.push((at, end as usize));
+                    last = end;
+                }
+            }
+            let ends = ends.into_iter().peekable();
+            parts.push((documents[0].0 / BLOCK, postings, ends, 0));
         }
         let (mut blocks, mut ends_of_terms) = (Vec::new(), Vec::new());
         for term in 0..self.terms_added.len() {
-            for (number, postings, ends) in &parts {
-                let from = if term == 0 { 0 } else { ends[term - 1] };
-                let range = from as usize..ends[term] as usize;
-                if !range.is_empty() {
-                    let (number, postings) = (*number, Part::new(postings, range));
-                    blocks.push(Block { number, postings });
+            for (number, postings, ends, from) in &mut parts {
+                if let Some((_, end)) = ends.next_if(|(at, _)| *at == term) {
+                    blocks.push(Block {
+                        number: *number,
+                        postings: Part::new(postings, *from..end),
+                    });
+                    *from = end;
                 }
             }
             ends_of_terms.push(blocks.len());
@@ -830,7 +843,8 @@ impl<'a> Changes<'a> {
         }
     }
 
-    /// Takes the uses of spellings back, and forgets those that nothing uses any more.
+    /// Takes the uses of spellings back, and forgets those that nothing uses any more: their outlines go
+    /// with [`Changes::forget_outlines`].
     fn forget(&mut self, text: &Text) {
         for occurrence in text.occurrences.iter() {
             let number = occurrence.spelling();
@@ -841,9 +855,15 @@ impl<'a> Changes<'a> {
                 if let Some(spelled) = &mut self.index.spelled {
                     spelled.remove(&text);
                 }
-                self.index.outlines.remove(number, &text);
+                self.forgotten.push((text.len(), number));
             }
         }
+    }
+
+    /// To be called when a server is done with, before another one's words get the numbers.
+    fn forget_outlines(&mut self) {
+        self.index.outlines.remove(&mut self.forgotten);
+        self.forgotten.clear();
     }
 
     /// Adds up what each term is worth in a tool of a group.

@@ -14,6 +14,9 @@ const SHORTEST_WORD: usize = 4;
 const TWO_MISTAKES: usize = 8;
 const LONGEST_WORD: usize = 31;
 
+/// So many are looked for one by one, more of them all at once.
+const FEW: usize = 8;
+
 const ALL_LETTERS: u32 = (1 << 26) - 1;
 
 /// The letters of a word as bits; 0 for what is not made of plain letters.
@@ -47,14 +50,27 @@ impl Outlines {
         }
     }
 
-    pub(crate) fn remove(&mut self, spelling: u32, word: &str) {
-        if let Some(of_length) = self.of_length.get_mut(word.len())
-            && let mut known = of_length.spellings.iter()
-            && let Some(at) = known.position(|known| *known == spelling)
-        {
-            let of_length = Arc::make_mut(of_length);
-            of_length.letters.swap_remove(at);
-            of_length.spellings.swap_remove(at);
+    /// Removes spellings, each with its word's length. None of them has been given to another word yet.
+    pub(crate) fn remove(&mut self, spellings: &mut [(usize, u32)]) {
+        spellings.sort_unstable();
+        for removed in spellings.chunk_by(|(a, _), (b, _)| a == b) {
+            let Some(of_length) = self.of_length.get_mut(removed[0].0) else {
+                continue;
+            };
+            let OfLength { letters, spellings } = Arc::make_mut(of_length);
+            if removed.len() <= FEW {
+                for (_, spelling) in removed {
+                    if let Some(at) = spellings.iter().position(|known| known == spelling) {
+                        letters.swap_remove(at);
+                        spellings.swap_remove(at);
+                    }
+                }
+                continue;
+            }
+            let stays = |spelling| removed.binary_search(&(removed[0].0, spelling)).is_err();
+            let mut kept = spellings.iter().map(|spelling| stays(*spelling));
+            letters.retain(|_| kept.next() == Some(true));
+            spellings.retain(|spelling| stays(*spelling));
         }
     }
 }
@@ -222,6 +238,33 @@ mod tests {
                 let expected = crate::name::distance(a.as_bytes(), b.as_bytes(), 100);
                 assert_eq!(places.mistakes(b), expected, "{a} {b}");
             }
+        }
+    }
+
+    #[test]
+    fn however_many_spellings_are_removed_the_others_stay() {
+        let word = |n: u32| -> String {
+            let letter = |n: u32| char::from(b'a' + (n % 26) as u8);
+            let length = 4 + n % 3;
+            (0..length).map(|at| letter(n / 26_u32.pow(at))).collect()
+        };
+        let words: Vec<String> = (0..600).map(word).collect();
+        let known = |outlines: &Outlines| -> Vec<(u32, u32)> {
+            let all = outlines.of_length.iter();
+            let mut known: Vec<_> = all
+                .flat_map(|of| of.spellings.iter().copied().zip(of.letters.iter().copied()))
+                .collect();
+            known.sort_unstable();
+            known
+        };
+        for step in [1, 2, 200] {
+            let mut outlines: Outlines = words.iter().map(String::as_str).collect();
+            let removed = (0..600).step_by(step);
+            let mut removed: Vec<_> = removed.map(|n: u32| (words[n as usize].len(), n)).collect();
+            outlines.remove(&mut removed);
+            let stay = (0..600).filter(|n: &u32| n % step as u32 != 0);
+            let expected: Vec<_> = stay.map(|n| (n, letters(&words[n as usize]))).collect();
+            assert_eq!(known(&outlines), expected, "every {step}");
         }
     }
 }
