@@ -75,6 +75,7 @@ fn intervals(rules: &[Rule]) -> Vec<Interval> {
     let mut next = 0;
     for rule in rules {
         let number = rule.number as u32;
+        assert!(number >= next, "system call {number} has two rules");
         if number > next {
             add(next, refused());
         }

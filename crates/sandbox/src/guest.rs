@@ -32,7 +32,7 @@ pub struct Guest {
     pub(crate) shared: std::io::Result<Option<&'static str>>,
 }
 
-/// More than there is in a `/proc/PID/status`, which is read at once.
+/// More than there mostly is in a `/proc/PID/status`, which is then read at once.
 const STATUS_BYTES: usize = 4 << 10;
 
 /// The clock tick of `/proc`.
@@ -61,9 +61,13 @@ impl Guest {
         let unreadable = |error: std::io::Error| missing("status", &error.to_string());
         let path = format!("/proc/{}/status", self.pid.as_raw_nonzero());
         let mut file = File::open(path).map_err(unreadable)?;
-        let mut status = [0; STATUS_BYTES];
+        let mut status = vec![0; STATUS_BYTES];
         let length = file.read(&mut status).map_err(unreadable)?;
-        let status = String::from_utf8_lossy(&status[..length]);
+        status.truncate(length);
+        if length == STATUS_BYTES {
+            file.read_to_end(&mut status).map_err(unreadable)?;
+        }
+        let status = String::from_utf8_lossy(&status);
         let field = |name| status_field(&status, name).unwrap_or("nothing");
         let expect = |layer: &'static str, name: &str, wanted: &str| {
             let found = status_field(&status, name).unwrap_or("nothing");
