@@ -710,7 +710,6 @@ pub async fn call_tool(
 ) -> Result<String, Raise> {
     let begun = Instant::now();
     let (execution, _) = session.next_execution();
-    session.note_use();
     gateway.recorder().record(Event::ExecutionStarted {
         execution: execution.clone(),
         session: session.id().to_owned(),

@@ -127,7 +127,6 @@ pub(crate) async fn run(
         suspended: request.suspended.clone(),
         dry_run: request.dry_run.then(DryRun::default),
         cancel: cancel.child_token(),
-        is_noted: false,
     };
     let first = request.language.unwrap_or(Language::Python);
     let mut language = first;
@@ -172,7 +171,6 @@ pub(crate) async fn run(
         }
     }
     run.cancel.cancel();
-    run.note_use();
     let dry_run = run.dry_run.take();
     earlier::explain(session, live.short, language, &mut ended.done).await;
     let duration = live.begun().elapsed();
@@ -265,18 +263,9 @@ struct Run<'a> {
     suspended: Option<Arc<Suspended>>,
     dry_run: Option<DryRun>,
     cancel: CancellationToken,
-    /// The session knows of it on disk.
-    is_noted: bool,
 }
 
 impl Run<'_> {
-    /// Notes on disk that the session is used, and its count of runs.
-    fn note_use(&mut self) {
-        if !std::mem::replace(&mut self.is_noted, true) {
-            self.session.note_use();
-        }
-    }
-
     async fn program(&mut self, language: Language, code: &str) -> (Ended, Vec<CallRecord>) {
         match self.prepared(language, code).await {
             Ok(ended) => ended,
@@ -326,10 +315,13 @@ impl Run<'_> {
             guest = pool.take(workspace.as_ref()) => guest.map_err(sandbox_error)?,
             () = self.cancel.cancelled() => return Err(cancelled()),
         };
-        let start_us = begun.elapsed().as_micros() as u64;
+        self.gateway.recorder().record(Event::GuestConfirmed {
+            execution: self.live.id.clone(),
+            tier: guest.tier().as_str().into(),
+            start_us: begun.elapsed().as_micros() as u64,
+        });
+        // The guest reads its program while what serves it is made.
         let mark = fresh_mark();
-        // The program is on its way before anything is noted of it: the guest reads it meanwhile, and
-        // nothing that it asks for is heard before all of that is done.
         let sent = guest
             .send_job(&Job {
                 language: language.as_str().to_owned(),
@@ -340,12 +332,6 @@ impl Run<'_> {
                 mark: mark.clone(),
             })
             .await;
-        self.note_use();
-        self.gateway.recorder().record(Event::GuestConfirmed {
-            execution: self.live.id.clone(),
-            tier: guest.tier().as_str().into(),
-            start_us,
-        });
         let mut calls = Calls::new(
             self.gateway.clone(),
             self.session.clone(),

@@ -260,7 +260,8 @@ impl ReadyGuest {
     ) -> Ended {
         self.stdout.spill_into(calls.results());
         let hold = calls.results().hold();
-        let shows = calls.clone();
+        let (made, program) = (calls.clone(), place.clone());
+        let mut open = JoinSet::new();
         let mut watched = Watch::new(self.guest.meter(), self.spent, workspace, limits);
         let tier = self.tier();
         let ReadyGuest {
@@ -281,7 +282,7 @@ impl ReadyGuest {
         let outcome = match sent {
             Ok(()) => {
                 tokio::select! {
-                    outcome = serve(guest.pid(), frames, calls, place, &mut watched) => outcome,
+                    outcome = serve(guest.pid(), frames, calls, place, &mut open, &mut watched) => outcome,
                     // Whoever would end it with us has gone, so it is ended now.
                     Ok(_) = exit.wait_for(|exit| *exit == Some(Exit::Unknown)) => Outcome::Gone,
                     () = cancel.cancelled() => Outcome::Stopped(ProgramError::new(
@@ -297,6 +298,14 @@ impl ReadyGuest {
             Err(_) => Outcome::Gone,
         };
         guest.kill();
+        if matches!(outcome, Outcome::Done(_)) {
+            tokio::select! {
+                () = last_calls(&made, &program) => {}
+                () = cancel.cancelled() => {}
+            }
+        }
+        // Those that are open still end as cancelled.
+        drop(open);
         let done = match outcome {
             Outcome::Done(done) => done,
             Outcome::Stopped(error) => Done {
@@ -329,7 +338,7 @@ impl ReadyGuest {
             guest_time: watched.clock.own_time(),
             peak_memory_bytes: watched.peak_memory_bytes,
             tier: Some(tier),
-            shown: shows.showing.all(),
+            shown: made.showing.all(),
         }
     }
 }
@@ -342,12 +351,33 @@ struct Frames<'a> {
     decoder: Decoder,
 }
 
-/// Serves a program's calls until it ends or passes a limit. Dropping this cancels its open calls.
+/// A program that failed has left the calls that it sent beside the one that it failed at: what they do
+/// is part of what it did, so their ends are waited for, though not for long.
+async fn last_calls(calls: &Calls, place: &Place) {
+    let mut tick = interval(WATCH);
+    let ended = timeout(LAST_CALLS, async {
+        loop {
+            tokio::select! {
+                biased;
+                () = calls.all_ended() => return,
+                _ = tick.tick() => {
+                    calls.gateway.recorder().flush();
+                    // It computes nothing any more.
+                    place.park();
+                }
+            }
+        }
+    });
+    let _ = ended.await;
+}
+
+/// Serves a program's calls, which `open` holds, until it ends or passes a limit.
 async fn serve(
     guest: Pid,
     frames: Frames<'_>,
     calls: Arc<Calls>,
     place: Arc<Place>,
+    open: &mut JoinSet<Result<(), Violation>>,
     watch: &mut Watch<'_>,
 ) -> Outcome {
     let in_flight = watch.limits.in_flight as usize;
@@ -364,7 +394,6 @@ async fn serve(
     // call before this task hears that an earlier one has ended.
     let unanswered = Arc::new(AtomicUsize::new(0));
     pumps.spawn(write_replies(to_guest, queue, unanswered.clone()));
-    let mut open: JoinSet<Result<(), Violation>> = JoinSet::new();
     let mut turns = Turns::new(guest);
     let mut turn_begun = Instant::now();
     let mut is_checked = false;
@@ -387,12 +416,7 @@ async fn serve(
                     ..
                 })) => {
                     return match message::decode(&body) {
-                        Ok(done) => {
-                            // A program that failed has left the calls that it had sent beside the one
-                            // that it failed at. What they do is part of what has been done.
-                            let _ = timeout(LAST_CALLS, calls.all_ended()).await;
-                            Outcome::Done(done)
-                        }
+                        Ok(done) => Outcome::Done(done),
                         Err(violation) => Outcome::Stopped(protocol_error(&violation)),
                     };
                 }

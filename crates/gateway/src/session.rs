@@ -243,19 +243,14 @@ impl Session {
         self.has_workspace.load(Ordering::Relaxed)
     }
 
-    /// Id and short id of a new execution, of which [`Session::note_use`] is to be told before anything
-    /// that it asks for is done.
+    /// Id and short id of a new execution.
     pub(crate) fn next_execution(&self) -> (String, Short) {
         let number = self.executions.fetch_add(1, Ordering::Relaxed) + 1;
-        (id::fresh('x'), Short('x', number))
-    }
-
-    /// Notes on disk that the session is used, and how many executions it has had.
-    pub(crate) fn note_use(&self) {
         if let Some(kept) = &*self.kept() {
             // A number that cannot be written is counted again after the next start.
-            let _ = kept.used(self.latest_execution());
+            let _ = kept.used(number);
         }
+        (id::fresh('x'), Short('x', number))
     }
 }
 
