@@ -262,7 +262,7 @@ mod tests {
             let removed = (0..600).step_by(step);
             let mut removed: Vec<_> = removed.map(|n: u32| (words[n as usize].len(), n)).collect();
             outlines.remove(&mut removed);
-            let stay = (0..600).filter(|n: &u32| n % step as u32 != 0);
+            let stay = (0..600).filter(|n: &u32| !n.is_multiple_of(step as u32));
             let expected: Vec<_> = stay.map(|n| (n, letters(&words[n as usize]))).collect();
             assert_eq!(known(&outlines), expected, "every {step}");
         }
