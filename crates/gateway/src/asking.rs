@@ -17,11 +17,11 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use crate::form::Form;
-use crate::lock;
 use crate::shown;
 use crate::suspended::{
     Ask, Elicitation, NotTaken, ParkedCall, Question, Reply, Suspended, Wanted,
 };
+use crate::{lock, plural};
 
 /// So many calls are shown at length and have a box each; of more, each has a line.
 const FEW: usize = 8;
@@ -613,7 +613,7 @@ pub(crate) fn waits_for(question: &Question) -> String {
         .collect();
     let mut waits = Vec::new();
     if !calls.is_empty() {
-        let plural = if calls.len() == 1 { "" } else { "s" };
+        let plural = plural(calls.len());
         waits.push(format!(
             "approval of {} call{plural} ({})",
             calls.len(),

@@ -369,6 +369,11 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
+/// What makes a word that goes with `count` a plural.
+pub(crate) fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
 /// A name for something long, or for something that is not to be shown.
 fn short_hash(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());

@@ -20,7 +20,7 @@ use crate::execute::{Execution, Language};
 use crate::executions::Live;
 use crate::guests::Printed;
 use crate::show::Shown;
-use crate::{Session, asking, results};
+use crate::{Session, asking, plural, results};
 
 /// The most an answer may hold, so that no known client replaces or cuts it.
 pub const BUDGET_BYTES: usize = 36_000;
@@ -305,7 +305,7 @@ pub(crate) fn running(live: &Live, name_session: bool) -> Answer {
     let calls = so_far.calls.len() + so_far.open;
     let mut facts = vec![format!("running {}", live.short)];
     if calls > 0 {
-        let plural = if calls == 1 { "" } else { "s" };
+        let plural = plural(calls);
         let open = match so_far.open {
             0 => String::new(),
             open => format!(", {open} open"),
@@ -384,7 +384,7 @@ fn past_facts(text: &mut String, past: &Past) {
     if let Some(outcome) = &past.ended {
         let _ = write!(text, " · ended: {outcome}");
     }
-    let plural = if past.calls.len() == 1 { "" } else { "s" };
+    let plural = plural(past.calls.len());
     let _ = write!(text, " · {} call{plural}", thousands(past.calls.len()));
     let unknown = past.calls.iter().filter(|call| known(call).is_none());
     match unknown.count() {
@@ -458,7 +458,8 @@ fn past_tools(
         })
         .collect();
     if counted.len() > SHOWN {
-        shown.push(format!("{} more tools", counted.len() - SHOWN));
+        let more = counted.len() - SHOWN;
+        shown.push(format!("{more} more tool{}", plural(more)));
     }
     (!shown.is_empty()).then(|| shown.join(" · "))
 }
@@ -589,11 +590,7 @@ fn call_facts(calls: &[CallRecord]) -> Option<String> {
         return None;
     }
     let failed = calls.iter().filter(|call| call.outcome.is_err()).count();
-    let mut fact = format!(
-        "{} call{}",
-        thousands(calls.len()),
-        if calls.len() == 1 { "" } else { "s" }
-    );
+    let mut fact = format!("{} call{}", thousands(calls.len()), plural(calls.len()));
     if failed > 0 {
         let _ = write!(fact, ", {failed} failed (caught)");
     }
@@ -794,7 +791,7 @@ fn already_done(calls: &[CallRecord], room: usize) -> Option<String> {
         let count = reads.len();
         return Some(format!(
             "nothing that writes; {count} read{}",
-            if count == 1 { "" } else { "s" }
+            plural(count)
         ));
     }
     let mut parts: Vec<String> = Vec::new();
@@ -828,7 +825,10 @@ fn already_done(calls: &[CallRecord], room: usize) -> Option<String> {
         (0, 1) => "1 write (do not repeat)".to_owned(),
         (0, all) => format!("{all} writes (do not repeat)"),
         (shown, all) if shown == all => String::new(),
-        (shown, all) => format!("{} more writes", all - shown),
+        (shown, all) => {
+            let more = all - shown;
+            format!("{more} more write{}", plural(more))
+        }
     };
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for call in &reads {
@@ -854,8 +854,12 @@ fn already_done(calls: &[CallRecord], room: usize) -> Option<String> {
     parts.append(&mut of_reads);
     match (named, rest) {
         (_, 0) => {}
-        (0, rest) => parts.push(format!("{rest} reads")),
-        (named, rest) => parts.push(format!("{} more tools ({rest} reads)", tools - named)),
+        (0, rest) => parts.push(format!("{rest} read{}", plural(rest))),
+        (named, rest) => {
+            let more = tools - named;
+            let (tools, reads) = (plural(more), plural(rest));
+            parts.push(format!("{more} more tool{tools} ({rest} read{reads})"));
+        }
     }
     Some(parts.join(" · "))
 }

@@ -40,7 +40,7 @@ use sha2::{Digest as _, Sha256};
 use crate::call::Returned;
 use crate::canonical::canonical;
 use crate::executions::Live;
-use crate::{Session, Short, lock};
+use crate::{Session, Short, lock, plural};
 
 /// Results that one run holds for this while it runs, and all runs of a gateway together. Those beyond
 /// are not kept.
@@ -519,7 +519,6 @@ impl Resuming {
         let state = self.state();
         let earlier = state.earlier.as_ref()?;
         let run = earlier.short;
-        let plural = |count: usize| if count == 1 { "" } else { "s" };
         let first = state.taken - state.taken_afterwards - state.taken_old;
         let mut note = format!("replayed {first} call{} of {run}", plural(first));
         if let Some(asked) = earlier.asked {
