@@ -410,15 +410,19 @@ fn a_program_that_computes_for_long_lets_the_others_run_first() {
                     .any(|thread| nice(*pid, thread) == Some(10))
             })
             .collect();
-        if let [guest] = low[..] {
-            let both = threads(guest);
-            assert!(
-                both.iter().all(|thread| nice(guest, thread) == Some(10)),
-                "{both:?}"
-            );
+        // They step back one after the other.
+        if let [guest] = low[..]
+            && threads(guest)
+                .iter()
+                .all(|thread| nice(guest, thread) == Some(10))
+        {
             break;
         }
-        assert!(low.is_empty() && begun.elapsed().as_secs() < 60, "{low:?}");
+        assert!(
+            low.len() <= 1 && begun.elapsed().as_secs() < 60,
+            "{low:?}: {:?}",
+            low.iter().map(|pid| threads(*pid)).collect::<Vec<_>>()
+        );
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     while agent.next()["id"].as_u64() != Some(id) {}
