@@ -161,34 +161,16 @@ impl Returned {
     }
 }
 
-/// Who makes calls.
-pub(crate) struct Caller {
-    pub(crate) execution: String,
-    /// In which its signatures and fixes are written.
-    pub(crate) language: Language,
-    /// As of [`fresh_mark`].
-    pub(crate) mark: String,
-}
-
-/// What stands for handles in the arguments of one program, and which nobody can guess before it runs.
-pub(crate) fn fresh_mark() -> String {
-    crate::id::fresh('h')
-}
-
 impl Calls {
     pub(crate) fn new(
         gateway: Arc<Gateway>,
         session: Arc<Session>,
-        caller: Caller,
+        execution: String,
+        language: Language,
         limits: Limits,
         permits: Permits,
         cancel: CancellationToken,
     ) -> Calls {
-        let Caller {
-            execution,
-            language,
-            mark,
-        } = caller;
         let catalog = gateway.catalog();
         Calls {
             gateway,
@@ -213,7 +195,7 @@ impl Calls {
             progress: Arc::new(watch::Sender::new(None)),
             sent_anyway: Mutex::default(),
             left_out: Mutex::default(),
-            mark,
+            mark: crate::id::fresh('h'),
             showing: Showing::default(),
             fetching: Arc::default(),
         }
@@ -720,11 +702,8 @@ pub async fn call_tool(
     let calls = Calls::new(
         gateway.clone(),
         session.clone(),
-        Caller {
-            execution: execution.clone(),
-            language: Language::TypeScript,
-            mark: fresh_mark(),
-        },
+        execution.clone(),
+        Language::TypeScript,
         gateway.config.limits.clone(),
         Permits::of_call(suspended),
         cancel.clone(),

@@ -6,12 +6,12 @@ use std::time::Duration;
 use journal::Event;
 use protocol::{Done, ErrorCode, Job, ProgramError};
 use sandbox::Tier;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::call::{CallRecord, Caller, Calls, fresh_mark};
+use crate::call::{CallRecord, Calls};
 use crate::executions::{Live, Telling};
-use crate::guests::{Ended, LAST_CALLS, Printed, sandbox_error};
+use crate::guests::{Ended, Printed, sandbox_error};
 use crate::permit::{DryRun, Permits};
 use crate::pool::Pool;
 use crate::show::Shown;
@@ -311,7 +311,7 @@ impl Run<'_> {
         } else {
             None
         };
-        let mut guest = tokio::select! {
+        let guest = tokio::select! {
             guest = pool.take(workspace.as_ref()) => guest.map_err(sandbox_error)?,
             () = self.cancel.cancelled() => return Err(cancelled()),
         };
@@ -320,26 +320,11 @@ impl Run<'_> {
             tier: guest.tier().as_str().into(),
             start_us: begun.elapsed().as_micros() as u64,
         });
-        // The guest reads its program while what serves it is made.
-        let mark = fresh_mark();
-        let sent = guest
-            .send_job(&Job {
-                language: language.as_str().to_owned(),
-                code: code.to_owned(),
-                in_flight: self.limits.in_flight,
-                message_bytes: protocol::Limits::default().message_bytes as u64,
-                threads: self.limits.threads,
-                mark: mark.clone(),
-            })
-            .await;
         let mut calls = Calls::new(
             self.gateway.clone(),
             self.session.clone(),
-            Caller {
-                execution: self.live.id.clone(),
-                language: language.words(),
-                mark,
-            },
+            self.live.id.clone(),
+            language.words(),
             self.limits.clone(),
             Permits::of_program(self.suspended.clone(), code, self.dry_run.is_some()),
             self.cancel.clone(),
@@ -348,9 +333,17 @@ impl Run<'_> {
         calls.resuming = self.live.resuming(&self.gateway.held);
         let calls = Arc::new(calls);
         self.live.show(calls.clone(), guest.printed());
+        let job = Job {
+            language: language.as_str().to_owned(),
+            code: code.to_owned(),
+            in_flight: self.limits.in_flight,
+            message_bytes: protocol::Limits::default().message_bytes as u64,
+            threads: self.limits.threads,
+            mark: calls.mark.clone(),
+        };
         let mut ended = guest
             .run(
-                sent,
+                &job,
                 calls.clone(),
                 place,
                 workspace.as_ref(),
@@ -359,8 +352,6 @@ impl Run<'_> {
             )
             .await;
         pool.refill();
-        // What was open is part of what has been done.
-        let _ = timeout(LAST_CALLS, calls.all_ended()).await;
         if is(&ended.done, ErrorCode::LimitWorkspace) {
             self.session.is_over();
         }

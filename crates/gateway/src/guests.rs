@@ -46,7 +46,7 @@ const SUM_SHARE: u32 = 50;
 /// How long a guest may take for a step of its start.
 pub(crate) const START: Duration = Duration::from_secs(10);
 /// How long the calls of a program that has ended may take to end.
-pub(crate) const LAST_CALLS: Duration = Duration::from_secs(3);
+const LAST_CALLS: Duration = Duration::from_secs(3);
 /// What is read of an output stream at once.
 const OUTPUT_BYTES: usize = 16 << 10;
 /// Small messages are joined up to this size before they are written.
@@ -128,9 +128,6 @@ impl Printed {
         }
     }
 }
-
-/// What came of sending a program.
-pub(crate) struct Sent(std::io::Result<()>);
 
 /// A guest that is locked down and confirmed, ready for one program.
 pub(crate) struct ReadyGuest {
@@ -243,15 +240,10 @@ impl ReadyGuest {
         }
     }
 
-    /// Sends it its program. Whoever did that calls [`ReadyGuest::run`] next, whatever came of it.
-    pub(crate) async fn send_job(&mut self, job: &Job) -> Sent {
-        Sent(self.send(Kind::Job, &message::encode(job)).await)
-    }
-
-    /// Runs a program that was sent to its end, serving its calls. The guest is ended when this returns.
+    /// Runs one program to its end, serving its calls. The guest, and every call, is ended when this returns.
     pub(crate) async fn run(
         mut self,
-        Sent(sent): Sent,
+        job: &Job,
         calls: Arc<Calls>,
         place: Arc<Place>,
         workspace: Option<&Workspace>,
@@ -263,6 +255,7 @@ impl ReadyGuest {
         let (made, program) = (calls.clone(), place.clone());
         let mut open = JoinSet::new();
         let mut watched = Watch::new(self.guest.meter(), self.spent, workspace, limits);
+        let sent = self.send(Kind::Job, &message::encode(job)).await;
         let tier = self.tier();
         let ReadyGuest {
             guest,
@@ -304,8 +297,9 @@ impl ReadyGuest {
                 () = cancel.cancelled() => {}
             }
         }
-        // Those that are open still end as cancelled.
+        // Those that are open still end as cancelled, which is part of what has been done, too.
         drop(open);
+        let _ = timeout(LAST_CALLS, made.all_ended()).await;
         let done = match outcome {
             Outcome::Done(done) => done,
             Outcome::Stopped(error) => Done {

@@ -1145,7 +1145,7 @@ if "random" in sys.modules:
 message = channel.receive()
 if message[0] == WARM_UP:
     warm_up()
-    confine(lockdown_of((LOCKDOWN, message[1])))
+    confine(Lockdown(from_json(message[1])))
     message = channel.receive()
 confine(lockdown_of(message))  # and which workspace is left to it, when there is a program
 job = body_of(JOB, channel.receive())
