@@ -800,10 +800,10 @@ def tell(lifeline, tag, number, descriptor=None):
 def warm_up():
     """Goes the way of a program once, before there is one: a page that a fork shares is copied when it
     is first written to, and it is better written to while nobody waits."""
+    global job
     job = from_json(b'{"code":"[x + 1 for x in (1, 2)]","message_bytes":1048576}')
+    run(job["code"], done)
     notes = []
-    program = Program(job["code"], notes)
-    done(value_json(program.run(), notes, job["message_bytes"]), None, notes, program.names)
     if "check" in _parts:
         calls = "tools.server.tool(name='value', many=[1])"
         part("check").calls_of(parse(calls, notes), None).told(calls, ())
@@ -1075,7 +1075,8 @@ def value_json(value, notes, message_bytes):
     return text
 
 
-def run(source):
+def run(source, end):
+    """Runs a program, and ends with what `done` makes a message of."""
     notes = []
     program = error = text = None
     value = NOTHING
@@ -1100,10 +1101,10 @@ def run(source):
     if error is None or isinstance(error, SystemExit) and error.code in (None, 0):
         names = program.names if program else ()
         try:
-            end(text, None, notes, names)
+            return end(text, None, notes, names)
         except MemoryError:
             reserve.clear()
-            end(text, None, notes, names)
+            return end(text, None, notes, names)
     reserve.clear()
     del value
     try:
@@ -1150,4 +1151,4 @@ if message[0] == WARM_UP:
 confine(lockdown_of(message))  # and which workspace is left to it, when there is a program
 job = body_of(JOB, channel.receive())
 channel.free = job["in_flight"]
-run(job["code"].lstrip("\ufeff"))
+run(job["code"].lstrip("\ufeff"), end)
