@@ -45,6 +45,10 @@ large-results *sizes:
 kill-nine *times:
     scripts/kill-nine {{times}}
 
+# Records again which functions guests call, for the linker; `just guest-layout --check BINARY` looks whether it did so
+guest-layout *options:
+    scripts/guest-layout {{options}}
+
 # All that must pass before a change goes in
 ci:
     .ci/run

@@ -6,13 +6,15 @@ use std::path::Path;
 /// Has the linker lay the functions that JavaScript guests call side by side.
 ///
 /// Each guest is a new process, which finds code by a fault for every 64 KiB of the program that it
-/// comes to first. Where those functions lie as the linker finds them, all over the program, that is
-/// 70 faults a guest, as long as all the rest of a small program takes; side by side it is 18.
+/// comes to first (Linux's `fault_around_bytes`), and as the linker finds those functions they lie all
+/// over the program.
 ///
-/// `targets` are those of Cargo's `rustc-link-arg-…`. Only optimised programs are laid out, and only
-/// by the linker that rustc brings for x86-64 Linux: another one may not read this form of script.
+/// `targets` are those of Cargo's `rustc-link-arg-…`. Only optimised programs for x86-64 Linux are laid
+/// out, and only where no other linker is configured: some cannot read this form of script. A function
+/// that the script does not name lies where it would without it.
 pub(super) fn lay_out(targets: &str) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest/layout.ld");
+    let package = env::var_os("CARGO_MANIFEST_DIR").expect("Cargo names the package");
+    let script = Path::new(&package).join("../guest/layout.ld");
     println!("cargo::rerun-if-changed={}", script.display());
     println!("cargo::rerun-if-changed=../guest/layout.rs");
     println!("cargo::rerun-if-env-changed=RUSTC_LINKER");

@@ -108,29 +108,38 @@ pub fn run(
     }
 }
 
-/// Takes what is free between the blocks of the heap, so that each guest's own blocks come to lie
+/// Takes what is free between the blocks of the C heap, so that each guest's own blocks come to lie
 /// behind them, side by side: a page that is written to is copied, which takes longer than most
-/// programs do, and in such holes each block would lie on a page of its own.
+/// programs do, and in such holes each block would lie on a page of its own. What is free in the
+/// engine's own arenas, of 4 KiB and a size of block each, stays.
 fn fill_holes() {
-    const LARGEST: usize = 64 << 10;
+    const LARGEST: usize = 96 << 10;
     let mut left: usize = 1 << 20;
     let block = Vec::<u8>::with_capacity;
     let last = block(LARGEST);
     let behind_all = last.as_ptr().addr();
     drop(last);
     let mut bytes = LARGEST;
-    while bytes >= 16 && bytes <= left {
-        let hole = block(bytes);
-        if hole.as_ptr().addr() < behind_all {
-            left -= bytes;
+    while bytes >= 16 {
+        let hole = std::hint::black_box(block(bytes));
+        let found = hole.as_ptr().addr() < behind_all && bytes <= left;
+        if found || bytes <= KEPT_APART {
+            // A small block that lay behind all would be kept for the next of its size, as a hole.
             std::mem::forget(hole);
-        } else if bytes > 1 << 10 {
+        }
+        if found {
+            left -= bytes;
+        } else if bytes > KEPT_APART {
             bytes -= bytes / 8;
+            bytes &= !15;
         } else {
             bytes -= 16;
         }
     }
 }
+
+/// Of free blocks up to this size the C library keeps a list for each size, and joins none of them.
+const KEPT_APART: usize = 1 << 10;
 
 /// Runs the steps of a lockdown and says what came of them; a failure ends this process.
 fn confine(stage: &Stage, lock_down: &LockDown) -> Result<(), Lost> {

@@ -799,10 +799,17 @@ def tell(lifeline, tag, number, descriptor=None):
 
 def warm_up():
     """Goes the way of a program once, before there is one: a page that a fork shares is copied when it
-    is first written to, and it is better written to while nobody waits."""
+    is first written to, and it is better written to while nobody waits. The program is one that has
+    nothing to ask the host."""
+
+    def finish(value, error, notes, names):
+        if error is not None or not reserve:
+            posix._exit(1)  # where this fails, a program could
+        done(value, error, notes, names)
+
     global job
     job = from_json(b'{"code":"[x + 1 for x in (1, 2)]","message_bytes":1048576}')
-    run(job["code"], done)
+    run(job["code"], finish)
     notes = []
     if "check" in _parts:
         calls = "tools.server.tool(name='value', many=[1])"
@@ -1075,8 +1082,9 @@ def value_json(value, notes, message_bytes):
     return text
 
 
-def run(source, end):
-    """Runs a program, and ends with what `done` makes a message of."""
+def run(source, finish):
+    """Runs a program. `finish` is given its value, its error, its notes and the names of its module: it is
+    `end`, or what goes with a program of which nobody is told."""
     notes = []
     program = error = text = None
     value = NOTHING
@@ -1101,10 +1109,10 @@ def run(source, end):
     if error is None or isinstance(error, SystemExit) and error.code in (None, 0):
         names = program.names if program else ()
         try:
-            return end(text, None, notes, names)
+            return finish(text, None, notes, names)
         except MemoryError:
             reserve.clear()
-            return end(text, None, notes, names)
+            return finish(text, None, notes, names)
     reserve.clear()
     del value
     try:
@@ -1112,7 +1120,7 @@ def run(source, end):
     except BaseException:
         code = "limit_memory" if isinstance(error, MemoryError) else "exception"
         report = {"code": code, "message": type(error).__name__}
-    end(None, report, notes, program.names if program else ())
+    return finish(None, report, notes, program.names if program else ())
 
 
 if hasattr(sys, "set_int_max_str_digits"):
