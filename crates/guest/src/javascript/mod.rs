@@ -113,7 +113,10 @@ pub fn run(
 /// programs do, and in such holes each block would lie on a page of its own. What is free in the
 /// engine's own arenas, of 4 KiB and a size of block each, stays.
 fn fill_holes() {
+    /// Larger blocks may be mapped, each by itself.
     const LARGEST: usize = 96 << 10;
+    /// Of free blocks up to this size the C library keeps a list for each size, and joins none of them.
+    const KEPT_APART: usize = 1 << 10;
     let mut left: usize = 1 << 20;
     let block = Vec::<u8>::with_capacity;
     let last = block(LARGEST);
@@ -137,9 +140,6 @@ fn fill_holes() {
         }
     }
 }
-
-/// Of free blocks up to this size the C library keeps a list for each size, and joins none of them.
-const KEPT_APART: usize = 1 << 10;
 
 /// Runs the steps of a lockdown and says what came of them; a failure ends this process.
 fn confine(stage: &Stage, lock_down: &LockDown) -> Result<(), Lost> {
